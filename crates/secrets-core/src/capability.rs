@@ -97,11 +97,7 @@ pub struct Limits {
 impl Limits {
     /// Bounds of a backend that takes values of `value_len` bytes; 50 tags, batches of one.
     pub const fn new(value_len: usize) -> Self {
-        Self {
-            value_len,
-            tags: 50,
-            batch: 1,
-        }
+        Self { value_len, tags: 50, batch: 1 }
     }
 
     /// Sets the most tags.
@@ -182,11 +178,7 @@ impl Capabilities {
             staging: Staging::No,
             previous: Support::No,
             versions: Support::No,
-            cas: CasSupport {
-                set: Cas::No,
-                promote: Cas::No,
-                metadata: Cas::No,
-            },
+            cas: CasSupport { set: Cas::No, promote: Cas::No, metadata: Cas::No },
             idempotency: Support::No,
             list: Support::No,
             batch: Support::No,

@@ -21,17 +21,11 @@ pub struct ChangeHint {
 impl ChangeHint {
     /// Any secret may have changed.
     pub fn any() -> Self {
-        Self {
-            reference: None,
-            version: None,
-        }
+        Self { reference: None, version: None }
     }
 
     /// This secret may have changed.
     pub fn secret(reference: SecretRef) -> Self {
-        Self {
-            reference: Some(reference),
-            version: None,
-        }
+        Self { reference: Some(reference), version: None }
     }
 }

@@ -37,18 +37,14 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `time`; times before 1970 count as 1970, times after 2554 as 2554.
     pub fn at(time: SystemTime) -> Self {
-        Self {
-            nanos_since_epoch: Arc::new(AtomicU64::new(nanos(time))),
-        }
+        Self { nanos_since_epoch: Arc::new(AtomicU64::new(nanos(time))) }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.nanos_since_epoch
-            .update(Ordering::Relaxed, Ordering::Relaxed, |now| {
-                now.saturating_add(by)
-            });
+            .update(Ordering::Relaxed, Ordering::Relaxed, |now| now.saturating_add(by));
     }
 
     /// Moves the clock to `time`, which may lie in its past.
@@ -65,8 +61,6 @@ impl Clock for ManualClock {
 }
 
 fn nanos(time: SystemTime) -> u64 {
-    let since = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -56,13 +56,7 @@ impl NameRules {
     /// `allowed` must hold for the escape byte, the digits and the letters in the backend's case;
     /// [`problems`](Self::problems) tells.
     pub const fn new(allowed: fn(u8) -> bool, escape: u8, max_len: usize) -> Self {
-        Self {
-            allowed,
-            escape,
-            case: NameCase::Sensitive,
-            max_len,
-            companion_suffix: "",
-        }
+        Self { allowed, escape, case: NameCase::Sensitive, max_len, companion_suffix: "" }
     }
 
     /// For a backend that takes `A` and `a` for one letter.
@@ -118,9 +112,7 @@ impl NameRules {
         if !self.companion_suffix.is_empty() {
             let mut bytes = self.companion_suffix.bytes();
             let marks = bytes.next() == Some(self.escape)
-                && bytes
-                    .next()
-                    .is_some_and(|b| b != self.escape && !b.is_ascii_hexdigit());
+                && bytes.next().is_some_and(|b| b != self.escape && !b.is_ascii_hexdigit());
             if !marks || !self.companion_suffix.bytes().all(self.allowed) {
                 problems.push("the companion suffix could end the form of a name");
             }
@@ -150,10 +142,7 @@ impl NameRules {
         }
         let max = self.max_len.saturating_sub(self.companion_suffix.len());
         if form.len() > max {
-            return Err(InvalidName::TooLong {
-                len: form.len(),
-                max,
-            });
+            return Err(InvalidName::TooLong { len: form.len(), max });
         }
         Ok(form)
     }
@@ -164,9 +153,7 @@ impl NameRules {
     /// As [`encode`](Self::encode); [`InvalidName::NotUsable`] where the backend has no companions.
     pub fn encode_companion(&self, name: &SecretName) -> Result<String, InvalidName> {
         if self.companion_suffix.is_empty() {
-            return Err(InvalidName::NotUsable {
-                reason: "this backend has no companions",
-            });
+            return Err(InvalidName::NotUsable { reason: "this backend has no companions" });
         }
         let mut form = self.encode(name)?;
         form.push_str(self.companion_suffix);
@@ -179,9 +166,7 @@ impl NameRules {
         if let Some(name) = self.decode_name(form) {
             return DecodedName::Name(name);
         }
-        let stem = form
-            .strip_suffix(self.companion_suffix)
-            .filter(|s| s.len() < form.len());
+        let stem = form.strip_suffix(self.companion_suffix).filter(|s| s.len() < form.len());
         match stem.and_then(|stem| self.decode_name(stem)) {
             Some(name) => DecodedName::Companion(name),
             None => DecodedName::Foreign,

@@ -13,26 +13,17 @@ pub struct Health {
 impl Health {
     /// All is well.
     pub fn healthy() -> Self {
-        Self {
-            status: HealthStatus::Healthy,
-            findings: Vec::new(),
-        }
+        Self { status: HealthStatus::Healthy, findings: Vec::new() }
     }
 
     /// It serves, but something needs attention.
     pub fn degraded(finding: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status: HealthStatus::Degraded,
-            findings: vec![finding.into()],
-        }
+        Self { status: HealthStatus::Degraded, findings: vec![finding.into()] }
     }
 
     /// It does not serve.
     pub fn unhealthy(finding: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status: HealthStatus::Unhealthy,
-            findings: vec![finding.into()],
-        }
+        Self { status: HealthStatus::Unhealthy, findings: vec![finding.into()] }
     }
 }
 

@@ -34,10 +34,7 @@ impl SecretValue {
             .map_err(|error| not_an_object(&error))?;
         match raw {
             Found::Once(raw) => field_value(raw.get()),
-            Found::Missing => Err(Error::new(
-                ErrorKind::NotFound,
-                "no such field in the secret",
-            )),
+            Found::Missing => Err(Error::new(ErrorKind::NotFound, "no such field in the secret")),
             Found::Twice => Err(invalid("the field stands twice in the secret")),
         }
     }
@@ -132,10 +129,7 @@ fn field_value(raw: &str) -> Result<SecretValue> {
     let mut rest = bytes.as_mut_slice();
     for c in Unescape(inner) {
         let written = c?.encode_utf8(rest).len();
-        rest = rest
-            .split_at_mut_checked(written)
-            .map(|(_, rest)| rest)
-            .unwrap_or_default();
+        rest = rest.split_at_mut_checked(written).map(|(_, rest)| rest).unwrap_or_default();
     }
     Ok(SecretValue::from_vec(std::mem::take(&mut *bytes)))
 }
@@ -184,10 +178,7 @@ impl Unescape<'_> {
     fn hex4(&mut self) -> Result<u32> {
         let mut code = 0;
         for _ in 0..4 {
-            let digit = self
-                .next_char()
-                .and_then(|c| c.to_digit(16))
-                .ok_or_else(bad_escape)?;
+            let digit = self.next_char().and_then(|c| c.to_digit(16)).ok_or_else(bad_escape)?;
             code = code << 4 | digit;
         }
         Ok(code)

@@ -114,11 +114,7 @@ pub struct WrappedKey {
 impl WrappedKey {
     /// A wrapped key.
     pub fn new(key: KeyRef, version: Option<VersionId>, ciphertext: Vec<u8>) -> Self {
-        Self {
-            key,
-            version,
-            ciphertext,
-        }
+        Self { key, version, ciphertext }
     }
 
     /// The form to store: `0x01`, then key, version (empty when unknown) and ciphertext, each after
@@ -126,11 +122,7 @@ impl WrappedKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         let version = self.version.as_ref().map_or("", VersionId::as_str);
         let mut bytes = vec![1];
-        for part in [
-            self.key.as_str().as_bytes(),
-            version.as_bytes(),
-            &self.ciphertext,
-        ] {
+        for part in [self.key.as_str().as_bytes(), version.as_bytes(), &self.ciphertext] {
             push_part(&mut bytes, part);
         }
         bytes
@@ -157,11 +149,7 @@ impl WrappedKey {
             id => Some(VersionId::new(std::str::from_utf8(id).ok()?).ok()?),
         };
         let key = KeyRef::new(std::str::from_utf8(key).ok()?).ok()?;
-        Some(Self {
-            key,
-            version,
-            ciphertext: ciphertext.to_vec(),
-        })
+        Some(Self { key, version, ciphertext: ciphertext.to_vec() })
     }
 }
 
@@ -176,11 +164,7 @@ fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
 fn take_part(bytes: &[u8], max: usize) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk::<4>()?;
     let len = usize::try_from(u32::from_be_bytes(*len)).ok()?;
-    if len > max {
-        None
-    } else {
-        rest.split_at_checked(len)
-    }
+    if len > max { None } else { rest.split_at_checked(len) }
 }
 
 /// Facts bound to a wrapped key: it opens only with the same ones. Not secret; a cloud's key
@@ -241,11 +225,7 @@ impl WrapContext {
     /// and values in byte order of the names, each after its length as four bytes, big-endian.
     pub fn to_aad(&self) -> Vec<u8> {
         let mut bytes = vec![1];
-        bytes.extend_from_slice(
-            &u32::try_from(self.0.len())
-                .unwrap_or(u32::MAX)
-                .to_be_bytes(),
-        );
+        bytes.extend_from_slice(&u32::try_from(self.0.len()).unwrap_or(u32::MAX).to_be_bytes());
         for (name, value) in self.iter() {
             push_part(&mut bytes, name.as_bytes());
             push_part(&mut bytes, value.as_bytes());

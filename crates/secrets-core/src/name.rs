@@ -76,10 +76,7 @@ impl SecretName {
             return Err(InvalidName::Empty);
         }
         if name.len() > MAX_LEN {
-            return Err(InvalidName::TooLong {
-                len: name.len(),
-                max: MAX_LEN,
-            });
+            return Err(InvalidName::TooLong { len: name.len(), max: MAX_LEN });
         }
         if let Some((at, character)) = name.char_indices().find(|(_, c)| !is_name_char(*c)) {
             return Err(InvalidName::Character { character, at });

@@ -17,10 +17,7 @@ pub struct GetOptions {
 impl GetOptions {
     /// Reads this version, minding its validity.
     pub fn version(version: VersionSelector) -> Self {
-        Self {
-            version,
-            validity: Validity::Enforce,
-        }
+        Self { version, validity: Validity::Enforce }
     }
 
     /// Reads whether valid or not; rotation needs it.
@@ -65,10 +62,7 @@ impl SetOptions {
 
     /// The value waits for promotion.
     pub fn pending() -> Self {
-        Self {
-            stage: WriteStage::Pending,
-            ..Self::default()
-        }
+        Self { stage: WriteStage::Pending, ..Self::default() }
     }
 
     /// Sets what must hold.
@@ -132,9 +126,7 @@ impl IdempotencyKey {
     /// `InvalidValue` when it is not 32 to 64 letters, digits and hyphens.
     pub fn new(token: &str) -> Result<Self> {
         let sound = (32..=64).contains(&token.len())
-            && token
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !sound {
             let message = "an idempotency key is 32 to 64 letters, digits and hyphens";
             return Err(Error::new(ErrorKind::InvalidValue, message));

@@ -20,10 +20,7 @@ impl PageRequest {
 
     /// The page that starts at `token`.
     pub fn after(token: PageToken) -> Self {
-        Self {
-            limit: None,
-            token: Some(token),
-        }
+        Self { limit: None, token: Some(token) }
     }
 
     /// Bounds the number of items.
@@ -87,10 +84,7 @@ impl SecretFilter {
 
     /// Only secrets whose name starts with `prefix`.
     pub fn prefix(prefix: impl Into<String>) -> Self {
-        Self {
-            prefix: prefix.into(),
-            ..Self::default()
-        }
+        Self { prefix: prefix.into(), ..Self::default() }
     }
 
     /// Only secrets with this tag, too.

@@ -31,11 +31,7 @@ impl ProviderId {
     /// `kind` is the sort of backend (`aws`, `file`), `scope` the account, vault, project or path,
     /// `identity` whom the provider acts as (empty where there is only one).
     pub fn new(kind: &str, scope: &str, identity: &str) -> Self {
-        Self(Arc::new(Parts {
-            kind: kind.into(),
-            scope: scope.into(),
-            identity: identity.into(),
-        }))
+        Self(Arc::new(Parts { kind: kind.into(), scope: scope.into(), identity: identity.into() }))
     }
 
     /// The sort of backend.
@@ -106,10 +102,7 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<Result<Secret>>> {
         let mut answers = Vec::with_capacity(wanted.len());
         for (reference, version) in wanted {
-            answers.push(
-                self.get_secret(reference, GetOptions::version(version.clone()))
-                    .await,
-            );
+            answers.push(self.get_secret(reference, GetOptions::version(version.clone())).await);
         }
         Ok(answers)
     }
@@ -246,10 +239,7 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of the call that it makes.
     async fn health(&self) -> Result<Health> {
-        Ok(Health {
-            status: HealthStatus::Unknown,
-            findings: Vec::new(),
-        })
+        Ok(Health { status: HealthStatus::Unknown, findings: Vec::new() })
     }
 }
 
@@ -314,9 +304,7 @@ impl<P: SecretProvider + ?Sized> SecretProvider for Arc<P> {
         patch: MetadataPatch,
         precondition: Precondition,
     ) -> Result<()> {
-        (**self)
-            .update_metadata(reference, version, patch, precondition)
-            .await
+        (**self).update_metadata(reference, version, patch, precondition).await
     }
 
     async fn set_version_state(

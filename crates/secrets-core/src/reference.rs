@@ -75,18 +75,13 @@ impl NativeId {
             return Err(InvalidName::Empty);
         }
         if id.len() > MAX_NATIVE_LEN {
-            return Err(InvalidName::TooLong {
-                len: id.len(),
-                max: MAX_NATIVE_LEN,
-            });
+            return Err(InvalidName::TooLong { len: id.len(), max: MAX_NATIVE_LEN });
         }
         if let Some((at, character)) = id.char_indices().find(|(_, c)| misleads(*c)) {
             return Err(InvalidName::Character { character, at });
         }
         if id.trim().len() != id.len() {
-            return Err(InvalidName::NotUsable {
-                reason: "white space at an end",
-            });
+            return Err(InvalidName::NotUsable { reason: "white space at an end" });
         }
         Ok(Self(id.into()))
     }
@@ -172,9 +167,7 @@ impl FromStr for SecretReference {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let rest = text
             .strip_prefix(Self::SCHEME)
-            .ok_or(InvalidName::NotUsable {
-                reason: "a reference starts with `secret://`",
-            })?;
+            .ok_or(InvalidName::NotUsable { reason: "a reference starts with `secret://`" })?;
         match rest.split_once('#') {
             None => Ok(Self::new(SecretName::new(rest)?)),
             Some((name, field)) => Self::new(SecretName::new(name)?).with_field(field),

@@ -92,10 +92,7 @@ pub struct PageStream<'a, T> {
 
 enum Position<'a, T> {
     Before(Option<PageToken>),
-    Fetching {
-        from: Option<PageToken>,
-        page: PageFuture<'a, T>,
-    },
+    Fetching { from: Option<PageToken>, page: PageFuture<'a, T> },
     Done,
 }
 
@@ -135,10 +132,7 @@ impl<T: Unpin> Stream for PageStream<'_, T> {
             match std::mem::replace(&mut self.position, Position::Done) {
                 Position::Done => return Poll::Ready(None),
                 Position::Before(from) => {
-                    let request = PageRequest {
-                        limit: None,
-                        token: from.clone(),
-                    };
+                    let request = PageRequest { limit: None, token: from.clone() };
                     let page = (self.fetch)(request);
                     self.position = Position::Fetching { from, page };
                 }

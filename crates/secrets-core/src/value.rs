@@ -50,10 +50,7 @@ impl SecretValue {
 
     /// Takes over a buffer of the exact size.
     pub fn from_boxed(bytes: Box<[u8]>) -> Self {
-        Self(Arc::new(Inner {
-            bytes: SecretSlice::from(bytes),
-            content_type: None,
-        }))
+        Self(Arc::new(Inner { bytes: SecretSlice::from(bytes), content_type: None }))
     }
 
     /// Copies the bytes; wiping the original is the caller's business.
@@ -69,10 +66,7 @@ impl SecretValue {
             Ok(inner) => inner.bytes,
             Err(shared) => SecretSlice::from(Box::from(shared.bytes.expose_secret())),
         };
-        Self(Arc::new(Inner {
-            bytes,
-            content_type,
-        }))
+        Self(Arc::new(Inner { bytes, content_type }))
     }
 
     /// The secret bytes.

@@ -196,10 +196,7 @@ impl VersionInfo {
     /// `NotYetValid` or `Expired`.
     pub fn check_validity(&self, now: SystemTime) -> Result<()> {
         if self.not_before.is_some_and(|start| now < start) {
-            return Err(Error::new(
-                ErrorKind::NotYetValid,
-                "the version is not valid yet",
-            ));
+            return Err(Error::new(ErrorKind::NotYetValid, "the version is not valid yet"));
         }
         if self.expires.is_some_and(|end| now >= end) {
             return Err(Error::new(ErrorKind::Expired, "the version has expired"));
