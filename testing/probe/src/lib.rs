@@ -1,1 +1,9 @@
-//! To come.
+#![doc = include_str!("../README.md")]
+
+mod allocator;
+mod counts;
+mod scan;
+
+pub use allocator::Probe;
+pub use counts::Counts;
+pub use scan::{Findings, Scan};
