@@ -1,0 +1,194 @@
+//! What each crate makes a user compile: forbidden packages, and how many packages in all.
+
+use std::collections::BTreeSet;
+
+use crate::failure::Failure;
+use crate::process::Run;
+use crate::workspace::{Package, Workspace};
+
+/// Budgets count for this platform, on which we test.
+const BUDGET_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Packages that no user of ours may have to compile. `deny.toml` bans the same for the whole workspace.
+const FORBIDDEN: [(&str, &str); 4] = [
+    ("ring", "one cryptography library for TLS: aws-lc-rs"),
+    ("openssl-sys", "one TLS stack: rustls"),
+    ("native-tls", "one TLS stack: rustls"),
+    ("rsa", "RUSTSEC-2023-0071, timing side channel"),
+];
+
+/// The most packages that a crate may compile with the given features, itself included.
+struct Budget {
+    package: &'static str,
+    features: Features,
+    at_most: usize,
+}
+
+const BUDGETS: &[Budget] = &[
+    Budget { package: "live-value", features: Features::Default, at_most: 5 },
+    Budget { package: "secrets-core", features: Features::Default, at_most: 15 },
+    // Whatever its features are called, the encrypted store is among all of them.
+    Budget { package: "secrets-local", features: Features::All, at_most: 60 },
+    Budget { package: "secrets-manager", features: Features::All, at_most: 75 },
+];
+
+/// The feature sets that are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Features {
+    None,
+    Default,
+    All,
+}
+
+impl Features {
+    const EACH: [Self; 3] = [Self::None, Self::Default, Self::All];
+
+    fn flag(self) -> &'static str {
+        match self {
+            Self::None => "--no-default-features",
+            Self::Default => "",
+            Self::All => "--all-features",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "no features",
+            Self::Default => "default features",
+            Self::All => "all features",
+        }
+    }
+}
+
+/// Forbidden packages, exceeded and missing budgets. Prints the number of packages of every crate.
+///
+/// # Errors
+///
+/// `cargo tree` fails.
+pub(super) fn problems(workspace: &Workspace) -> Result<Vec<String>, Failure> {
+    let mut problems = Vec::new();
+    println!("{:24} {:>8} {:>8} {:>8}   budget", "packages compiled for", "none", "default", "all");
+    for package in workspace.crates() {
+        let mut counts = Vec::new();
+        for features in Features::EACH {
+            let everywhere = tree(workspace, package, features, "all")?;
+            problems.extend(forbidden(&package.name, features, &everywhere));
+            counts.push((features, tree(workspace, package, features, BUDGET_TARGET)?.len()));
+        }
+        print_row(&package.name, &counts);
+        problems.extend(over_budget(&package.name, &counts));
+    }
+    Ok(problems)
+}
+
+/// The packages that a user of `package` compiles for `target`, each as `name version`.
+fn tree(
+    workspace: &Workspace,
+    package: &Package,
+    features: Features,
+    target: &str,
+) -> Result<BTreeSet<String>, Failure> {
+    let output = Run::cargo(&workspace.root)
+        .words("tree --locked --edges normal,build --prefix none --format {p} --target")
+        .arg(target)
+        .arg("--package")
+        .arg(&package.name)
+        .words(features.flag())
+        .read()?;
+    Ok(packages(&output))
+}
+
+/// Reads lines such as `serde v1.0.229 (proc-macro) (*)`; the part in brackets is dropped.
+fn packages(output: &str) -> BTreeSet<String> {
+    output
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some(format!("{} {}", words.next()?, words.next()?))
+        })
+        .collect()
+}
+
+fn forbidden(name: &str, features: Features, tree: &BTreeSet<String>) -> Vec<String> {
+    let has = |forbidden: &str| tree.iter().any(|p| p.split(' ').next() == Some(forbidden));
+    FORBIDDEN
+        .iter()
+        .filter(|(forbidden, _)| has(forbidden))
+        .map(|(forbidden, why)| {
+            format!("`{name}` with {} compiles `{forbidden}` ({why})", features.name())
+        })
+        .collect()
+}
+
+fn budget(name: &str) -> Option<&'static Budget> {
+    BUDGETS.iter().find(|budget| budget.package == name)
+}
+
+fn over_budget(name: &str, counts: &[(Features, usize)]) -> Option<String> {
+    let Some(budget) = budget(name) else {
+        return Some(format!("`{name}` has no package budget in xtask/src/graph/tree.rs"));
+    };
+    let (_, count) = counts.iter().find(|(features, _)| *features == budget.features)?;
+    (*count > budget.at_most).then(|| {
+        let features = budget.features.name();
+        format!(
+            "`{name}` with {features} compiles {count} packages; its budget is {}",
+            budget.at_most
+        )
+    })
+}
+
+fn print_row(name: &str, counts: &[(Features, usize)]) {
+    let numbers: String = counts.iter().map(|(_, count)| format!(" {count:>8}")).collect();
+    let budget = budget(name)
+        .map(|b| format!("{} with {}", b.at_most, b.features.name()))
+        .unwrap_or_default();
+    println!("{name:24}{numbers}   {budget}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TREE: &str = "\
+secrets-core v0.1.0 (/repo/crates/secrets-core)
+async-trait v0.1.92 (proc-macro)
+syn v2.0.100
+ring v0.17.0
+syn v2.0.100 (*)
+syn v3.0.0
+";
+
+    #[test]
+    fn each_version_of_a_package_counts_once_and_the_crate_itself_counts() {
+        assert_eq!(packages(TREE).len(), 5);
+    }
+
+    #[test]
+    fn a_forbidden_package_is_found_by_its_whole_name() {
+        let found = forbidden("secrets-core", Features::All, &packages(TREE));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("with all features compiles `ring`"));
+        assert!(
+            forbidden("x", Features::None, &packages("ring-buffer v1.0.0\nrsa-names v1.0.0"))
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_crate_past_its_budget_is_found() {
+        let counts = |n| [(Features::None, 1), (Features::Default, n), (Features::All, 99)];
+        assert_eq!(over_budget("live-value", &counts(5)), None);
+        assert!(
+            over_budget("live-value", &counts(6))
+                .is_some_and(|p| p.contains("compiles 6 packages"))
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_budget_is_found() {
+        assert!(
+            over_budget("secrets-aws", &[]).is_some_and(|p| p.contains("has no package budget"))
+        );
+    }
+}

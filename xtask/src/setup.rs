@@ -1,0 +1,97 @@
+//! Installs what the recipes need and the machine lacks. What is there already is left alone.
+
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::process::{self, Run};
+use crate::report::Report;
+
+/// Programs that tests and builds start, each with the Debian package that holds it.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("c++", "g++"),
+    ("cc", "gcc"),
+    ("git", "git"),
+    ("mount", "mount"),
+    ("setpriv", "util-linux"),
+    ("strace", "strace"),
+    ("unshare", "util-linux"),
+];
+
+/// The release of cargo-deny that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Everything that any recipe needs.
+pub(crate) fn everything(report: &mut Report) {
+    report.step("setup", |_| {
+        programs()?;
+        cargo_deny()
+    });
+}
+
+/// The programs that tests start.
+///
+/// # Errors
+///
+/// One of them is missing and cannot be installed: tests that cannot run do not count as passed.
+pub(crate) fn programs() -> Result<(), Failure> {
+    let missing = missing(process::is_installed);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !process::is_installed("apt-get") {
+        return Err(Failure::new(format!(
+            "missing, with no apt-get to install it: {} (names of the Debian packages)",
+            missing.join(", ")
+        )));
+    }
+    let root = Path::new("/");
+    let quiet = |run: Run| run.env("DEBIAN_FRONTEND", "noninteractive");
+    quiet(Run::new("apt-get", root)).words("update --quiet").check()?;
+    quiet(Run::new("apt-get", root))
+        .words("install --quiet --yes --no-install-recommends")
+        .words(&missing.join(" "))
+        .check()
+}
+
+/// cargo-deny in the release that we use, built by cargo if another or none is installed.
+///
+/// # Errors
+///
+/// It cannot be built.
+pub(crate) fn cargo_deny() -> Result<(), Failure> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = process::is_installed("cargo-deny")
+        .then(|| Run::new("cargo-deny", home).arg("--version").read())
+        .transpose()?;
+    if found.is_some_and(|version| version.trim() == format!("cargo-deny {CARGO_DENY}")) {
+        return Ok(());
+    }
+    Run::cargo(home)
+        .words("install --quiet --locked --force cargo-deny --version")
+        .arg(CARGO_DENY)
+        .check()
+}
+
+/// Debian packages of the programs that are not `installed`, each once.
+fn missing(installed: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !installed(program))
+        .map(|(_, package)| *package)
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_installed_and_each_package_once() {
+        assert!(missing(|_| true).is_empty());
+        assert_eq!(missing(|program| program != "strace"), ["strace"]);
+        assert_eq!(missing(|program| !matches!(program, "setpriv" | "unshare")), ["util-linux"]);
+    }
+}

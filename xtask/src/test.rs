@@ -1,0 +1,115 @@
+//! `test`: every test of the repository, each kind in its own step.
+
+use std::process::ExitStatus;
+
+use crate::args::{Depth, FuzzRequest};
+use crate::failure::Failure;
+use crate::fuzz;
+use crate::process::Run;
+use crate::report::Report;
+use crate::setup;
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+
+/// Leaves that everything else stands on: their tests also pass without the features that the workspace unites.
+const TESTED_ALONE: [&str; 2] = ["live-value", "secrets-core"];
+
+/// The package whose concurrency is model-checked, and the module with its models.
+const MODELS: (&str, &str) = ("live-value", "loom_tests");
+
+/// Tells tests that have a short and a long form to take the long one.
+const LONG: &str = "MAINSTAY_LONG";
+
+/// Runs all tests and adds them up for the closing line.
+pub(crate) fn run(workspace: &Workspace, depth: Depth, report: &mut Report) {
+    report.step("programs for tests", |_| setup::programs());
+    report
+        .step("test", |report| cargo_test(workspace, depth, report, "--workspace --all-features"));
+    for package in TESTED_ALONE {
+        report.step(&format!("test {package} alone"), |report| {
+            cargo_test(workspace, depth, report, &format!("--package {package}"))
+        });
+    }
+    report.step("model checks", |report| models(workspace, depth, report));
+    fuzz::run(workspace, &FuzzRequest::all(depth), report);
+}
+
+/// One `cargo test` with `selection`, every test of it even after one failed.
+fn cargo_test(
+    workspace: &Workspace,
+    depth: Depth,
+    report: &mut Report,
+    selection: &str,
+) -> Result<(), Failure> {
+    let run = Run::cargo(&workspace.root).words("test --locked --no-fail-fast").words(selection);
+    counted(deepened(run, depth), report)
+}
+
+/// The model checks, optimised and in a folder of their own: `cfg(loom)` would rebuild everything else.
+fn models(workspace: &Workspace, depth: Depth, report: &mut Report) -> Result<(), Failure> {
+    let (package, module) = MODELS;
+    let run = Run::cargo(&workspace.root)
+        .env("RUSTFLAGS", "--cfg loom")
+        .words("test --locked --release --lib --package")
+        .arg(package)
+        .arg("--target-dir")
+        .arg(workspace.target.join("loom"))
+        .arg(module);
+    counted(deepened(run, depth), report)
+}
+
+fn deepened(run: Run, depth: Depth) -> Run {
+    match depth {
+        Depth::Short => run,
+        Depth::Long => run.env(LONG, "1").words("-- --include-ignored"),
+    }
+}
+
+fn counted(run: Run, report: &mut Report) -> Result<(), Failure> {
+    let mut tally = Tally::default();
+    let status = run.stream(|line| tally.read(line))?;
+    report.count(&tally);
+    verdict(status, &tally)
+}
+
+/// A run passes if cargo says so, tests ran, and none was skipped.
+fn verdict(status: ExitStatus, tally: &Tally) -> Result<(), Failure> {
+    if !status.success() {
+        return Err(Failure::new(format!("cargo test ended with {status} ({tally})")));
+    }
+    if tally.ran() == 0 {
+        return Err(Failure::new("no test ran"));
+    }
+    let skipped = tally.skipped().iter().map(|name| {
+        format!("`{name}` was skipped; only `#[ignore = \"long: …\"]` is allowed, for --long")
+    });
+    Failure::from_problems(&skipped.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn result(code: i32, output: &str) -> Result<(), Failure> {
+        let mut tally = Tally::default();
+        output.lines().for_each(|line| tally.read(line));
+        verdict(ExitStatus::from_raw(code << 8), &tally)
+    }
+
+    const PASSED: &str = "test result: ok. 2 passed; 0 failed; 0 ignored;";
+
+    #[test]
+    fn a_run_passes_if_tests_ran_and_none_was_skipped() {
+        assert!(result(0, PASSED).is_ok());
+        assert!(result(0, &format!("test a ... ignored, long: hours\n{PASSED}")).is_ok());
+    }
+
+    #[test]
+    fn failed_no_and_skipped_tests_fail_the_run() {
+        assert!(result(101, PASSED).is_err());
+        assert!(result(0, "test result: ok. 0 passed; 0 failed; 0 ignored;").is_err());
+        assert!(result(0, &format!("test a ... ignored\n{PASSED}")).is_err());
+    }
+}
