@@ -1,1 +1,3 @@
 //! To come.
+#[cfg(feature = "store")]
+pub mod store;

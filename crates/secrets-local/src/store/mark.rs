@@ -1,0 +1,143 @@
+//! High-water marks: the newest generation of a store that was seen, kept outside of its file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::bytes::{Malformed, Reader, Writer};
+use super::crypto::{NONCE_LEN, SymmetricKey, mac, same};
+use super::environment::Environment;
+use super::error::{Result, StoreError, StoreErrorKind};
+use super::file::{self, Place, Target};
+use super::format::StoreId;
+use super::index::Generation;
+
+const MAGIC: [u8; 8] = *b"\x89MNSH\r\n\x1a";
+const VERSION: u16 = 1;
+const LEN: usize = 8 + 2 + 16 + 4 + 8 + NONCE_LEN + MAC_LEN;
+const MAC_LEN: usize = 32;
+
+/// One state of one store: its generation, and the nonce of its index, which no other state of the
+/// same generation has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) generation: Generation,
+    pub(crate) index_nonce: [u8; NONCE_LEN],
+}
+
+impl Mark {
+    /// Checks that a state may follow on what this mark saw.
+    pub(crate) fn admits(&self, next: &Self, seen_by: &str) -> Result<()> {
+        if next.generation > self.generation || next == self {
+            return Ok(());
+        }
+        let (next, seen) = (next.generation, self.generation);
+        let how = if next == seen { "is another state of" } else { "is older than" };
+        Err(StoreError::new(
+            StoreErrorKind::Rollback,
+            format!("the file of generation {next} {how} generation {seen}, which {seen_by} saw"),
+        ))
+    }
+}
+
+/// Where the mark of a store is kept.
+#[derive(Debug)]
+pub(crate) struct MarkFile {
+    store: StoreId,
+    target: Target,
+    lock_timeout: Duration,
+}
+
+impl MarkFile {
+    /// The mark of `store` in the folder `state`, which must exist.
+    pub(crate) fn new(
+        environment: &Environment,
+        state: &Path,
+        store: StoreId,
+        lock_timeout: Duration,
+    ) -> Result<Self> {
+        let target = Target::new(&*environment.files, &state.join(format!("{store}.mark")))?;
+        Ok(Self { store, target, lock_timeout })
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.target.path().to_owned()
+    }
+
+    /// The mark; `None` when none was made yet.
+    pub(crate) fn read(
+        &self,
+        environment: &Environment,
+        key: &SymmetricKey,
+    ) -> Result<Option<Mark>> {
+        let path = self.target.path();
+        let (file, stat) = match file::open(&*environment.files, path) {
+            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        let mut bytes = [0; LEN];
+        if stat.stamp.len != LEN as u64 {
+            return Err(self.altered());
+        }
+        file.read_exact_at(&mut bytes, 0).map_err(|error| StoreError::io("read", path, error))?;
+        self.decode(&bytes, key).map(Some)
+    }
+
+    /// Keeps the newer of the mark that is there and this one.
+    pub(crate) fn raise(
+        &self,
+        environment: &Environment,
+        key: &SymmetricKey,
+        mark: &Mark,
+    ) -> Result<()> {
+        let _lock = file::lock(&*environment.files, &self.target, self.lock_timeout)?;
+        match self.read(environment, key)? {
+            Some(old) if old.generation >= mark.generation => Ok(()),
+            _ => self.write(environment, key, mark),
+        }
+    }
+
+    fn write(&self, environment: &Environment, key: &SymmetricKey, mark: &Mark) -> Result<()> {
+        let path = self.target.path();
+        let old = environment.files.stat(path).ok();
+        let place = old.as_ref().map_or(Place::Empty, Place::Of);
+        let bytes = self.encode(key, mark)?;
+        file::write_exactly(environment, &self.target, place, &bytes)?.durable
+    }
+
+    fn encode(&self, key: &SymmetricKey, mark: &Mark) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(LEN);
+        bytes.put(&MAGIC);
+        bytes.put_u16(VERSION);
+        bytes.put(self.store.as_bytes());
+        bytes.put_u32(mark.generation.restores);
+        bytes.put_u64(mark.generation.writes);
+        bytes.put(&mark.index_nonce);
+        let code = mac(key, &[&bytes])?;
+        bytes.put(&code);
+        Ok(bytes)
+    }
+
+    fn decode(&self, bytes: &[u8; LEN], key: &SymmetricKey) -> Result<Mark> {
+        let (fields, code) = bytes.split_last_chunk::<MAC_LEN>().ok_or_else(|| self.altered())?;
+        if !same(&mac(key, &[fields])?, code) {
+            return Err(self.altered());
+        }
+        self.fields(Reader::new(fields)).map_err(|Malformed| self.altered())
+    }
+
+    fn fields(&self, mut reader: Reader<'_>) -> Result<Mark, Malformed> {
+        let known = reader.array()? == MAGIC && reader.u16()? == VERSION;
+        if !known || reader.array()? != *self.store.as_bytes() {
+            return Err(Malformed);
+        }
+        Ok(Mark {
+            generation: Generation { restores: reader.u32()?, writes: reader.u64()? },
+            index_nonce: reader.array()?,
+        })
+    }
+
+    fn altered(&self) -> StoreError {
+        let path = self.target.path().display();
+        StoreError::integrity(format!("the high-water mark `{path}` is altered"))
+    }
+}

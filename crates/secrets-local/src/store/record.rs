@@ -1,0 +1,164 @@
+use std::fmt;
+
+use secrets_core::{SecretName, SecretValue, VersionId};
+use zeroize::Zeroizing;
+
+use super::crypto::{Aead, NotAuthentic, SymmetricKey, associated_data, random_array};
+use super::environment::Entropy;
+use super::error::{Result, StoreError};
+use super::format::{StoreId, VersionKey};
+
+/// The domain of a record's associated data.
+const DOMAIN: &[u8] = b"mainstay record 1";
+
+/// Seals and opens the records of a store: XChaCha20-Poly1305 under a random nonce, bound to the
+/// store, the kind of record, the name and the version.
+///
+/// The store uses this for every value. By itself it is of use to measure, and to read a record
+/// that was cut out of a file.
+///
+/// ```
+/// use secrets_core::SecretName;
+/// use secrets_local::store::{OsEntropy, RecordCipher, StoreId, VersionKey};
+///
+/// let cipher = RecordCipher::new(StoreId::from_bytes([1; 16]), &[7; 32]);
+/// let name = SecretName::new("db/password")?;
+/// let version = VersionKey::from_bytes([2; 16]);
+///
+/// let sealed = cipher.seal(&OsEntropy, &name, version, b"correct horse")?;
+/// assert_eq!(cipher.open(&name, version, &sealed)?.expose_secret(), b"correct horse");
+/// assert!(cipher.open(&SecretName::new("db/other")?, version, &sealed).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RecordCipher {
+    store: StoreId,
+    aead: Aead,
+}
+
+impl RecordCipher {
+    /// How many bytes a sealed record has more than its value: a nonce of 24, a tag of 16.
+    pub const OVERHEAD: usize = super::crypto::SEALED_OVERHEAD;
+
+    /// A cipher for the records of `store` under `key`, which must be used for nothing else.
+    pub fn new(store: StoreId, key: &[u8; 32]) -> Self {
+        Self { store, aead: Aead::from_bytes(key) }
+    }
+
+    pub(crate) fn with_key(store: StoreId, key: &SymmetricKey) -> Self {
+        Self::new(store, key.as_bytes())
+    }
+
+    /// Seals a value: nonce, ciphertext and tag in one buffer.
+    ///
+    /// # Errors
+    /// [`Internal`](super::StoreErrorKind::Internal) when no random bytes can be had.
+    pub fn seal(
+        &self,
+        entropy: &dyn Entropy,
+        name: &SecretName,
+        version: VersionKey,
+        value: &[u8],
+    ) -> Result<Vec<u8>> {
+        self.seal_at(entropy, RecordPlace::secret(name, version), value)
+    }
+
+    /// Opens what [`seal`](Self::seal) made.
+    ///
+    /// # Errors
+    /// [`Integrity`](super::StoreErrorKind::Integrity) when the bytes were altered or belong
+    /// elsewhere.
+    pub fn open(
+        &self,
+        name: &SecretName,
+        version: VersionKey,
+        sealed: &[u8],
+    ) -> Result<SecretValue> {
+        let place = RecordPlace::secret(name, version);
+        let mut plain =
+            self.open_at(place, sealed).map_err(|NotAuthentic| place.not_authentic())?;
+        Ok(SecretValue::from_boxed(std::mem::take(&mut *plain)))
+    }
+
+    pub(crate) fn seal_at(
+        &self,
+        entropy: &dyn Entropy,
+        place: RecordPlace<'_>,
+        value: &[u8],
+    ) -> Result<Vec<u8>> {
+        let nonce = random_array(entropy)?;
+        self.aead.seal(&nonce, &self.aad(place), value)
+    }
+
+    pub(crate) fn open_at(
+        &self,
+        place: RecordPlace<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Box<[u8]>>, NotAuthentic> {
+        self.aead.open(&self.aad(place), sealed)
+    }
+
+    fn aad(&self, place: RecordPlace<'_>) -> Vec<u8> {
+        associated_data(&[
+            DOMAIN,
+            self.store.as_bytes(),
+            &[place.kind as u8],
+            place.name.as_bytes(),
+            place.version.as_bytes(),
+        ])
+    }
+}
+
+impl fmt::Debug for RecordCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordCipher").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// What a record is of, so that neither kind can stand for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    Secret = 1,
+    WrappingKey = 2,
+}
+
+/// What a sealed record belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordPlace<'a> {
+    kind: RecordKind,
+    name: &'a str,
+    version: VersionKey,
+}
+
+impl<'a> RecordPlace<'a> {
+    pub(crate) fn new(kind: RecordKind, name: &'a str, version: VersionKey) -> Self {
+        Self { kind, name, version }
+    }
+
+    pub(crate) fn secret(name: &'a SecretName, version: VersionKey) -> Self {
+        Self::new(RecordKind::Secret, name.as_str(), version)
+    }
+
+    /// The error that names this record.
+    pub(crate) fn not_authentic(self) -> StoreError {
+        let what = match self.kind {
+            RecordKind::Secret => "secret",
+            RecordKind::WrappingKey => "wrapping key",
+        };
+        let Self { name, version, .. } = self;
+        StoreError::integrity(format!(
+            "the record of {what} `{name}`, version {version} is altered"
+        ))
+    }
+}
+
+impl VersionKey {
+    /// The id as the contract writes it: 32 hexadecimal digits.
+    pub(crate) fn to_id(self) -> secrets_core::Result<VersionId> {
+        VersionId::new(&self.to_string())
+    }
+
+    /// The version that an id of the contract means; `None` for an id that no store minted.
+    pub(crate) fn from_id(id: &VersionId) -> Option<Self> {
+        super::format::parse_hex(id.as_str()).map(Self::from_bytes)
+    }
+}
