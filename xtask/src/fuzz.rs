@@ -118,6 +118,8 @@ impl Fuzzer {
         let log = self.folder("logs", name)?.join("last.txt");
         let program = self.output.join(&self.host).join("release").join(name);
         let mut run = Run::new(&program.to_string_lossy(), &self.output)
+            // The message of a panic is wanted at the end of the log, not a page of frames behind it.
+            .env("RUST_BACKTRACE", "0")
             .arg(format!("-max_total_time={}", time.as_secs()))
             .words("-timeout=10 -rss_limit_mb=2048 -print_final_stats=1")
             .arg(format!("-artifact_prefix={}/", artifacts.display()));
@@ -144,7 +146,7 @@ impl Fuzzer {
 struct Log {
     passed: bool,
     runs: u64,
-    /// Covered edges after the seeds were read, and at the end.
+    /// Covered edges after the first inputs were read, and at the end.
     coverage: Option<(u64, u64)>,
     /// The file with the input that made the target fail.
     artifact: Option<String>,
@@ -195,7 +197,7 @@ impl Log {
 impl std::fmt::Display for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (start, end) = self.coverage.unwrap_or_default();
-        write!(f, "{} runs, {start} edges covered by the seeds, {end} at the end", self.runs)
+        write!(f, "{} runs, {start} edges covered at the start, {end} at the end", self.runs)
     }
 }
 
@@ -240,7 +242,7 @@ stat::number_of_executed_units: 900000
     #[test]
     fn a_run_without_findings_passes_with_its_figures() {
         let log = Log::read(DONE, true);
-        assert_eq!(log.to_string(), "900000 runs, 33 edges covered by the seeds, 41 at the end");
+        assert_eq!(log.to_string(), "900000 runs, 33 edges covered at the start, 41 at the end");
         assert!(log.failure().is_none());
         assert!(log.check_instrumented().is_ok());
     }
