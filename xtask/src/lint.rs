@@ -39,20 +39,21 @@ fn fmt(workspace: &Workspace) -> Result<(), Failure> {
 /// Each package as a user gets it: with default features, and with none. In the workspace as a whole features are
 /// united, so a `cfg` that is missing would not show. Clippy compiles like `cargo check` and denies warnings on the way.
 fn each_alone(workspace: &Workspace) -> Result<(), Failure> {
+    let mut problems = Vec::new();
     for package in &workspace.members {
-        for features in ["", "--no-default-features"] {
-            if !features.is_empty() && !package.features.contains_key("default") {
-                continue;
-            }
-            Run::cargo(&workspace.root)
+        let has_defaults = package.features.contains_key("default");
+        let without = has_defaults.then_some("--no-default-features");
+        for features in std::iter::once("").chain(without) {
+            let result = Run::cargo(&workspace.root)
                 .words("clippy --locked --package")
                 .arg(&package.name)
                 .words(features)
                 .words("-- -D warnings")
-                .check()?;
+                .check();
+            problems.extend(result.err().map(|failure| failure.to_string()));
         }
     }
-    Ok(())
+    Failure::from_problems(&problems)
 }
 
 fn side_workspace(workspace: &Workspace, side: &str) -> Result<(), Failure> {
