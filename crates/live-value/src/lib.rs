@@ -3,6 +3,8 @@
 
 mod derive;
 mod live;
+#[cfg(all(loom, test))]
+mod loom_tests;
 mod publisher;
 mod shared;
 mod sync;
@@ -14,7 +16,3 @@ pub use live::{Guard, Live};
 pub use publisher::{Conflict, Publisher};
 pub use version::Version;
 pub use watch::{Changed, Closed, Watch};
-
-#[cfg(loom)]
-#[doc(hidden)]
-pub use sync::planted;

@@ -1,11 +1,13 @@
 //! The seam between this crate and what it synchronises with: `arc_swap` and `std` in ordinary
-//! builds, a mock cell and loom's types under `cfg(loom)`.
+//! builds, a mock cell and loom's types under `cfg(all(loom, test))`.
 
 use std::sync::PoisonError;
 
-#[cfg(loom)]
+#[cfg(all(loom, test))]
 pub(crate) use self::model::{AtomicU64, Cell, Loaded, Mutex, MutexGuard};
-#[cfg(not(loom))]
+#[cfg(all(loom, test))]
+pub(crate) use self::planted::{leave_out, left_out};
+#[cfg(not(all(loom, test)))]
 pub(crate) use self::real::{AtomicU64, Cell, Loaded, Mutex, MutexGuard};
 
 /// Locks without regard to poison: no foreign code ever runs under one of our locks, so a panic
@@ -15,9 +17,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The steps that a model run can leave out, to show that the models notice.
-#[cfg_attr(not(loom), allow(unreachable_pub, reason = "public in model runs alone"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A waiter looks at the value again after its waker is in the list.
     RecheckAfterWaker,
     /// A new derivation looks at its parent again after it is in the list.
@@ -28,15 +29,12 @@ pub enum Step {
     ClosedBeforeValue,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, test)))]
 pub(crate) const fn left_out(_: Step) -> bool {
     false
 }
 
-#[cfg(loom)]
-pub(crate) use self::planted::left_out;
-
-#[cfg(not(loom))]
+#[cfg(not(all(loom, test)))]
 mod real {
     pub(crate) use std::sync::atomic::AtomicU64;
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
@@ -62,7 +60,8 @@ mod real {
     }
 }
 
-#[cfg(loom)]
+#[cfg(all(loom, test))]
+#[allow(clippy::indexing_slicing, reason = "a mock fails by panicking")]
 mod model {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
@@ -96,7 +95,7 @@ mod model {
 
         pub(crate) fn swap(&self, value: T) -> Arc<T> {
             let index = {
-                let mut values = self.values.lock().expect("no panic under this lock");
+                let mut values = self.values();
                 values.push(Arc::new(value));
                 values.len() - 1
             };
@@ -105,17 +104,21 @@ mod model {
         }
 
         fn at(&self, index: usize) -> Arc<T> {
-            Arc::clone(&self.values.lock().expect("no panic under this lock")[index])
+            Arc::clone(&self.values()[index])
+        }
+
+        fn values(&self) -> std::sync::MutexGuard<'_, Vec<Arc<T>>> {
+            self.values.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 }
 
-/// Defects on purpose, for model runs alone.
-#[cfg(loom)]
-pub mod planted {
+/// Defects on purpose.
+#[cfg(all(loom, test))]
+mod planted {
     use std::cell::Cell;
 
-    pub use super::Step;
+    use super::Step;
 
     thread_local! {
         // All threads of a loom model run on the OS thread of its test.
@@ -123,7 +126,7 @@ pub mod planted {
     }
 
     /// Leaves `step` out in every model that the calling test runs from now on.
-    pub fn leave_out(step: Step) {
+    pub(crate) fn leave_out(step: Step) {
         LEFT_OUT.set(Some(step));
     }
 
