@@ -63,8 +63,8 @@ mod real {
 #[cfg(all(loom, test))]
 #[allow(clippy::indexing_slicing, reason = "a mock fails by panicking")]
 mod model {
-    use std::sync::Arc;
     use std::sync::atomic::Ordering;
+    use std::sync::{Arc, PoisonError};
 
     pub(crate) use loom::sync::atomic::AtomicU64;
     use loom::sync::atomic::AtomicUsize;
