@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 /// They cannot be built, or one failed.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
     let mut run = Run::cargo(&workspace.root.join("benches"))
-        .words("run --quiet --locked --release --bin bench --target-dir")
+        .words("run --locked --release --bin bench --target-dir")
         .arg(workspace.target.join("benches"))
         .arg("--");
     for argument in arguments {
