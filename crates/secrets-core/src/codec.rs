@@ -120,6 +120,12 @@ impl NameRules {
         problems
     }
 
+    /// True when the backend itself takes `form` as a name, whether it is the form of one of ours or
+    /// not: what a native id is checked by.
+    pub fn accepts(&self, form: &str) -> bool {
+        (1..=self.max_len).contains(&form.len()) && form.bytes().all(self.allowed)
+    }
+
     /// The form of `name` in this backend.
     ///
     /// # Errors

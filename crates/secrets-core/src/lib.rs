@@ -10,6 +10,8 @@ mod health;
 #[cfg(feature = "json")]
 mod json;
 mod key;
+#[cfg(feature = "memory")]
+pub mod memory;
 mod metadata;
 mod name;
 mod options;

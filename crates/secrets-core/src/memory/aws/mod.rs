@@ -1,0 +1,7 @@
+//! AWS Secrets Manager: staging labels.
+
+mod adapter;
+mod cloud;
+mod write;
+
+pub(crate) use adapter::AwsAdapter;
