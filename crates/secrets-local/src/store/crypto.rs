@@ -223,7 +223,6 @@ pub(crate) struct StoreKeys {
     commitment: [u8; KEY_LEN],
     records: RecordCipher,
     index: Aead,
-    idempotency: SymmetricKey,
 }
 
 impl StoreKeys {
@@ -233,7 +232,6 @@ impl StoreKeys {
             commitment: schedule.commitment("commitment")?,
             records: RecordCipher::with_key(store, &schedule.key("records")?),
             index: Aead::new(&schedule.key("index")?),
-            idempotency: schedule.key("idempotency")?,
             data_key,
         })
     }
@@ -252,11 +250,6 @@ impl StoreKeys {
 
     pub(crate) fn index(&self) -> &Aead {
         &self.index
-    }
-
-    /// A keyed fingerprint, for comparing contents without keeping or showing them.
-    pub(crate) fn fingerprint(&self, parts: &[&[u8]]) -> Result<[u8; 32]> {
-        mac(&self.idempotency, parts)
     }
 }
 

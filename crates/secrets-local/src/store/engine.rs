@@ -67,12 +67,11 @@ impl Engine {
         environment: Environment,
         path: &Path,
         options: &EngineOptions,
-        make_slot: impl FnOnce(StoreId, &SymmetricKey) -> Result<(Slot, Option<SlotKey>)>,
+        (slot, slot_key): (Slot, Option<SlotKey>),
         store: StoreId,
         data_key: SymmetricKey,
     ) -> Result<Self> {
         let target = Target::new(&*environment.files, path)?;
-        let (slot, slot_key) = make_slot(store, &data_key)?;
         let keys = Arc::new(StoreKeys::derive(store, data_key)?);
         let _lock = file::lock(&*environment.files, &target, options.lock_timeout)?;
         if environment.files.stat(target.path()).is_ok() {
@@ -91,19 +90,21 @@ impl Engine {
         Locked::open(environment, path).map(|locked| locked.header().clone())
     }
 
-    /// Opens a store whose data key was found.
+    /// Opens a store whose data key was found by the slots of `seen`.
     pub(crate) fn open(
         environment: Environment,
         path: &Path,
         options: &EngineOptions,
-        store: StoreId,
+        seen: &Header,
         unlocked: Unlocked,
     ) -> Result<Self> {
         let locked = Locked::open(&environment, path)?;
-        if locked.header().store != store {
-            return Err(another_store());
+        let now = locked.header();
+        if (now.store, now.commitment) != (seen.store, seen.commitment) {
+            let message = "the store was given a new data key while it was opened";
+            return Err(StoreError::new(StoreErrorKind::Busy, message));
         }
-        let keys = Arc::new(StoreKeys::derive(store, unlocked.data_key)?);
+        let keys = Arc::new(StoreKeys::derive(now.store, unlocked.data_key)?);
         let snapshot = locked.unlock(keys)?;
         Self::with_snapshot(environment, path, options, snapshot, unlocked.slot_key)
     }
@@ -140,7 +141,7 @@ impl Engine {
     fn check_mark(&mut self, rollback: Rollback) -> Result<()> {
         let Some(mark_file) = &self.mark else { return self.accept(rollback, None) };
         let snapshot = self.current();
-        let seen = mark_file.read(&self.environment, &snapshot.index.mark_key)?;
+        let seen = mark_file.read(&self.environment, &snapshot.index.lasting_key)?;
         let Some(seen) = seen else {
             self.warnings.push(Warning::NoHighWaterMark { path: mark_file.path() });
             self.accept(rollback, None)?;
@@ -196,9 +197,12 @@ impl Engine {
             .files
             .stat(&self.path)
             .map_err(|error| StoreError::io("look at", &self.path, error))?;
-        if stat.stamp == current.stamp {
-            return Ok(current);
-        }
+        if stat.stamp == current.stamp { Ok(current) } else { self.reread() }
+    }
+
+    /// The state of the file now, read whether it changed or not.
+    pub(crate) fn reread(&self) -> Result<Arc<Snapshot>> {
+        let current = self.current();
         let locked = Locked::open(&self.environment, &self.path)?;
         let keys = self.keys_for(locked.header(), &current)?;
         self.take(locked.unlock(keys)?)
@@ -260,7 +264,7 @@ impl Engine {
         // failure when the file did not would make the old file look rolled back.
         let target = Target::existing(&*self.environment.files, &self.path)?;
         file::sync_name(&*self.environment.files, &target)?;
-        mark_file.raise(&self.environment, &snapshot.index.mark_key, &snapshot.mark())
+        mark_file.raise(&self.environment, &snapshot.index.lasting_key, &snapshot.mark())
     }
 
     /// Changes the store: `change` sees the newest state under the writers' lock, and what it

@@ -19,7 +19,7 @@ struct Inner {
     kind: StoreErrorKind,
     effect: Effect,
     message: Cow<'static, str>,
-    source: Option<io::Error>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The class of a [`StoreError`].
@@ -46,7 +46,7 @@ pub enum StoreErrorKind {
     KeyFile,
     /// The provider that keeps a slot's key failed.
     KeyProvider,
-    /// The last slot cannot be removed, or there is no such slot.
+    /// The slot is not there, is the last one, or is not covered by a `rekey`.
     Slot,
     /// Another writer held the lock for longer than the time-out.
     Busy,
@@ -136,8 +136,11 @@ impl StoreError {
     }
 
     #[must_use]
-    pub(crate) fn with_source(mut self, source: io::Error) -> Self {
-        self.0.source = Some(source);
+    pub(crate) fn with_source(
+        mut self,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        self.0.source = Some(Box::new(source));
         self
     }
 
@@ -184,7 +187,7 @@ impl fmt::Debug for StoreError {
 
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| source as &(dyn std::error::Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::bytes::{Malformed, Reader, Writer};
 use super::crypto::{KEY_LEN, NONCE_LEN, TAG_LEN};
 use super::error::{Result, StoreError, StoreErrorKind};
-use super::slot::{Slot, SlotBody};
+use super::slot::Slot;
 
 /// The first bytes of every store. A high bit and both line ends show damage by text-mode copying,
 /// as in PNG (RFC 2083, section 12.12).
@@ -188,11 +188,6 @@ impl Header {
             ));
         }
         Ok(())
-    }
-
-    /// The slots that open with a passphrase, a key file, or by a provider.
-    pub(crate) fn slots_where(&self, wanted: fn(&SlotBody) -> bool) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().filter(move |slot| wanted(&slot.body))
     }
 }
 

@@ -42,9 +42,9 @@ impl fmt::Display for Generation {
 #[derive(Clone)]
 pub(crate) struct Index {
     pub(crate) generation: Generation,
-    /// Authenticates high-water marks. Random and kept by `rekey`, so that a mark made under the
-    /// old data key is still believed.
-    pub(crate) mark_key: Arc<SymmetricKey>,
+    /// Authenticates high-water marks and fingerprints idempotency tokens. Random and kept by
+    /// `rekey`, so that what was made under the old data key is still known.
+    pub(crate) lasting_key: Arc<SymmetricKey>,
     /// The serial of the next record; serials only grow, and records stand in their order.
     pub(crate) next_serial: u64,
     pub(crate) written: SystemTime,
@@ -53,10 +53,10 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    pub(crate) fn empty(mark_key: SymmetricKey, now: SystemTime) -> Self {
+    pub(crate) fn empty(lasting_key: SymmetricKey, now: SystemTime) -> Self {
         Self {
             generation: Generation::default(),
-            mark_key: Arc::new(mark_key),
+            lasting_key: Arc::new(lasting_key),
             next_serial: 0,
             written: now,
             secrets: BTreeMap::new(),
@@ -174,6 +174,19 @@ pub(crate) struct TokenMark {
 }
 
 impl Entry {
+    pub(crate) fn new(now: SystemTime) -> Self {
+        Self {
+            created: now,
+            updated: now,
+            revision: [0; 8],
+            deletion: None,
+            description: None,
+            tags: Tags::new(),
+            labels: Labels::default(),
+            versions: Vec::new(),
+        }
+    }
+
     pub(crate) fn version(&self, id: VersionKey) -> Option<&Version> {
         self.versions.iter().find(|version| version.id == id)
     }

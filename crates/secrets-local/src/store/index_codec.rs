@@ -66,7 +66,7 @@ impl Writer for Length {
 fn put_index(index: &Index, out: &mut impl Writer) {
     out.put_u32(index.generation.restores);
     out.put_u64(index.generation.writes);
-    out.put(index.mark_key.as_bytes());
+    out.put(index.lasting_key.as_bytes());
     out.put_u64(index.next_serial);
     out.put_time(index.written);
     out.put_count(index.secrets.len());
@@ -163,10 +163,10 @@ fn flags(bits: &[(u8, bool)]) -> u8 {
 pub(crate) fn decode(bytes: &[u8]) -> Read<Index> {
     let mut reader = Reader::new(bytes);
     let generation = Generation { restores: reader.u32()?, writes: reader.u64()? };
-    let mark_key = SymmetricKey::from_slice(&Zeroizing::new(reader.array::<32>()?)[..]);
+    let lasting_key = SymmetricKey::from_slice(&Zeroizing::new(reader.array::<32>()?)[..]);
     let index = Index {
         generation,
-        mark_key: Arc::new(mark_key.ok_or(Malformed)?),
+        lasting_key: Arc::new(lasting_key.ok_or(Malformed)?),
         next_serial: reader.u64()?,
         written: reader.time()?,
         secrets: read_map(&mut reader, |name| SecretName::new(name).ok())?,

@@ -13,6 +13,8 @@ use super::index::Generation;
 
 const MAGIC: [u8; 8] = *b"\x89MNSH\r\n\x1a";
 const VERSION: u16 = 1;
+/// The domain of a mark's authentication code.
+const DOMAIN: &[u8] = b"mainstay mark 1";
 const LEN: usize = 8 + 2 + 16 + 4 + 8 + NONCE_LEN + MAC_LEN;
 const MAC_LEN: usize = 32;
 
@@ -112,14 +114,14 @@ impl MarkFile {
         bytes.put_u32(mark.generation.restores);
         bytes.put_u64(mark.generation.writes);
         bytes.put(&mark.index_nonce);
-        let code = mac(key, &[&bytes])?;
+        let code = mac(key, &[DOMAIN, &bytes])?;
         bytes.put(&code);
         Ok(bytes)
     }
 
     fn decode(&self, bytes: &[u8; LEN], key: &SymmetricKey) -> Result<Mark> {
         let (fields, code) = bytes.split_last_chunk::<MAC_LEN>().ok_or_else(|| self.altered())?;
-        if !same(&mac(key, &[fields])?, code) {
+        if !same(&mac(key, &[DOMAIN, fields])?, code) {
             return Err(self.altered());
         }
         self.fields(Reader::new(fields)).map_err(|Malformed| self.altered())

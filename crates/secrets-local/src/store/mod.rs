@@ -1,28 +1,48 @@
 //! The encrypted file store.
 
+mod builder;
 mod bytes;
+mod changes;
 mod crypto;
 mod engine;
 mod environment;
 mod error;
 mod file;
+mod file_store;
 mod format;
 pub mod fs;
 mod index;
 mod index_codec;
+mod inspect;
 mod key_file;
+mod keys;
 mod mark;
+mod metadata_code;
 mod passphrase;
+mod policy;
+mod provider;
 mod record;
+mod runtime;
+mod secrets;
 mod slot;
+mod slot_admin;
 mod snapshot;
 mod transaction;
+mod unlock;
+mod verify;
+mod wrapping;
 
+pub use builder::StoreBuilder;
 pub use environment::{Entropy, Environment, OsEntropy};
 pub use error::{Result, StoreError, StoreErrorKind};
+pub use file_store::FileStore;
 pub use format::{StoreId, VersionKey};
 pub use index::Generation;
+pub use inspect::{Inspection, SlotInfo, SlotKind, inspect, inspect_file};
 pub use key_file::{KeyFile, Warning};
 pub use passphrase::{Passphrase, PassphraseCost};
 pub use record::RecordCipher;
 pub use slot::SlotId;
+pub use slot_admin::Rekey;
+pub use unlock::Unlock;
+pub use verify::Verification;

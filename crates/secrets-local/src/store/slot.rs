@@ -119,7 +119,7 @@ impl Slot {
         entropy: &dyn Entropy,
         store: StoreId,
         id: SlotId,
-        method: SealMethod,
+        method: &SealMethod,
         data_key: &SymmetricKey,
     ) -> Result<Self> {
         let mut slot = Self { id, body: method.unsealed_body() };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use secrets_core::Effect;
-use zeroize::Zeroizing;
 
 use super::crypto::{NotAuthentic, StoreKeys, SymmetricKey, TAG_LEN, random_array};
 use super::environment::Environment;
@@ -82,23 +81,6 @@ impl<'a> Transaction<'a> {
         Ok(RecordRef { serial, value_len })
     }
 
-    /// Reads a record of the base or of this change.
-    pub(crate) fn read(
-        &self,
-        place: RecordPlace<'_>,
-        record: RecordRef,
-    ) -> Result<Zeroizing<Box<[u8]>>> {
-        match self.sealed.get(&record.serial) {
-            Some(sealed) => self
-                .base
-                .keys
-                .records()
-                .open_at(place, sealed)
-                .map_err(|NotAuthentic| place.not_authentic()),
-            None => self.base.read(place, record),
-        }
-    }
-
     pub(crate) fn free_slot(&self) -> Result<SlotId> {
         if self.slots.len() >= MAX_SLOTS {
             let message = format!("a store has {MAX_SLOTS} slots at most");
@@ -130,6 +112,7 @@ impl<'a> Transaction<'a> {
             index.generation.writes += 1;
         }
         index.written = now;
+        index.secrets.retain(|_, entry| !entry.is_past(now));
         file::check_writable(&base.stat, target)?;
         let keys = rekeyed.clone().unwrap_or_else(|| Arc::clone(&base.keys));
         let plan = Plan::new(environment, keys, base.header.store, index, slots)?;
@@ -154,8 +137,8 @@ pub(crate) fn create(
     keys: Arc<StoreKeys>,
     slots: Vec<Slot>,
 ) -> Result<(Snapshot, Result<()>)> {
-    let mark_key = SymmetricKey::random(&*environment.entropy)?;
-    let mut index = Index::empty(mark_key, environment.clock.now());
+    let lasting_key = SymmetricKey::random(&*environment.entropy)?;
+    let mut index = Index::empty(lasting_key, environment.clock.now());
     index.generation.writes = 1;
     let plan = Plan::new(environment, keys, store, index, slots)?;
     let written = file::write(environment, target, Place::Empty, |output| {

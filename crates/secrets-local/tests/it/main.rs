@@ -1,0 +1,12 @@
+//! Tests of the local providers through their public faces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+#[cfg(feature = "store")]
+mod store;

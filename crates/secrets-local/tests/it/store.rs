@@ -1,0 +1,4 @@
+//! The encrypted file store.
+
+mod basics;
+mod support;

@@ -1,0 +1,79 @@
+//! What the tests of the store share.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use secrets_core::{SecretName, SecretProvider, SecretRef, SecretValue, SetOptions, VersionInfo};
+use secrets_local::store::{FileStore, KeyFile, Passphrase, PassphraseCost};
+use tempfile::TempDir;
+
+/// Runs a future on a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+pub(crate) fn name(text: &str) -> SecretName {
+    SecretName::new(text).expect("a name")
+}
+
+pub(crate) fn reference(text: &str) -> SecretRef {
+    SecretRef::from(name(text))
+}
+
+pub(crate) fn value(text: &str) -> SecretValue {
+    SecretValue::from_string(text.to_owned())
+}
+
+pub(crate) fn passphrase(text: &str) -> Passphrase {
+    Passphrase::from_string(text.to_owned()).expect("a passphrase")
+}
+
+/// The cheapest passphrases that are allowed: tests derive many.
+pub(crate) fn cheap() -> PassphraseCost {
+    PassphraseCost::MINIMUM
+}
+
+/// A folder with a key file and a path for a store.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) key: KeyFile,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let key = KeyFile::generate(folder.path().join("key")).expect("a key file");
+        Self { folder, key }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) async fn create(&self) -> FileStore {
+        FileStore::at(self.path()).create(self.key.clone()).await.expect("a new store")
+    }
+
+    pub(crate) async fn open(&self) -> FileStore {
+        open(&self.path(), &self.key).await
+    }
+}
+
+pub(crate) async fn open(path: &Path, key: &KeyFile) -> FileStore {
+    FileStore::at(path).open(key.clone()).await.expect("a store that opens")
+}
+
+pub(crate) async fn set(store: &FileStore, name: &str, text: &str) -> VersionInfo {
+    store.set_secret(&reference(name), value(text), SetOptions::new()).await.expect("a write")
+}
+
+/// The current value as text.
+pub(crate) async fn get(store: &FileStore, name: &str) -> secrets_core::Result<String> {
+    let secret = store.get_secret(&reference(name), Default::default()).await?;
+    Ok(secret.value.expose_secret_text()?.to_owned())
+}
