@@ -1,12 +1,17 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::atomic::AtomicUsize;
 
 use crate::counts::{self, Counts, Totals};
 use crate::scan::{Scan, Scanner};
+use crate::watching::Watching;
 
 /// The system's allocator, watched. Install it with `#[global_allocator]`.
+///
+/// While nobody counts or scans, each call costs one relaxed load more than the system's.
 #[derive(Debug)]
 pub struct Probe {
+    watchers: AtomicUsize,
     totals: Totals,
     scanner: Scanner,
 }
@@ -15,7 +20,7 @@ impl Probe {
     /// For the `static` that `#[global_allocator]` needs.
     #[must_use]
     pub const fn new() -> Self {
-        Self { totals: Totals::new(), scanner: Scanner::new() }
+        Self { watchers: AtomicUsize::new(0), totals: Totals::new(), scanner: Scanner::new() }
     }
 
     /// Runs `work` and counts what the calling thread allocates in it.
@@ -24,21 +29,22 @@ impl Probe {
     ///
     /// If this probe is not the global allocator: it would count nothing and every test would pass.
     pub fn count<R>(&self, work: impl FnOnce() -> R) -> (R, Counts) {
-        self.assert_installed();
+        let _watching = self.watch();
         let before = counts::of_thread();
         let result = work();
         (result, counts::of_thread() - before)
     }
 
-    /// What all threads have allocated since the process began.
+    /// Runs `work` and counts what all threads allocate meanwhile.
     ///
     /// # Panics
     ///
     /// If this probe is not the global allocator.
-    #[must_use]
-    pub fn totals(&self) -> Counts {
-        self.assert_installed();
-        self.totals.read()
+    pub fn count_everywhere<R>(&self, work: impl FnOnce() -> R) -> (R, Counts) {
+        let _watching = self.watch();
+        let before = self.totals.read();
+        let result = work();
+        (result, self.totals.read() - before)
     }
 
     /// From now until the scan ends, looks for `needle` in every block that any thread frees, just
@@ -52,15 +58,27 @@ impl Probe {
     /// If the needle is shorter than 8 or longer than 64 bytes, or this probe is not the global
     /// allocator.
     pub fn scan_for(&self, needle: &[u8]) -> Scan<'_> {
-        self.assert_installed();
-        self.scanner.arm(needle)
+        let watching = self.watch();
+        self.scanner.arm(needle, watching)
     }
 
-    fn assert_installed(&self) {
+    fn watch(&self) -> Watching<'_> {
+        let watching = Watching::begin(&self.watchers);
         let before = self.totals.read();
         drop(black_box(Box::new(0_u8)));
         let installed = self.totals.read().allocations > before.allocations;
         assert!(installed, "the probe is not the global allocator of this program");
+        watching
+    }
+
+    fn note(&self, size: usize) {
+        if Watching::any(&self.watchers) {
+            self.totals.add(size);
+        }
+    }
+
+    fn scans(&self) -> bool {
+        Watching::any(&self.watchers) && self.scanner.is_armed()
     }
 
     /// # Safety
@@ -93,19 +111,19 @@ impl Default for Probe {
 #[allow(unsafe_code, reason = "an allocator is unsafe to implement")]
 unsafe impl GlobalAlloc for Probe {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.totals.add(layout.size());
+        self.note(layout.size());
         // SAFETY: the caller's promise, handed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        self.totals.add(layout.size());
+        self.note(layout.size());
         // SAFETY: the caller's promise, handed on.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if self.scanner.is_armed() {
+        if self.scans() {
             // SAFETY: the caller gives up a block of this layout.
             unsafe { self.inspect(block, layout.size()) };
         }
@@ -114,8 +132,8 @@ unsafe impl GlobalAlloc for Probe {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        self.totals.add(new_size);
-        if !self.scanner.is_armed() {
+        self.note(new_size);
+        if !self.scans() {
             // SAFETY: the caller's promise, handed on.
             return unsafe { System.realloc(block, layout, new_size) };
         }

@@ -31,7 +31,7 @@ thread_local! {
     static THREAD: Cell<Counts> = const { Cell::new(Counts { allocations: 0, bytes: 0 }) };
 }
 
-/// The counts of all threads.
+/// The counts of all threads, while anybody counts.
 #[derive(Debug)]
 pub(crate) struct Totals {
     allocations: AtomicU64,
@@ -63,7 +63,7 @@ impl Totals {
     }
 }
 
-/// The counts of the calling thread since it began.
+/// The counts of the calling thread, while anybody counts.
 pub(crate) fn of_thread() -> Counts {
     THREAD.with(Cell::get)
 }

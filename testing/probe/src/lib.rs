@@ -3,6 +3,7 @@
 mod allocator;
 mod counts;
 mod scan;
+mod watching;
 
 pub use allocator::Probe;
 pub use counts::Counts;

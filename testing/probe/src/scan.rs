@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::watching::Watching;
+
 const SHORTEST: usize = 8;
 const LONGEST: usize = 64;
 const SIZES: usize = 16;
@@ -67,7 +69,7 @@ impl Scanner {
         found
     }
 
-    pub(crate) fn arm(&self, needle: &[u8]) -> Scan<'_> {
+    pub(crate) fn arm<'a>(&'a self, needle: &[u8], watching: Watching<'a>) -> Scan<'a> {
         assert!(
             (SHORTEST..=LONGEST).contains(&needle.len()),
             "a needle has {SHORTEST} to {LONGEST} bytes"
@@ -79,7 +81,7 @@ impl Scanner {
         self.length.store(needle.len(), Ordering::Relaxed);
         self.blocks.store(0, Ordering::SeqCst);
         self.armed.store(true, Ordering::SeqCst);
-        Scan { scanner: self, _turn: turn }
+        Scan { scanner: self, _watching: watching, _turn: turn }
     }
 
     fn disarm(&self) {
@@ -110,6 +112,7 @@ fn contains(block: &[u8], needle: &[u8]) -> bool {
 #[must_use = "the scan ends when this is dropped"]
 pub struct Scan<'a> {
     scanner: &'a Scanner,
+    _watching: Watching<'a>,
     _turn: MutexGuard<'a, ()>,
 }
 

@@ -25,18 +25,16 @@ fn counts_nothing_where_nothing_is_allocated() {
     assert_eq!(freeing.allocations, 0);
 }
 
+fn work_on_another_thread(work: impl FnOnce() + Send) {
+    thread::scope(|scope| scope.spawn(work).join().unwrap());
+}
+
 #[test]
-fn other_threads_count_in_the_totals_only() {
-    let before = PROBE.totals();
-    let ((), here) = PROBE.count(|| {
-        thread::scope(|scope| {
-            let work = || (0..50).for_each(|_| drop(black_box(vec![1_u8; 1_000])));
-            scope.spawn(work).join().unwrap();
-        });
-    });
-    let everywhere = PROBE.totals();
-    assert!(everywhere.allocations - before.allocations >= 50);
-    assert!(everywhere.bytes - before.bytes >= 50_000);
+fn other_threads_count_everywhere_only() {
+    let work = || (0..50).for_each(|_| drop(black_box(vec![1_u8; 1_000])));
+    let ((), everywhere) = PROBE.count_everywhere(|| work_on_another_thread(work));
+    assert!(everywhere.allocations >= 50 && everywhere.bytes >= 50_000, "{everywhere:?}");
+    let ((), here) = PROBE.count(|| work_on_another_thread(work));
     // Starting a thread allocates a little here, but not what the thread itself allocates.
     assert!(here.bytes < 50_000, "{here:?}");
 }
@@ -46,14 +44,24 @@ fn counts_as_a_thread_ends() {
     struct AtTheEnd;
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
-            drop(black_box(vec![1_u8; 64]));
+            drop(black_box(vec![1_u8; 1_000_000]));
         }
     }
     thread_local!(static LAST: AtTheEnd = const { AtTheEnd });
 
-    let before = PROBE.totals();
-    thread::spawn(|| LAST.with(|_| ())).join().unwrap();
-    assert!(PROBE.totals().bytes - before.bytes >= 64);
+    let touch = || thread::spawn(|| LAST.with(|_| ())).join().unwrap();
+    let ((), everywhere) = PROBE.count_everywhere(touch);
+    assert!(everywhere.bytes >= 1_000_000);
+}
+
+#[test]
+fn counts_may_nest() {
+    let (((), inner), outer) = PROBE.count(|| {
+        drop(black_box(Box::new(1_u64)));
+        PROBE.count(|| drop(black_box(Box::new(2_u64))))
+    });
+    assert_eq!(inner.allocations, 1);
+    assert!(outer.allocations >= 2);
 }
 
 #[test]
