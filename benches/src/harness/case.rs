@@ -1,0 +1,59 @@
+use std::fmt;
+use std::time::Duration;
+
+/// Runs a number of operations.
+pub(super) type Work = Box<dyn FnMut(u64)>;
+
+/// What is measured.
+pub(crate) struct Case {
+    pub(super) prepare: Box<dyn Fn() -> Work + Send + Sync>,
+    pub(super) background: Option<Background>,
+}
+
+/// What another thread does meanwhile, again and again.
+pub(super) struct Background {
+    pub(super) period: Duration,
+    pub(super) work: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Case {
+    /// `prepare` runs in each measured thread, untimed, and makes the closure that is timed.
+    pub(crate) fn new<W>(prepare: impl Fn() -> W + Send + Sync + 'static) -> Self
+    where
+        W: FnMut(u64) + 'static,
+    {
+        Self { prepare: Box::new(move || Box::new(prepare())), background: None }
+    }
+
+    /// Another thread runs `work` once per `period` while this is measured.
+    pub(crate) fn beside(
+        mut self,
+        period: Duration,
+        work: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        self.background = Some(Background { period, work: Box::new(work) });
+        self
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case").finish_non_exhaustive()
+    }
+}
+
+/// Two cases that do the same in two ways.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// What is done: `suite/operation`.
+    pub(crate) path: &'static str,
+    /// How many threads do it at the same time.
+    pub(crate) threads: usize,
+    /// How large it is: bytes or entries, as the suite says.
+    pub(crate) size: usize,
+    pub(crate) ours: Case,
+    pub(crate) peer_name: &'static str,
+    pub(crate) peer: Case,
+    /// The ratio that we want to reach, if there is one.
+    pub(crate) at_most: Option<f64>,
+}

@@ -1,0 +1,68 @@
+use super::sampling::Sample;
+
+/// The samples of one case.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    all: Vec<Sample>,
+}
+
+/// What a number of samples comes to, in nanoseconds per operation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+    /// Too few clean samples were left, so all are in.
+    pub(crate) disturbed: bool,
+}
+
+impl Samples {
+    pub(super) fn add(&mut self, sample: Sample) {
+        self.all.push(sample);
+    }
+
+    pub(super) fn spread(&self) -> Spread {
+        let times = |clean_only: bool| -> Vec<f64> {
+            let kept = self.all.iter().filter(|sample| sample.clean || !clean_only);
+            kept.map(|sample| sample.nanoseconds).collect()
+        };
+        let clean = times(true);
+        let disturbed = clean.len() * 3 < self.all.len();
+        let mut kept = if disturbed { times(false) } else { clean };
+        kept.sort_by(f64::total_cmp);
+        Spread {
+            median: kept[kept.len() / 2],
+            least: kept[0],
+            most: kept[kept.len() - 1],
+            disturbed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, Samples};
+
+    fn samples(of: &[(f64, bool)]) -> Samples {
+        let mut samples = Samples::default();
+        for (nanoseconds, clean) in of {
+            samples.add(Sample { nanoseconds: *nanoseconds, clean: *clean });
+        }
+        samples
+    }
+
+    #[test]
+    fn takes_the_median_of_the_clean_samples() {
+        let spread =
+            samples(&[(9.0, true), (1.0, true), (500.0, false), (2.0, true), (0.1, false)])
+                .spread();
+        assert_eq!((spread.least, spread.median, spread.most), (1.0, 2.0, 9.0));
+        assert!(!spread.disturbed);
+    }
+
+    #[test]
+    fn says_when_it_had_to_take_all() {
+        let spread = samples(&[(5.0, false), (3.0, false), (4.0, false), (1.0, true)]).spread();
+        assert_eq!((spread.least, spread.median, spread.disturbed), (1.0, 4.0, true));
+    }
+}
