@@ -20,7 +20,12 @@ pub enum SecretState {
         /// The last value, where there was one.
         last: Option<Secret>,
     },
-    /// Nobody refreshes it any more: the manager's run future has been dropped.
+    /// Outside its bounds of validity: expired, or not valid yet.
+    Invalid {
+        /// The last value.
+        secret: Secret,
+    },
+    /// Nobody refreshes it: the manager's run future was dropped, or has not started yet.
     Orphaned {
         /// The last value.
         secret: Secret,
@@ -31,9 +36,10 @@ impl SecretState {
     /// The last value, whatever its state.
     pub fn secret(&self) -> Option<&Secret> {
         match self {
-            Self::Fresh(secret) | Self::Stale { secret, .. } | Self::Orphaned { secret } => {
-                Some(secret)
-            }
+            Self::Fresh(secret)
+            | Self::Stale { secret, .. }
+            | Self::Invalid { secret }
+            | Self::Orphaned { secret } => Some(secret),
             Self::Gone { last } => last.as_ref(),
         }
     }
@@ -49,6 +55,7 @@ impl SecretState {
             Self::Fresh(_) => "fresh",
             Self::Stale { .. } => "stale",
             Self::Gone { .. } => "gone",
+            Self::Invalid { .. } => "invalid",
             Self::Orphaned { .. } => "orphaned",
         }
     }
