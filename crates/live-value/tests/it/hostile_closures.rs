@@ -1,6 +1,7 @@
 //! What the crate's documentation promises of closures that panic, publish, derive or drop.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread;
 
@@ -84,13 +85,25 @@ fn a_publish_from_inside_a_closure_is_visible_at_once_and_derived_afterwards() {
             *value
         }
     });
-    let other = root.map(|value| value + 1);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let other = root.map({
+        let runs = Arc::clone(&runs);
+        move |value| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            value + 1
+        }
+    });
 
     assert_eq!(publisher.publish(500).get(), 2);
     assert_eq!((*root.load(), root.version().get()), (100, 3));
     assert_eq!((*limited.load(), *other.load()), (100, 101), "all follow before publish returns");
     let log = log.lock().unwrap().take().unwrap();
     assert_eq!(log, [(1, 1), (500, 100), (100, 100)]);
+    assert_eq!(
+        runs.load(Ordering::SeqCst),
+        2,
+        "500 was no longer there to be derived by the other"
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! When values are dropped: as soon as nobody can read them. Secrets live in here.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use live_value::{Live, Publisher};
 
@@ -103,13 +103,43 @@ fn the_last_reader_of_a_derived_value_takes_value_and_closure_along() {
 fn dropped_derivations_leave_nothing_behind_in_their_parent() {
     let publisher = Publisher::new(1);
     let live = publisher.live();
-    drop(live.map(|value| value + 1));
-    let (_, first) = PROBE.count(|| drop(live.map(|value| value + 1)));
-    for _ in 0..1_000 {
-        drop(live.map(|value| value + 1));
-    }
-    let (_, later) = PROBE.count(|| drop(live.map(|value| value + 1)));
-    assert_eq!(first, later, "the list of followers did not grow");
+    let cycle = || drop(live.map(|value| value + 1));
+    cycle(); // makes the parent's list, which stays
+    let ((), one) = PROBE.count(cycle);
+    let ((), all) = PROBE.count(|| (0..1_000).for_each(|_| cycle()));
+    assert_eq!(all.allocations, 1_000 * one.allocations, "the list does not grow");
+}
+
+#[test]
+fn a_replaced_value_does_not_wait_for_slow_closures() {
+    let alive = Alive::default();
+    let publisher = Publisher::new(alive.value(1));
+    let seen = publisher.live().map({
+        let alive = alive.clone();
+        move |_| alive.count()
+    });
+    publisher.publish(alive.value(2));
+    assert_eq!(*seen.load(), 1, "the old value was gone when the closure ran");
+}
+
+#[test]
+fn deriving_holds_a_value_no_longer_than_its_own_closure_runs() {
+    let alive = Alive::default();
+    let publisher = Arc::new(Publisher::new(alive.value(1)));
+    let middle = publisher.live().map(|root| root.content);
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let _end = middle.map({
+        let (publisher, alive, counts) =
+            (Arc::clone(&publisher), alive.clone(), Arc::clone(&counts));
+        move |content| {
+            if *content == 2 {
+                publisher.publish(alive.value(3));
+                counts.lock().unwrap().push(alive.count());
+            }
+        }
+    });
+    publisher.publish(alive.value(2));
+    assert_eq!(*counts.lock().unwrap(), [1], "the middle's closure is done with the root's value");
 }
 
 #[test]
@@ -138,7 +168,7 @@ fn derived_values_keep_no_root_value_once_the_publisher_is_gone() {
 
 #[test]
 fn a_closure_that_holds_its_own_result_is_freed_with_the_publisher() {
-    let slot = Arc::new(std::sync::Mutex::new(None::<Live<i32>>));
+    let slot = Arc::new(Mutex::new(None::<Live<i32>>));
     let captured = Arc::downgrade(&slot);
     let publisher = Publisher::new(1);
     let derived = publisher.live().map({

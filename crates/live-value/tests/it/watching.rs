@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -124,9 +125,9 @@ fn a_dropped_wait_takes_its_waker_along() {
     let mut wait = watch.changed();
     assert!(poll(&mut wait, &waker).is_pending());
     drop(waker);
-    assert_eq!(std::sync::Arc::strong_count(&calls), 2, "held by the list");
+    assert_eq!(Arc::strong_count(&calls), 2, "held by the list");
     drop(wait);
-    assert_eq!(std::sync::Arc::strong_count(&calls), 1, "and let go");
+    assert_eq!(Arc::strong_count(&calls), 1, "and let go");
     publisher.publish(2);
     assert_eq!(calls.count(), 0);
     assert_eq!(*block_on(watch.changed()).unwrap(), 2, "nothing was lost");
@@ -143,15 +144,17 @@ fn a_finished_wait_leaves_no_waker_behind() {
     assert!(poll(&mut wait, &waker).is_ready());
     assert!(poll(&mut wait, &waker).is_pending(), "polled again it waits for the next");
     drop(wait);
+    drop(publisher);
+    assert!(matches!(poll(&mut watch.changed(), &waker), Poll::Ready(Err(Closed))));
     drop(waker);
-    assert_eq!(std::sync::Arc::strong_count(&calls), 1);
+    assert_eq!(Arc::strong_count(&calls), 1);
 }
 
 #[test]
 fn a_waker_may_use_what_it_was_called_for() {
     struct Reenter(Publisher<i32>, Live<i32>);
     impl std::task::Wake for Reenter {
-        fn wake(self: std::sync::Arc<Self>) {
+        fn wake(self: Arc<Self>) {
             // Publishing, reading, watching and deriving from inside the call must not deadlock.
             if *self.1.load() < 10 {
                 self.0.publish(10);
@@ -164,9 +167,9 @@ fn a_waker_may_use_what_it_was_called_for() {
     let publisher = Publisher::new(1);
     let live = publisher.live();
     let mut watch = live.watch();
-    let reenter = std::sync::Arc::new(Reenter(publisher, live));
+    let reenter = Arc::new(Reenter(publisher, live));
     let mut wait = watch.changed();
-    assert!(poll(&mut wait, &std::sync::Arc::clone(&reenter).into()).is_pending());
+    assert!(poll(&mut wait, &Arc::clone(&reenter).into()).is_pending());
     reenter.0.publish(2);
     assert_eq!(*reenter.1.load(), 10);
 }
