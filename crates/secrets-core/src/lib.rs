@@ -5,6 +5,8 @@ mod capability;
 mod change;
 mod clock;
 mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod health;
 #[cfg(feature = "json")]

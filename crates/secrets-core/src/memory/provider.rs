@@ -121,8 +121,9 @@ impl MemoryProvider {
         Outside::new(self.shared.clone(), self.client.clock.clone())
     }
 
-    fn place(&self, reference: &SecretRef) -> Result<Place> {
-        Place::find(self.shared.adapter.rules(), reference)
+    fn place(&self, operation: Operation, reference: &SecretRef) -> Result<Place> {
+        let place = Place::find(self.shared.adapter.rules(), reference);
+        place.map_err(|error| error.with_operation(operation))
     }
 
     fn announce(&self, session: &Session<'_>, reference: &SecretRef) {
@@ -159,7 +160,8 @@ impl SecretProvider for MemoryProvider {
     async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
         let session = self.client.begin(Operation::GetSecret, Some(reference)).await?;
         let result = async {
-            let place = self.place(session.wrong_answer().unwrap_or(reference))?;
+            let asked = session.wrong_answer().unwrap_or(reference);
+            let place = self.place(Operation::GetSecret, asked)?;
             self.shared.adapter.get(&session, &place, &options.version).await
         };
         session.end(result.await)
@@ -170,9 +172,11 @@ impl SecretProvider for MemoryProvider {
         wanted: &[(SecretRef, VersionSelector)],
     ) -> Result<Vec<Result<Secret>>> {
         let session = self.client.begin(Operation::GetSecrets, None).await?;
-        let places = wanted.iter().map(|(reference, v)| (self.place(reference), v.clone()));
+        let operation = Operation::GetSecrets;
+        let places = wanted.iter().map(|(r, v)| (self.place(operation, r), v.clone()));
         let result = self.shared.adapter.get_many(&session, places.collect()).await;
-        session.end(result)
+        let named = |answer: Result<Secret>| answer.map_err(|e| e.with_operation(operation));
+        session.end(result.map(|answers| answers.into_iter().map(named).collect()))
     }
 
     async fn set_secret(
@@ -182,7 +186,7 @@ impl SecretProvider for MemoryProvider {
         options: SetOptions,
     ) -> Result<VersionInfo> {
         guard::set(self.capabilities(), &options)?;
-        let place = self.place(reference)?;
+        let place = self.place(Operation::SetSecret, reference)?;
         let session = self.client.begin(Operation::SetSecret, Some(reference)).await?;
         let result = self.shared.adapter.set(&session, &place, value, options).await;
         self.announce(&session, reference);
@@ -196,7 +200,7 @@ impl SecretProvider for MemoryProvider {
         base: &VersionId,
         token: &IdempotencyKey,
     ) -> Result<Promoted> {
-        let place = self.place(reference)?;
+        let place = self.place(Operation::Promote, reference)?;
         let session = self.client.begin(Operation::Promote, Some(reference)).await?;
         let result = self.shared.adapter.promote(&session, &place, pending, base, token).await;
         self.announce(&session, reference);
@@ -204,7 +208,7 @@ impl SecretProvider for MemoryProvider {
     }
 
     async fn discard_pending(&self, reference: &SecretRef, pending: &VersionId) -> Result<()> {
-        let place = self.place(reference)?;
+        let place = self.place(Operation::DiscardPending, reference)?;
         let session = self.client.begin(Operation::DiscardPending, Some(reference)).await?;
         let result = self.shared.adapter.discard(&session, &place, pending).await;
         self.announce(&session, reference);
@@ -219,7 +223,7 @@ impl SecretProvider for MemoryProvider {
         precondition: Precondition,
     ) -> Result<()> {
         guard::update(self.capabilities(), version, &patch, &precondition)?;
-        let place = self.place(reference)?;
+        let place = self.place(Operation::UpdateMetadata, reference)?;
         let session = self.client.begin(Operation::UpdateMetadata, Some(reference)).await?;
         let result =
             self.shared.adapter.update(&session, &place, version, patch, precondition).await;
@@ -234,7 +238,7 @@ impl SecretProvider for MemoryProvider {
         state: VersionState,
     ) -> Result<()> {
         guard::state(self.capabilities(), state)?;
-        let place = self.place(reference)?;
+        let place = self.place(Operation::SetVersionState, reference)?;
         let session = self.client.begin(Operation::SetVersionState, Some(reference)).await?;
         let result = self.shared.adapter.set_state(&session, &place, version, state).await;
         self.announce(&session, reference);
@@ -242,7 +246,7 @@ impl SecretProvider for MemoryProvider {
     }
 
     async fn describe_secret(&self, reference: &SecretRef) -> Result<SecretInfo> {
-        let place = self.place(reference)?;
+        let place = self.place(Operation::DescribeSecret, reference)?;
         let session = self.client.begin(Operation::DescribeSecret, Some(reference)).await?;
         let result = self.shared.adapter.describe(&session, &place).await;
         session.end(result)
@@ -253,7 +257,7 @@ impl SecretProvider for MemoryProvider {
         reference: &SecretRef,
         page: PageRequest,
     ) -> Result<Page<VersionInfo>> {
-        let place = self.place(reference)?;
+        let place = self.place(Operation::ListVersions, reference)?;
         let session = self.client.begin(Operation::ListVersions, Some(reference)).await?;
         let result = self.shared.adapter.versions(&session, &place, page).await;
         session.end(result)
@@ -271,7 +275,7 @@ impl SecretProvider for MemoryProvider {
 
     async fn delete_secret(&self, reference: &SecretRef, mode: DeleteMode) -> Result<Deleted> {
         guard::delete(self.capabilities(), mode)?;
-        let place = self.place(reference)?;
+        let place = self.place(Operation::DeleteSecret, reference)?;
         let session = self.client.begin(Operation::DeleteSecret, Some(reference)).await?;
         let result = self.shared.adapter.delete(&session, &place, mode).await;
         self.announce(&session, reference);
@@ -280,7 +284,7 @@ impl SecretProvider for MemoryProvider {
 
     async fn restore_secret(&self, reference: &SecretRef) -> Result<()> {
         guard::recovery(self.capabilities(), Operation::RestoreSecret)?;
-        let place = self.place(reference)?;
+        let place = self.place(Operation::RestoreSecret, reference)?;
         let session = self.client.begin(Operation::RestoreSecret, Some(reference)).await?;
         let result = self.shared.adapter.restore(&session, &place).await;
         self.announce(&session, reference);
@@ -289,7 +293,7 @@ impl SecretProvider for MemoryProvider {
 
     async fn purge_secret(&self, reference: &SecretRef) -> Result<()> {
         guard::recovery(self.capabilities(), Operation::PurgeSecret)?;
-        let place = self.place(reference)?;
+        let place = self.place(Operation::PurgeSecret, reference)?;
         let session = self.client.begin(Operation::PurgeSecret, Some(reference)).await?;
         let result = self.shared.adapter.purge(&session, &place).await;
         session.end(result)

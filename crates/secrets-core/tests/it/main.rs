@@ -11,3 +11,5 @@
 
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(all(feature = "conformance", feature = "memory"))]
+mod conformance;

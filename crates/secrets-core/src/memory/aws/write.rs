@@ -141,7 +141,11 @@ impl Write<'_> {
                 return Err(error);
             }
         }
-        self.unstage().await?;
+        // A concurrent writer may have taken our label over: the version is current all the same.
+        match self.unstage().await {
+            Err(error) if error.kind() != ErrorKind::Conflict => return Err(error),
+            _ => {}
+        }
         described.labels = vec![Label::Current];
         self.finish(&secret.tags, described).await
     }
