@@ -1,0 +1,305 @@
+//! Several processes with one store, and writers that are killed.
+
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::{Child, Command, Stdio};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use secrets_core::{ErrorKind, SecretProvider, SetOptions};
+use secrets_local::store::{FileStore, KeyFile, StoreErrorKind};
+
+use super::support::{Place, block_on, get, open, reference, set, value};
+
+/// Tells a child what to do: the folder of its store, and its name.
+const FOLDER: &str = "MAINSTAY_TEST_FOLDER";
+const TASK: &str = "MAINSTAY_TEST_TASK";
+/// How many secrets each of the children adds.
+const ADDED: usize = 20;
+/// How often a child that is to be killed writes to another store first. The n-th call is counted by
+/// each thread for itself: like this no other thread gets as far as the one that writes.
+const WARM_UP: usize = 25;
+/// Looked for by a child just before it writes, so that a trace shows where the write begins.
+const BEGIN: &str = "/mainstay-write-begins";
+
+/// What the children of the tests below do; by itself it is not a test.
+#[test]
+#[ignore = "runs in the processes that other tests start"]
+fn child() {
+    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("started by another test"));
+    let task = std::env::var(TASK).unwrap();
+    without_runtime(async {
+        let key = KeyFile::read(folder.join("key")).unwrap();
+        let store = open(&folder.join("store"), &key).await;
+        match task.split_once(' ').unwrap_or((&task, "")) {
+            ("add", me) => add(&store, me).await,
+            ("count", _) => count(&store).await,
+            ("set", text) => drop(set(&store, "b", text).await),
+            ("die", text) => {
+                let scratch = open(&folder.join("scratch"), &key).await;
+                for _ in 0..WARM_UP {
+                    set(&scratch, "b", "x").await;
+                }
+                let _ = std::fs::metadata(BEGIN);
+                set(&store, "b", text).await;
+            }
+            ("hold", _) => hold(&folder),
+            other => panic!("unknown task {other:?}"),
+        }
+    });
+}
+
+/// Runs a future right here: without a runtime the store does its work on the thread that calls.
+fn without_runtime(future: impl Future<Output = ()>) {
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(pin!(future).poll(&mut context), Poll::Ready(()), "something was left to wait for");
+}
+
+async fn add(store: &FileStore, me: &str) {
+    for n in 0..ADDED {
+        set(store, &format!("{me}/{n}"), "x").await;
+    }
+}
+
+/// Adds one to a number again and again, by compare-and-set.
+async fn count(store: &FileStore) {
+    let at = reference("counter");
+    for _ in 0..ADDED {
+        loop {
+            let secret = store.get_secret(&at, Default::default()).await.unwrap();
+            let number: u64 = secret.value.expose_secret_text().unwrap().parse().unwrap();
+            let guard = secrets_core::Precondition::CurrentIs(secret.version.id);
+            let next = value(&(number + 1).to_string());
+            match store.set_secret(&at, next, SetOptions::new().when(guard)).await {
+                Ok(_) => break,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict),
+            }
+        }
+    }
+}
+
+/// Holds the writers' lock until it is killed.
+fn hold(folder: &Path) {
+    let lock = std::fs::File::open(folder.join("store.lock")).unwrap();
+    lock.lock().unwrap();
+    std::fs::write(folder.join("held"), "").unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+fn this_test_as(command: &mut Command, folder: &Path, task: &str) -> Child {
+    command
+        .args(["--exact", "store::processes::child", "--ignored", "--test-threads=1", "--quiet"])
+        .env(FOLDER, folder)
+        .env(TASK, task)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a process")
+}
+
+fn start(folder: &Path, task: &str) -> Child {
+    this_test_as(&mut Command::new(std::env::current_exe().unwrap()), folder, task)
+}
+
+fn wait(mut child: Child) {
+    assert!(child.wait().unwrap().success(), "a child failed");
+}
+
+#[test]
+fn writers_in_several_processes_lose_no_update() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "counter", "0").await;
+        let children: Vec<_> = ["add a", "add b", "add c", "count x", "count y"]
+            .map(|task| start(place.folder.path(), task))
+            .into_iter()
+            .collect();
+        children.into_iter().for_each(wait);
+        for who in ["a", "b", "c"] {
+            for n in 0..ADDED {
+                assert_eq!(get(&store, &format!("{who}/{n}")).await.unwrap(), "x");
+            }
+        }
+        assert_eq!(get(&store, "counter").await.unwrap(), (2 * ADDED).to_string());
+        assert!(store.verify().await.unwrap().is_sound());
+        let left: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 3, "key, store and lock: {left:?}");
+    });
+}
+
+#[test]
+fn writers_on_several_threads_lose_no_update() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let store = place.create().await;
+        let writers: Vec<_> = (0..8)
+            .map(|writer| {
+                let store = store.clone();
+                tokio::spawn(async move { add(&store, &format!("w{writer}")).await })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let verification = store.verify().await.unwrap();
+        assert_eq!((verification.secrets, verification.is_sound()), (8 * ADDED, true));
+    });
+}
+
+#[test]
+fn a_change_by_another_process_is_seen_and_hinted_at_within_a_second() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "0").await;
+        set(&store, "b", "old").await;
+        let mut changes = store.changes().unwrap();
+        wait(start(place.folder.path(), "set new"));
+        let written = Instant::now();
+        assert_eq!(get(&store, "b").await.unwrap(), "new", "a read looks at the file");
+        let hint = changes.next().await.unwrap();
+        assert_eq!(hint.reference, Some(reference("b")));
+        assert!(written.elapsed() < Duration::from_secs(1), "{:?}", written.elapsed());
+    });
+}
+
+#[test]
+fn a_writer_that_waits_too_long_for_another_gives_up() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "1").await;
+        let mut holder = start(place.folder.path(), "hold");
+        while !place.file("held").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let waiting = FileStore::at(place.path()).lock_timeout(Duration::from_millis(100));
+        let waiting = waiting.open(place.key.clone()).await.unwrap();
+        let error =
+            waiting.set_secret(&reference("a"), value("2"), SetOptions::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(error.effect(), secrets_core::Effect::NotApplied);
+        let source = std::error::Error::source(&error).unwrap();
+        let source = source.downcast_ref::<secrets_local::store::StoreError>().unwrap();
+        assert_eq!(source.kind(), StoreErrorKind::Busy);
+        assert_eq!(get(&waiting, "a").await.unwrap(), "1", "readers need no lock");
+        // The lock goes with the process that held it.
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        set(&waiting, "a", "2").await;
+    });
+}
+
+/// The system calls of a write, by which it is broken off.
+const CALLS: &[&str] = &[
+    "statx",
+    "openat",
+    "flock",
+    "read",
+    "pread64",
+    "getrandom",
+    "readlink",
+    "fchown",
+    "fchmod",
+    "write",
+    "fsync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "getdents64",
+    "close",
+];
+
+/// A run of a child under `strace`, of which only these calls are traced.
+fn traced(place: &Place, calls: &str, text: &str, options: &[&str]) -> Child {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-e"]).arg(format!("trace={calls}")).args(options);
+    command.arg(std::env::current_exe().unwrap()).stderr(Stdio::null());
+    this_test_as(&mut command, place.folder.path(), &format!("die {text}"))
+}
+
+/// How often each call is made, on the thread that writes, before the write begins and after.
+fn count_calls(place: &Place) -> Vec<(&'static str, usize, usize)> {
+    let file = place.file("trace");
+    wait(traced(place, &CALLS.join(","), "traced", &["-o", file.to_str().unwrap()]));
+    let trace = std::fs::read_to_string(&file).unwrap();
+    // Each line is the thread, white space, and the call.
+    let lines: Vec<(&str, &str)> = trace.lines().filter_map(|line| line.split_once(' ')).collect();
+    let begin = lines.iter().position(|(_, call)| call.contains(BEGIN)).expect("the write begins");
+    let writer = lines[begin].0;
+    let count = |call: &str, part: &[(&str, &str)], same_thread: bool| {
+        let is_call =
+            |text: &str| text.trim_start().split_once('(').is_some_and(|(name, _)| name == call);
+        part.iter()
+            .filter(|(thread, text)| (*thread == writer) == same_thread && is_call(text))
+            .count()
+    };
+    let counts = CALLS.iter().map(|call| {
+        let before = count(call, &lines[..=begin], true);
+        let during = count(call, &lines[begin + 1..], true);
+        let others = count(call, &lines, false);
+        assert!(during == 0 || before > others, "{call}: {before} calls, {others} of others");
+        (*call, before, during)
+    });
+    counts.collect()
+}
+
+/// Kills a writer as it enters its n-th call of one kind. True when it was killed.
+fn kill_at(place: &Place, call: &str, n: usize, text: &str) -> bool {
+    let inject = format!("inject={call}:signal=SIGKILL:when={n}");
+    let mut child = traced(place, call, text, &["-o", "/dev/null", "-e", &inject]);
+    !child.wait().unwrap().success()
+}
+
+#[test]
+fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_state() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "kept").await;
+        set(&store, "b", "0").await;
+        // Long enough for several calls of `write`.
+        let long = secrets_core::SecretValue::from_vec(vec![7; 600_000]);
+        store.set_secret(&reference("long"), long, SetOptions::new()).await.unwrap();
+        let scratch = FileStore::at(place.file("scratch")).create(place.key.clone()).await.unwrap();
+        for _ in 0..WARM_UP {
+            set(&store, "b", "x").await;
+            set(&scratch, "b", "x").await;
+        }
+        drop((store, scratch));
+        let calls = count_calls(&place);
+        let mut last = "traced".to_owned();
+        let (mut old, mut new, mut swept) = (0, 0, 0);
+        for (call, before, during) in calls {
+            for n in before + 1..=before + during {
+                let text = format!("{call}-{n}");
+                assert!(kill_at(&place, call, n, &text), "{call} {n} was not reached");
+                swept += temporaries(&place);
+                let store = place.open().await;
+                assert_eq!(get(&store, "a").await.unwrap(), "kept");
+                assert!(store.verify().await.unwrap().is_sound());
+                let found = get(&store, "b").await.unwrap();
+                assert!(found == text || found == last, "{call} {n}: {found}");
+                if found == text {
+                    new += 1
+                } else {
+                    old += 1
+                }
+                // The next writer goes on, and sweeps.
+                last = format!("after-{text}");
+                set(&store, "b", &last).await;
+                assert_eq!(temporaries(&place), 0, "{call} {n}");
+            }
+        }
+        println!("killed {} times: {old} old, {new} new, {swept} left a file", old + new);
+        assert!(old > 20 && new > 3 && swept > 3, "{old} old, {new} new, {swept} swept");
+    });
+}
+
+fn temporaries(place: &Place) -> usize {
+    let files = std::fs::read_dir(place.folder.path()).unwrap();
+    files.filter(|file| file.as_ref().unwrap().path().extension() == Some("tmp".as_ref())).count()
+}

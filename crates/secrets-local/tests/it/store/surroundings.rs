@@ -1,0 +1,470 @@
+//! What a path may name, who may read what, full disks and mount points.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use secrets_core::{Effect, Error, ErrorKind, HealthStatus, SecretProvider, SetOptions};
+use secrets_local::store::{
+    FileStore, KeyFile, StoreError, StoreErrorKind, Unlock, Warning, inspect_file,
+};
+
+use super::support::{Place, block_on, get, open, reference, set, value};
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+async fn open_error(path: &Path, unlock: impl Into<Unlock>) -> StoreError {
+    FileStore::at(path).open(unlock).await.expect_err("no store opens here")
+}
+
+/// The error of a failed write: of the contract, and the one behind it.
+async fn write_error(store: &FileStore) -> (ErrorKind, Effect, StoreErrorKind) {
+    let error = store.set_secret(&reference("a"), value("2"), SetOptions::new()).await.unwrap_err();
+    (error.kind(), error.effect(), behind(&error).kind())
+}
+
+fn behind(error: &Error) -> &StoreError {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref())
+        .expect("a store error")
+}
+
+#[test]
+fn what_is_not_a_store_is_refused_by_kind() {
+    block_on(async {
+        let place = Place::new();
+        let at = |name: &str| place.file(name);
+        std::fs::write(at("empty"), "").unwrap();
+        std::fs::write(at("text"), "DB_PASSWORD=secret\n").unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        symlink(at("absent"), at("dangling")).unwrap();
+        symlink(at("loop"), at("loop")).unwrap();
+        assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        for (name, kind) in [
+            ("absent", StoreErrorKind::NotFound),
+            ("dangling", StoreErrorKind::NotFound),
+            ("empty", StoreErrorKind::NotAStore),
+            ("text", StoreErrorKind::NotAStore),
+            ("folder", StoreErrorKind::NotAStore),
+            ("pipe", StoreErrorKind::NotAStore),
+            ("loop", StoreErrorKind::Io),
+        ] {
+            let error = open_error(&at(name), place.key.clone()).await;
+            assert_eq!(error.kind(), kind, "{name}: {error}");
+            assert_eq!(inspect_file(at(name)).unwrap_err().kind(), kind, "{name}");
+        }
+        let error = open_error(Path::new("/dev/zero"), place.key.clone()).await;
+        assert_eq!(error.kind(), StoreErrorKind::NotAStore);
+    });
+}
+
+#[test]
+fn creating_never_replaces_a_file() {
+    block_on(async {
+        let place = Place::new();
+        std::fs::write(place.path(), "precious").unwrap();
+        let error = FileStore::at(place.path()).create(place.key.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(place.path()).unwrap(), b"precious");
+        let error =
+            FileStore::at(place.path()).open_or_create(place.key.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::NotAStore);
+        assert_eq!(std::fs::read(place.path()).unwrap(), b"precious");
+    });
+}
+
+#[test]
+fn a_missing_store_is_not_a_missing_secret() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "1").await;
+        std::fs::remove_file(place.path()).unwrap();
+        let error = get(&store, "a").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(behind(&error).kind(), StoreErrorKind::NotFound);
+        // Nothing is made in its place.
+        write_error(&store).await;
+        assert!(!place.path().exists());
+    });
+}
+
+#[test]
+fn a_link_stays_and_what_it_points_to_is_replaced() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "1").await;
+        let link = place.file("link");
+        symlink("store", &link).unwrap();
+        let linked = open(&link, &place.key).await;
+        set(&linked, "a", "2").await;
+        assert!(link.is_symlink());
+        assert!(!place.path().is_symlink());
+        assert_eq!(get(&store, "a").await.unwrap(), "2");
+        // Both writers take one lock.
+        assert!(place.file("store.lock").exists());
+        assert!(!place.file("link.lock").exists());
+    });
+}
+
+#[test]
+fn what_is_created_is_for_its_owner_alone() {
+    block_on(async {
+        let place = Place::new();
+        let state = place.file("state");
+        std::fs::create_dir(&state).unwrap();
+        let store = FileStore::at(place.path()).state_folder(&state);
+        let store = store.create(place.key.clone()).await.unwrap();
+        set(&store, "a", "1").await;
+        let mut files = vec![place.path(), place.file("key"), place.file("store.lock")];
+        files.extend(std::fs::read_dir(&state).unwrap().map(|file| file.unwrap().path()));
+        assert_eq!(files.len(), 5, "{files:?}");
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+    });
+}
+
+#[test]
+fn a_write_keeps_who_may_read_and_takes_no_right_to_write_along() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        for (given, kept) in [(0o640, 0o640), (0o666, 0o644), (0o777, 0o644), (0o600, 0o600)] {
+            set_mode(&place.path(), given);
+            set(&store, "a", "1").await;
+            assert_eq!(mode(&place.path()), kept, "{given:o}");
+        }
+    });
+}
+
+#[test]
+fn a_file_marked_read_only_is_not_replaced() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "1").await;
+        set_mode(&place.path(), 0o400);
+        let before = std::fs::read(place.path()).unwrap();
+        let refused = (ErrorKind::PermissionDenied, Effect::NotApplied, StoreErrorKind::ReadOnly);
+        assert_eq!(write_error(&store).await, refused);
+        assert_eq!(get(&place.open().await, "a").await.unwrap(), "1");
+        assert!(before == std::fs::read(place.path()).unwrap());
+        set_mode(&place.path(), 0o600);
+        set(&store, "a", "2").await;
+    });
+}
+
+#[test]
+fn key_files_that_others_can_write_are_refused_and_read_warned_about() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        let key = place.file("key");
+        for refused in [0o620, 0o602, 0o666, 0o606, 0o660] {
+            set_mode(&key, refused);
+            let error = KeyFile::read(&key).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::KeyFile, "{refused:o}");
+        }
+        for warned in [0o644, 0o440, 0o404, 0o640] {
+            set_mode(&key, warned);
+            let read = KeyFile::read(&key).unwrap();
+            let warning = Warning::KeyFileReadable { path: key.clone(), mode: warned };
+            assert_eq!(read.warnings(), [warning]);
+            let store = open(&place.path(), &read).await;
+            assert_eq!(store.warnings().len(), 1);
+            let health = store.health().await.unwrap();
+            assert_eq!(health.status, HealthStatus::Degraded);
+        }
+        for quiet in [0o600, 0o400] {
+            set_mode(&key, quiet);
+            assert_eq!(KeyFile::read(&key).unwrap().warnings(), []);
+        }
+        assert_eq!(store.health().await.unwrap().status, HealthStatus::Healthy);
+    });
+}
+
+#[test]
+fn key_files_have_exactly_32_bytes() {
+    let place = Place::new();
+    for len in [0, 31, 33, 64] {
+        let path = place.file("short");
+        std::fs::write(&path, vec![7; len]).unwrap();
+        set_mode(&path, 0o600);
+        assert_eq!(KeyFile::read(&path).unwrap_err().kind(), StoreErrorKind::KeyFile, "{len}");
+    }
+    assert_eq!(KeyFile::read(place.file("absent")).unwrap_err().kind(), StoreErrorKind::NotFound);
+    let error = KeyFile::read(place.folder.path()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotAStore);
+    let error = KeyFile::generate(place.file("key")).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
+}
+
+#[test]
+fn a_key_mounted_as_kubernetes_does_opens_the_store() {
+    block_on(async {
+        let place = Place::new();
+        drop(place.create().await);
+        // mount/key -> ..data/key, mount/..data -> ..2026/, as the kubelet's atomic writer lays out.
+        let mount = place.file("mount");
+        std::fs::create_dir_all(mount.join("..2026")).unwrap();
+        std::fs::copy(place.file("key"), mount.join("..2026/key")).unwrap();
+        set_mode(&mount.join("..2026/key"), 0o644);
+        symlink("..2026", mount.join("..data")).unwrap();
+        symlink("..data/key", mount.join("key")).unwrap();
+        let key = KeyFile::read(mount.join("key")).unwrap();
+        assert_eq!(key.warnings().len(), 1);
+        open(&place.path(), &key).await;
+    });
+}
+
+/// Asks the children below to work in this folder.
+const FOLDER: &str = "MAINSTAY_TEST_SURROUNDINGS";
+
+/// Runs one of the ignored tests below in a process of its own, started by `command`.
+fn run_inside(command: &mut Command, folder: &Path, test: &str) {
+    let output = command
+        .env(FOLDER, folder)
+        .env("TEST", std::env::current_exe().unwrap())
+        .env("NAME", format!("store::surroundings::{test}"))
+        .output()
+        .expect("a process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Runs it in a mount namespace of its own that a script prepares; `$FOLDER` is the folder. Users
+/// without rights get a user namespace as well.
+fn run_with_mounts(folder: &Path, mounts: &str, test: &str) {
+    let script = format!("set -e; {mounts}; exec \"$TEST\" --exact \"$NAME\" --ignored");
+    let mut command = Command::new("unshare");
+    if !is_root() {
+        command.args(["--map-root-user", "--user"]);
+    }
+    command.args(["--mount", "sh", "-c", &script]).env("FOLDER", folder);
+    run_inside(&mut command, folder, test);
+}
+
+fn inside() -> (PathBuf, KeyFile) {
+    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("started by another test"));
+    let key = KeyFile::read(folder.join("key")).unwrap();
+    (folder, key)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_store_that_is_a_mount_point_is_not_written_in_place() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    let mounts = "mount --bind \"$FOLDER/store\" \"$FOLDER/store\"";
+    run_with_mounts(place.folder.path(), mounts, "inside_a_mounted_file");
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_mounted_file() {
+    let (folder, key) = inside();
+    block_on(async {
+        let path = folder.join("store");
+        let store = open(&path, &key).await;
+        let before = std::fs::read(&path).unwrap();
+        let files = names(&folder);
+        let refused = (ErrorKind::Unsupported, Effect::NotApplied, StoreErrorKind::NotReplaceable);
+        assert_eq!(write_error(&store).await, refused);
+        assert!(before == std::fs::read(&path).unwrap());
+        assert_eq!(get(&store, "a").await.unwrap(), "1");
+        assert_eq!(names(&folder), files, "no temporary file is left");
+    });
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_state() {
+    let place = Place::new();
+    let mounts = "mkdir \"$FOLDER/disk\"; mount -t tmpfs -o size=256k none \"$FOLDER/disk\"";
+    run_with_mounts(place.folder.path(), mounts, "inside_a_small_disk");
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_small_disk() {
+    let (folder, key) = inside();
+    block_on(async {
+        let disk = folder.join("disk");
+        let path = disk.join("store");
+        let store = FileStore::at(&path).create(key.clone()).await.unwrap();
+        set(&store, "a", "1").await;
+        let files = names(&disk);
+        let long = secrets_core::SecretValue::from_vec(vec![7; 300_000]);
+        let error = store.set_secret(&reference("a"), long, SetOptions::new()).await.unwrap_err();
+        assert_eq!(behind(&error).kind(), StoreErrorKind::StorageFull);
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::NotApplied));
+        assert_eq!(names(&disk), files, "no temporary file is left");
+        for store in [&store, &open(&path, &key).await] {
+            assert_eq!(get(store, "a").await.unwrap(), "1");
+        }
+        set(&store, "a", "2").await;
+    });
+}
+
+#[test]
+fn a_read_only_file_system_is_read_and_not_written() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    let mounts = "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"";
+    run_with_mounts(place.folder.path(), mounts, "inside_a_read_only_file_system");
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_read_only_file_system() {
+    let (folder, key) = inside();
+    block_on(async {
+        let store = open(&folder.join("store"), &key).await;
+        assert_eq!(get(&store, "a").await.unwrap(), "1");
+        let refused = (ErrorKind::PermissionDenied, Effect::NotApplied, StoreErrorKind::ReadOnly);
+        assert_eq!(write_error(&store).await, refused);
+    });
+}
+
+/// Runs it as somebody without any rights; tests run by such a user stay what they are.
+fn run_as_nobody(folder: &Path, test: &str) {
+    let script = "test ! -e program || TEST=./program; exec \"$TEST\" --exact \"$NAME\" --ignored";
+    let mut command = if is_root() {
+        // Where this program lies, others may not look.
+        let program = folder.join("program");
+        let this = std::env::current_exe().unwrap();
+        std::fs::hard_link(&this, &program)
+            .or_else(|_| std::fs::copy(&this, &program).map(|_| ()))
+            .unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
+        command.args(["sh", "-c", script]);
+        command
+    } else {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    };
+    run_inside(command.current_dir(folder), folder, test);
+}
+
+/// A folder that everybody can enter, and a test program that everybody can run.
+fn public(place: &Place) {
+    set_mode(place.folder.path(), 0o755);
+    set_mode(&place.file("key"), 0o644);
+}
+
+#[test]
+fn a_store_that_may_not_be_read_says_so() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    public(&place);
+    set_mode(&place.path(), 0o000);
+    run_as_nobody(place.folder.path(), "inside_without_the_right_to_read");
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_without_the_right_to_read() {
+    let (folder, key) = inside();
+    block_on(async {
+        let error = open_error(&folder.join("store"), key).await;
+        assert_eq!(error.kind(), StoreErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_leaves_a_store_to_read() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    public(&place);
+    set_mode(&place.path(), 0o644);
+    set_mode(place.folder.path(), 0o555);
+    run_as_nobody(place.folder.path(), "inside_without_the_right_to_write");
+    set_mode(place.folder.path(), 0o755);
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_without_the_right_to_write() {
+    let (folder, key) = inside();
+    block_on(async {
+        let store = open(&folder.join("store"), &key).await;
+        assert_eq!(get(&store, "a").await.unwrap(), "1");
+        let (kind, effect, behind) = write_error(&store).await;
+        assert_eq!((kind, effect), (ErrorKind::PermissionDenied, Effect::NotApplied));
+        assert_eq!(behind, StoreErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn a_write_keeps_the_owner() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        // Root gives the file away first, as an operator does with a service's store.
+        let (owner, group) = if is_root() { (65534, 65533) } else { owner(&place.path()) };
+        chown(place.path(), Some(owner), Some(group)).unwrap();
+        set(&store, "a", "1").await;
+        assert_eq!((self::owner(&place.path()), mode(&place.path())), ((owner, group), 0o600));
+    });
+}
+
+fn owner(path: &Path) -> (u32, u32) {
+    let metadata = std::fs::metadata(path).unwrap();
+    (metadata.uid(), metadata.gid())
+}
+
+#[test]
+fn a_write_that_would_take_the_file_from_its_owner_is_refused() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    public(&place);
+    set_mode(&place.path(), 0o644);
+    set_mode(place.folder.path(), 0o777);
+    set_mode(&place.file("store.lock"), 0o666);
+    run_as_nobody(place.folder.path(), "inside_a_folder_for_everybody");
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_folder_for_everybody() {
+    let (folder, key) = inside();
+    block_on(async {
+        let store = open(&folder.join("store"), &key).await;
+        let before = names(&folder);
+        if owner(&folder.join("store")) == owner(Path::new("/proc/self")) {
+            // The tests are run by somebody without rights: it is our own file.
+            set(&store, "a", "2").await;
+        } else {
+            let refused = ErrorKind::PermissionDenied;
+            let found = write_error(&store).await;
+            assert_eq!(found, (refused, Effect::NotApplied, StoreErrorKind::PermissionDenied));
+            assert_eq!(get(&store, "a").await.unwrap(), "1");
+        }
+        assert_eq!(names(&folder), before, "no temporary file is left");
+    });
+}
