@@ -23,7 +23,8 @@ pub struct DeriveError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeriveErrorKind {
-    /// The closure returned an error, which is the source of the [`DeriveError`].
+    /// The closure returned an error, which is the source of the [`DeriveError`] and shows in its
+    /// `Debug`: a closure that derives from a secret must keep it out of its errors.
     Failed,
     /// The closure panicked. The message went to the panic hook and is not kept: it may quote the
     /// value.
