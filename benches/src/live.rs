@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use live_value::Publisher;
 
-use crate::harness::{Case, Row};
+use crate::harness::{Case, Peer, Row};
 
 const SIZE: usize = 64;
 type Value = [u8; SIZE];
@@ -30,8 +30,8 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 fn row(path: &'static str, threads: usize, at_most: f64, [ours, peer]: [Case; 2]) -> Row {
-    let peer_name = "arc_swap 1.9";
-    Row { path, threads, size: SIZE, ours, peer_name, peer, at_most: Some(at_most) }
+    let peers = vec![Peer::new("arc_swap 1.9", peer).at_most(at_most)];
+    Row { path, threads, size: SIZE, unit: "bytes", ours, within: None, peers }
 }
 
 fn ours() -> Case {

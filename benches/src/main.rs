@@ -7,7 +7,7 @@ mod live;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Format};
-use crate::harness::{Effort, Row, measure, report};
+use crate::harness::{Effort, Outcome, Row, measure, merge, report};
 
 #[global_allocator]
 static PROBE: probe::Probe = probe::Probe::new();
@@ -35,15 +35,25 @@ fn main() -> ExitCode {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let chosen = SUITES.iter().filter(|(name, _)| arguments.runs(name));
     if arguments.format == Format::Table {
-        print!("{}", report::TABLE_HEAD);
+        print!("{}", report::LEGEND);
     }
+    let mut all = Vec::new();
     for (_, rows) in chosen {
-        for outcome in measure(&rows(), &effort, &PROBE) {
-            match arguments.format {
-                Format::Table => println!("{}", report::table_row(&outcome)),
-                Format::Json => println!("{}", report::json(&outcome)),
-            }
+        let outcomes = run(*rows, &effort);
+        match arguments.format {
+            Format::Table => print!("{}", report::tables(&outcomes)),
+            Format::Json => print!("{}", report::json(&outcomes)),
         }
+        all.extend(outcomes);
+    }
+    if arguments.format == Format::Table {
+        print!("{}", report::wander(&all, effort.runs));
     }
     ExitCode::SUCCESS
+}
+
+/// Builds and measures a suite as often as the effort says.
+fn run(rows: fn() -> Vec<Row>, effort: &Effort) -> Vec<Outcome> {
+    let runs: Vec<_> = (0..effort.runs).map(|_| measure(&rows(), effort, &PROBE)).collect();
+    merge(&runs)
 }

@@ -42,18 +42,40 @@ impl fmt::Debug for Case {
     }
 }
 
-/// Two cases that do the same in two ways.
+/// Cases that do the same in several ways.
 #[derive(Debug)]
 pub(crate) struct Row {
     /// What is done: `suite/operation`.
     pub(crate) path: &'static str,
     /// How many threads do it at the same time.
     pub(crate) threads: usize,
-    /// How large it is: bytes or entries, as the suite says.
+    /// How large it is.
     pub(crate) size: usize,
+    /// What `size` counts: `bytes`, `secrets`.
+    pub(crate) unit: &'static str,
     pub(crate) ours: Case,
-    pub(crate) peer_name: &'static str,
-    pub(crate) peer: Case,
-    /// The ratio that we want to reach, if there is one.
+    /// The longest that an operation of ours may take, if there is a bound.
+    pub(crate) within: Option<Duration>,
+    pub(crate) peers: Vec<Peer>,
+}
+
+/// What ours is compared with.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) case: Case,
+    /// The ratio of ours to it that we want to reach, if there is one.
     pub(crate) at_most: Option<f64>,
+}
+
+impl Peer {
+    /// A peer that is shown for information.
+    pub(crate) fn new(name: &'static str, case: Case) -> Self {
+        Self { name, case, at_most: None }
+    }
+
+    /// Ours is to take at most this part of the peer's time.
+    pub(crate) fn at_most(self, ratio: f64) -> Self {
+        Self { at_most: Some(ratio), ..self }
+    }
 }

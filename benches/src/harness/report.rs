@@ -1,60 +1,112 @@
 //! What a run prints.
 
-use super::{Outcome, Spread};
+use super::{Comparison, Outcome};
+use crate::harness::statistics::Spread;
 
-pub(crate) const TABLE_HEAD: &str = "\
-| path | threads | size | ours | allocations | peer | peer's time | ratio | to reach |
-|---|---:|---:|---:|---:|---|---:|---:|---:|
+/// Above the tables: how to read them.
+pub(crate) const LEGEND: &str = "\
+A peer's cell has its time, and ours as a part of it with the part that we want to reach; a bound that is missed
+is bold. `*`: measured on a machine that was busy with something else.
 ";
 
-/// A line of a Markdown table.
-pub(crate) fn table_row(outcome: &Outcome<'_>) -> String {
-    let row = outcome.row;
-    let at_most = row.at_most.map_or_else(String::new, |ratio| format!("≤ {ratio}"));
-    format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {at_most} |",
-        row.path,
-        row.threads,
-        row.size,
-        time(&outcome.ours),
-        short(outcome.ours_allocations),
-        row.peer_name,
-        time(&outcome.peer),
-        outcome.ratio(),
-    )
+/// Markdown: a table for each run of rows of one path with the same peers.
+pub(crate) fn tables(outcomes: &[Outcome]) -> String {
+    let together = |a: &Outcome, b: &Outcome| {
+        let names = |outcome: &Outcome| outcome.peers.iter().map(|p| p.name).collect::<Vec<_>>();
+        (a.path, a.unit, names(a)) == (b.path, b.unit, names(b))
+    };
+    outcomes.chunk_by(together).map(table).collect()
 }
 
-/// A JSON object on one line.
-pub(crate) fn json(outcome: &Outcome<'_>) -> String {
-    let row = outcome.row;
+fn table(rows: &[Outcome]) -> String {
+    let Some(first) = rows.first() else { return String::new() };
+    let peers: String = first.peers.iter().map(|peer| format!(" {} |", peer.name)).collect();
+    let head = format!("| threads | {} | ours | allocations |{peers}", first.unit);
+    let rule = format!("|---:|---:|---:|---:|{}", "---:|".repeat(first.peers.len()));
+    let lines: String = rows.iter().map(|row| format!("{}\n", line(row))).collect();
+    format!("\n**{}**\n\n{head}\n{rule}\n{lines}", first.path)
+}
+
+fn line(row: &Outcome) -> String {
+    let peers: String = row.peers.iter().map(|peer| format!(" {} |", cell(peer))).collect();
+    let bound = row.within.map(|within| format!(" (≤ {})", duration(within.as_nanos() as f64)));
+    let ours = emphasized(&time(&row.ours), row.is_missed()) + &bound.unwrap_or_default();
+    let size = grouped(row.size);
+    format!("| {} | {size} | {ours} | {} |{peers}", row.threads, short(row.ours_allocations))
+}
+
+fn cell(peer: &Comparison) -> String {
+    let ratio = emphasized(&ratio(peer.ratio), peer.is_missed());
+    let bound = peer.at_most.map(|at_most| format!(" (≤ {})", short(at_most)));
+    format!("{}, {ratio}{}", time(&peer.time), bound.unwrap_or_default())
+}
+
+fn emphasized(text: &str, missed: bool) -> String {
+    if missed { format!("**{text}**") } else { String::from(text) }
+}
+
+/// Below the tables: what the runs say about each other.
+pub(crate) fn wander(outcomes: &[Outcome], runs: usize) -> String {
+    let all = outcomes.iter().flat_map(|outcome| &outcome.peers);
+    let mut wander: Vec<_> = all.map(|peer| 100.0 * peer.wander()).collect();
+    wander.sort_by(f64::total_cmp);
+    match wander[..] {
+        [.., most] if runs > 1 => format!(
+            "\nMedians of {runs} runs, each with everything built anew. The ratio of a run was off the \
+             median of its row by {:.0} % in half of the rows and by {most:.0} % at most.\n",
+            wander[wander.len() / 2],
+        ),
+        _ => String::new(),
+    }
+}
+
+/// JSON objects, one on a line for each peer.
+pub(crate) fn json(outcomes: &[Outcome]) -> String {
+    let objects =
+        |row: &Outcome| row.peers.iter().map(|peer| object(row, peer)).collect::<String>();
+    outcomes.iter().map(objects).collect()
+}
+
+fn object(row: &Outcome, peer: &Comparison) -> String {
     // `{:?}` of these names is JSON: they are our own constants, in ASCII.
     format!(
-        r#"{{"path":{:?},"threads":{},"size":{},"ours_ns":{:.2},"ours_allocs":{},"peer":{:?},"peer_ns":{:.2},"ratio":{:.3}}}"#,
+        concat!(
+            r#"{{"path":{:?},"threads":{},"size":{},"ours_ns":{:.2},"ours_allocs":{},"#,
+            r#""peer":{:?},"peer_ns":{:.2},"ratio":{:.4}}}"#,
+            "\n"
+        ),
         row.path,
         row.threads,
         row.size,
-        outcome.ours.median,
-        short(outcome.ours_allocations),
-        row.peer_name,
-        outcome.peer.median,
-        outcome.ratio(),
+        row.ours.median,
+        short(row.ours_allocations),
+        peer.name,
+        peer.time.median,
+        peer.ratio,
     )
 }
 
-/// Median with least and most, in a unit that suits it.
 fn time(spread: &Spread) -> String {
-    let (unit, scale) = match spread.median {
-        median if median < 10_000.0 => ("ns", 1.0),
-        median if median < 10_000_000.0 => ("µs", 1e3),
-        _ => ("ms", 1e6),
+    duration(spread.median) + if spread.disturbed { "*" } else { "" }
+}
+
+/// Nanoseconds in a unit that suits them, in three digits.
+fn duration(nanoseconds: f64) -> String {
+    let (unit, value) = match nanoseconds {
+        short if short < 1e4 => ("ns", short),
+        middle if middle < 1e6 => ("µs", middle / 1e3),
+        long => ("ms", long / 1e6),
     };
-    let show = |value: f64| match value / scale {
-        value if value < 100.0 => format!("{value:.1}"),
-        value => format!("{value:.0}"),
+    let digits = if value < 10.0 && value.fract() != 0.0 {
+        2
+    } else {
+        usize::from(value < 100.0 && value.fract() != 0.0)
     };
-    let mark = if spread.disturbed { "*" } else { "" };
-    let Spread { median, least, most, .. } = *spread;
-    format!("{}{mark} {unit} ({}–{})", show(median), show(least), show(most))
+    format!("{value:.digits$} {unit}")
+}
+
+fn ratio(value: f64) -> String {
+    if value < 0.1 { format!("{value:.3}") } else { format!("{value:.2}") }
 }
 
 /// At most three decimals, none where they are zero.
@@ -63,53 +115,90 @@ fn short(value: f64) -> String {
     String::from(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// 100000 as 100,000.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{json, short, table_row, time};
-    use crate::harness::{Case, Outcome, Row, Spread};
+    use std::time::Duration;
+
+    use super::{duration, grouped, json, ratio, short, tables, wander};
+    use crate::harness::statistics::Spread;
+    use crate::harness::{Comparison, Outcome};
 
     fn spread(median: f64, disturbed: bool) -> Spread {
         Spread { median, least: median / 2.0, most: median * 2.0, disturbed }
     }
 
-    fn row() -> Row {
-        let case = || Case::new(|| |_| ());
-        Row {
-            path: "suite/operation",
+    fn peer(name: &'static str, at_most: Option<f64>, time: f64) -> Comparison {
+        let ratio = 5.0 / time;
+        let ratios = (ratio * 0.9, ratio * 1.05);
+        Comparison { name, at_most, time: spread(time, time > 15.0), ratio, ratios }
+    }
+
+    fn outcome(path: &'static str, peers: Vec<Comparison>) -> Outcome {
+        Outcome {
+            path,
             threads: 2,
-            size: 64,
-            ours: case(),
-            peer_name: "peer 1.0",
-            peer: case(),
-            at_most: Some(1.5),
+            size: 1_000,
+            unit: "secrets",
+            within: None,
+            ours: spread(5.0, false),
+            ours_allocations: 0.0,
+            peers,
         }
     }
 
     #[test]
-    fn shows_a_row_in_both_forms() {
-        let row = row();
-        let outcome = Outcome {
-            row: &row,
-            ours: spread(5.0, false),
-            ours_allocations: 0.0,
-            peer: spread(20.0, true),
+    fn shows_a_table_for_each_path_with_bounds_and_what_missed_them() {
+        let peers = || vec![peer("one 1.0", Some(0.4), 10.0), peer("two 2.0", Some(0.3), 20.0)];
+        let mut slow = outcome("suite/other", vec![peer("one 1.0", None, 10.0)]);
+        slow.within = Some(Duration::from_nanos(4));
+        let rows = [outcome("suite/operation", peers()), outcome("suite/operation", peers()), slow];
+        let line = "| 2 | 1,000 | 5 ns | 0 | 10 ns, **0.50** (≤ 0.4) | 20 ns*, 0.25 (≤ 0.3) |\n";
+        let expected = format!(
+            "\n**suite/operation**\n\n\
+             | threads | secrets | ours | allocations | one 1.0 | two 2.0 |\n\
+             |---:|---:|---:|---:|---:|---:|\n{line}{line}\
+             \n**suite/other**\n\n\
+             | threads | secrets | ours | allocations | one 1.0 |\n\
+             |---:|---:|---:|---:|---:|\n\
+             | 2 | 1,000 | **5 ns** (≤ 4 ns) | 0 | 10 ns, 0.50 |\n"
+        );
+        assert_eq!(tables(&rows), expected);
+    }
+
+    #[test]
+    fn writes_an_object_for_each_peer() {
+        let row =
+            outcome("suite/operation", vec![peer("a 1", None, 10.0), peer("b 2", None, 20.0)]);
+        let object = |name: &str, time: &str, ratio: &str| {
+            format!(
+                r#"{{"path":"suite/operation","threads":2,"size":1000,"ours_ns":5.00,"ours_allocs":0,"peer":"{name}","peer_ns":{time},"ratio":{ratio}}}"#
+            ) + "\n"
         };
-        assert_eq!(
-            json(&outcome),
-            r#"{"path":"suite/operation","threads":2,"size":64,"ours_ns":5.00,"ours_allocs":0,"peer":"peer 1.0","peer_ns":20.00,"ratio":0.250}"#
-        );
-        assert_eq!(
-            table_row(&outcome),
-            "| suite/operation | 2 | 64 | 5.0 ns (2.5–10.0) | 0 | peer 1.0 | 20.0* ns (10.0–40.0) \
-             | 0.25 | ≤ 1.5 |"
-        );
+        let expected = object("a 1", "10.00", "0.5000") + &object("b 2", "20.00", "0.2500");
+        assert_eq!(json(&[row]), expected);
+    }
+
+    #[test]
+    fn says_how_far_the_runs_were_apart() {
+        let row = outcome("suite/operation", vec![peer("a 1", None, 10.0)]);
+        assert!(wander(std::slice::from_ref(&row), 3).contains("by 10 % at most"));
+        assert_eq!(wander(&[row], 1), "");
     }
 
     #[test]
     fn chooses_units_and_digits() {
-        assert_eq!(time(&spread(2_000.0, false)), "2000 ns (1000–4000)");
-        assert_eq!(time(&spread(20_000.0, false)), "20.0 µs (10.0–40.0)");
-        assert_eq!(time(&spread(15_300_000.0, false)), "15.3 ms (7.7–30.6)");
+        let times = [1.0, 5.25, 52.5, 9_999.0, 10_000.0, 1_234_567.0, 152_345_678.0];
+        let shown = ["1 ns", "5.25 ns", "52.5 ns", "9999 ns", "10 µs", "1.23 ms", "152 ms"];
+        assert_eq!(times.map(duration), shown);
+        assert_eq!([ratio(1.234), ratio(0.0834)], ["1.23", "0.083"]);
         assert_eq!([short(0.0), short(7.0), short(0.125), short(10.0)], ["0", "7", "0.125", "10"]);
+        assert_eq!([64, 1_000, 100_000].map(grouped), ["64", "1,000", "100,000"]);
     }
 }

@@ -18,14 +18,15 @@ pub(super) struct Sample {
     pub(super) clean: bool,
 }
 
-/// How many operations take about as long as `batch`.
-pub(super) fn calibrate(case: &Case, threads: usize, batch: Duration) -> u64 {
+/// How many operations take about as long as `batch`, and how long one takes.
+pub(super) fn calibrate(case: &Case, threads: usize, batch: Duration) -> (u64, Duration) {
     let mut operations = 1;
     loop {
         let took = sample(case, threads, operations).nanoseconds * operations as f64;
         let wanted = batch.as_nanos() as f64;
         if took >= wanted / 4.0 {
-            return ((operations as f64 * wanted / took) as u64).max(1);
+            let each = Duration::from_nanos((took / operations as f64) as u64);
+            return (((operations as f64 * wanted / took) as u64).max(1), each);
         }
         operations *= 2;
     }

@@ -28,15 +28,29 @@ impl Samples {
         };
         let clean = times(true);
         let disturbed = clean.len() * 3 < self.all.len();
-        let mut kept = if disturbed { times(false) } else { clean };
-        kept.sort_by(f64::total_cmp);
-        Spread {
-            median: kept[kept.len() / 2],
-            least: kept[0],
-            most: kept[kept.len() - 1],
-            disturbed,
+        let kept = if disturbed { times(false) } else { clean };
+        let least = kept.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = kept.iter().copied().fold(0.0, f64::max);
+        Spread { median: median(kept), least, most, disturbed }
+    }
+}
+
+impl Spread {
+    /// The median of the runs' medians, and the least and the most of all.
+    pub(super) fn of_runs(runs: impl Iterator<Item = Self> + Clone) -> Self {
+        Self {
+            median: median(runs.clone().map(|run| run.median).collect()),
+            least: runs.clone().map(|run| run.least).fold(f64::INFINITY, f64::min),
+            most: runs.clone().map(|run| run.most).fold(0.0, f64::max),
+            disturbed: runs.clone().any(|run| run.disturbed),
         }
     }
+}
+
+/// The middle one; of an even number the upper of the two in the middle.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 #[cfg(test)]

@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use super::case::Peer;
+use super::statistics::{Spread, median};
+
+/// Ratios closer than this to each other are the same: runs differ by more.
+const RESOLUTION: f64 = 0.005;
+
+/// A row with what was measured; times are per operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) path: &'static str,
+    pub(crate) threads: usize,
+    pub(crate) size: usize,
+    pub(crate) unit: &'static str,
+    pub(crate) within: Option<Duration>,
+    pub(crate) ours: Spread,
+    pub(crate) ours_allocations: f64,
+    pub(crate) peers: Vec<Comparison>,
+}
+
+/// Ours beside one peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Comparison {
+    pub(crate) name: &'static str,
+    pub(crate) at_most: Option<f64>,
+    pub(crate) time: Spread,
+    /// Ours as a part of the peer's.
+    pub(crate) ratio: f64,
+    /// The least and the most of the runs' ratios.
+    pub(crate) ratios: (f64, f64),
+}
+
+impl Comparison {
+    pub(super) fn new(peer: &Peer, ours: Spread, time: Spread) -> Self {
+        let Peer { name, at_most, .. } = *peer;
+        let ratio = ours.median / time.median;
+        Self { name, at_most, time, ratio, ratios: (ratio, ratio) }
+    }
+
+    pub(crate) fn is_missed(&self) -> bool {
+        self.at_most.is_some_and(|at_most| self.ratio > at_most * (1.0 + RESOLUTION))
+    }
+
+    /// How far the runs were from their median, as a part of it.
+    pub(crate) fn wander(&self) -> f64 {
+        let (least, most) = self.ratios;
+        (self.ratio - least).max(most - self.ratio) / self.ratio
+    }
+}
+
+impl Outcome {
+    pub(crate) fn is_missed(&self) -> bool {
+        self.within.is_some_and(|within| self.ours.median > within.as_nanos() as f64)
+    }
+}
+
+/// The medians of several runs of the same rows.
+pub(crate) fn merge(runs: &[Vec<Outcome>]) -> Vec<Outcome> {
+    let rows = runs.first().map_or(0, Vec::len);
+    (0..rows).map(|row| merge_row(&runs.iter().map(|run| &run[row]).collect::<Vec<_>>())).collect()
+}
+
+fn merge_row(runs: &[&Outcome]) -> Outcome {
+    let first = runs[0];
+    let peer = |index: usize| {
+        let of_runs: Vec<_> = runs.iter().map(|run| &run.peers[index]).collect();
+        let ratios: Vec<_> = of_runs.iter().map(|comparison| comparison.ratio).collect();
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = ratios.iter().copied().fold(0.0, f64::max);
+        Comparison {
+            time: Spread::of_runs(of_runs.iter().map(|comparison| comparison.time)),
+            ratio: median(ratios),
+            ratios: (least, most),
+            ..*of_runs[0]
+        }
+    };
+    Outcome {
+        ours: Spread::of_runs(runs.iter().map(|run| run.ours)),
+        // The same in each run, but for what a run may do once in a while.
+        ours_allocations: median(runs.iter().map(|run| run.ours_allocations).collect()),
+        peers: (0..first.peers.len()).map(peer).collect(),
+        ..first.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Comparison, Outcome, merge};
+    use crate::harness::statistics::Spread;
+
+    fn run(ours: f64, peer: f64) -> Vec<Outcome> {
+        let spread = |median| Spread { median, least: median, most: median, disturbed: false };
+        let ratio = ours / peer;
+        let comparison = Comparison {
+            name: "peer",
+            at_most: Some(1.5),
+            time: spread(peer),
+            ratio,
+            ratios: (ratio, ratio),
+        };
+        vec![Outcome {
+            path: "suite/operation",
+            threads: 1,
+            size: 1,
+            unit: "bytes",
+            within: None,
+            ours: spread(ours),
+            ours_allocations: 0.0,
+            peers: vec![comparison],
+        }]
+    }
+
+    #[test]
+    fn takes_the_median_of_the_runs_ratios() {
+        // A slow hour for both sides moves the times and not the ratio.
+        let merged = merge(&[run(10.0, 10.0), run(30.0, 15.0), run(12.0, 10.0)]);
+        let [outcome] = &merged[..] else { panic!("one row went in") };
+        let [peer] = &outcome.peers[..] else { panic!("one peer went in") };
+        assert_eq!((outcome.ours.median, peer.time.median, peer.ratio), (12.0, 10.0, 1.2));
+        assert_eq!((peer.ratios, peer.is_missed()), ((1.0, 2.0), false));
+        assert!((peer.wander() - 0.8 / 1.2).abs() < 1e-9);
+    }
+}
