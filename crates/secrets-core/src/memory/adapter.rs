@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use crate::capability::Capabilities;
-use crate::codec::{DecodedName, NameRules};
+use crate::codec::{DecodedName, NameCase, NameRules};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::health::Health;
 use crate::memory::session::Session;
@@ -151,14 +151,23 @@ impl Place {
     pub(crate) fn find(rules: &NameRules, reference: &SecretRef) -> Result<Self> {
         match reference {
             SecretRef::Name(name) => Self::of_name(rules, name),
-            SecretRef::Native(id) => match rules.decode(id.as_str()) {
-                DecodedName::Name(name) => Self::of_name(rules, &name),
-                DecodedName::Companion(_) => Err(unusable("it is reserved for a companion")),
-                DecodedName::Foreign if rules.accepts(id.as_str()) => {
-                    Ok(Self { main: id.as_str().to_owned(), companion: None })
-                }
-                DecodedName::Foreign => Err(unusable("it is not a name of this backend")),
-            },
+            SecretRef::Native(id) => Self::of_native(rules, id.as_str()),
+        }
+    }
+
+    fn of_native(rules: &NameRules, id: &str) -> Result<Self> {
+        // Where case does not count, `Billing-Pending` is a companion as well.
+        let folded = match rules.case() {
+            NameCase::Insensitive => id.to_ascii_lowercase(),
+            NameCase::Sensitive | NameCase::Upper => id.to_owned(),
+        };
+        match rules.decode(&folded) {
+            DecodedName::Name(name) => Self::of_name(rules, &name),
+            DecodedName::Companion(_) => Err(unusable("it is reserved for a companion")),
+            DecodedName::Foreign if rules.accepts(id) => {
+                Ok(Self { main: id.to_owned(), companion: None })
+            }
+            DecodedName::Foreign => Err(unusable("it is not a name of this backend")),
         }
     }
 
@@ -181,6 +190,26 @@ impl Place {
 
 fn unusable(reason: &'static str) -> Error {
     InvalidName::NotUsable { reason }.into()
+}
+
+/// How many companions there are without their secret: copies of credentials that nobody will tidy
+/// up.
+pub(crate) fn orphans(rules: &NameRules, names: &[String]) -> usize {
+    let is_orphan = |companion: &&String| match rules.decode(companion) {
+        DecodedName::Companion(name) => {
+            rules.encode(&name).is_ok_and(|main| !names.contains(&main))
+        }
+        DecodedName::Name(_) | DecodedName::Foreign => false,
+    };
+    names.iter().filter(is_orphan).count()
+}
+
+/// What a health check says of orphans.
+pub(crate) fn health_of(orphans: usize) -> Health {
+    match orphans {
+        0 => Health::healthy(),
+        count => Health::degraded(format!("{count} pending values outlived their secret")),
+    }
 }
 
 /// What a listing shows for the backend's name of an entry; `None` for a companion.

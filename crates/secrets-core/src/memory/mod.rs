@@ -2,9 +2,11 @@
 
 mod adapter;
 mod aws;
+mod azure;
 mod builder;
 mod fault;
 mod gate;
+mod google;
 mod guard;
 mod hint;
 mod log;

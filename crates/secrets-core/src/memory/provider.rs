@@ -10,8 +10,10 @@ use crate::error::{Operation, Result};
 use crate::health::Health;
 use crate::memory::adapter::{Adapter, Place};
 use crate::memory::aws::AwsAdapter;
+use crate::memory::azure::AzureAdapter;
 use crate::memory::builder::MemoryBuilder;
 use crate::memory::fault::{Faults, Schedule};
+use crate::memory::google::GoogleAdapter;
 use crate::memory::guard;
 use crate::memory::hint::Announcer;
 use crate::memory::log::LogEntry;
@@ -65,8 +67,8 @@ impl MemoryProvider {
     ) -> Self {
         let adapter: Box<dyn Adapter> = match settings.personality {
             Personality::Aws => Box::new(AwsAdapter::new(&settings)),
-            Personality::Azure => Box::new(AwsAdapter::new(&settings)),
-            Personality::Google => Box::new(AwsAdapter::new(&settings)),
+            Personality::Azure => Box::new(AzureAdapter::new(&settings)),
+            Personality::Google => Box::new(GoogleAdapter::new(&settings)),
         };
         let id = ProviderId::new("memory", scope, identity);
         let shared = Shared { adapter, announcer: Announcer::default(), settings };

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::{Effect, Error, ErrorKind, Operation, Result, Retry};
@@ -69,10 +69,6 @@ impl Client {
         propagation: Duration,
     ) -> Self {
         Self { clock, sleeper, propagation, schedule: Mutex::default(), log: Mutex::default() }
-    }
-
-    pub(crate) fn now(&self) -> SystemTime {
-        self.clock.now()
     }
 
     pub(crate) fn install(&self, schedule: Schedule) {
@@ -147,7 +143,7 @@ impl Session<'_> {
             return Err(Failure::Failed(error));
         }
         let lag = stale(&strikes).unwrap_or(self.lag);
-        let answer = send(Moment { now: self.client.now(), lag });
+        let answer = send(Moment { now: self.client.clock.now(), lag });
         if answer.is_ok() && access == Access::Write {
             self.wrote.store(true, Ordering::Relaxed);
         }
@@ -175,10 +171,6 @@ impl Session<'_> {
                 .with_retry(Retry::After(duration))
                 .with_effect(Effect::NotApplied)),
         }
-    }
-
-    pub(crate) fn now(&self) -> SystemTime {
-        self.client.now()
     }
 
     /// True when a request of this call has changed what readers see.
