@@ -1,0 +1,198 @@
+//! The folder behind the provider, for work on threads that may block.
+
+use std::fs;
+use std::path::PathBuf;
+
+use secrets_core::{
+    Effect, Error, ErrorKind, Health, InvalidName, Result, Secret, SecretInfo, SecretValue,
+};
+
+use crate::file::{self, ReadError, Stamp, io_error};
+use crate::permissions;
+use crate::version::VersionIds;
+use crate::watch::Snapshot;
+
+use super::config::DirectoryConfig;
+use super::entry_path::{self, EntryPath};
+use super::scan::{Scan, ScanError, scan};
+use super::walk::{self, Miss};
+
+/// The link of a Kubernetes mount that all its files are reached by
+/// (`pkg/volume/util/atomic_writer.go` of Kubernetes).
+const DATA_LINK: &str = "..data";
+/// How often something is looked at again because the mount was swapped meanwhile.
+const LOOKS: u32 = 64;
+
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) config: DirectoryConfig,
+    pub(super) versions: VersionIds,
+}
+
+impl Backend {
+    pub(super) fn secret(&self, path: &EntryPath) -> Result<Secret> {
+        let look = || self.read(path);
+        // What was read is whole, whatever was swapped meanwhile; what is missing may be behind.
+        self.settled(look, |read| read.is_ok())?.map_err(|miss| self.error(path, miss))
+    }
+
+    /// All of them from one side of a swap.
+    pub(super) fn secrets(&self, paths: &[Result<EntryPath>]) -> Result<Vec<Result<Secret>>> {
+        let look = || -> Vec<Result<Secret>> {
+            let read = |path: &Result<EntryPath>| match path {
+                Ok(path) => self.read(path).map_err(|miss| self.error(path, miss)),
+                Err(error) => Err(error.clone()),
+            };
+            paths.iter().map(read).collect()
+        };
+        self.settled(look, |_| false)
+    }
+
+    pub(super) fn list(&self) -> Result<Vec<SecretInfo>> {
+        let scan = self.settled(|| scan(&self.config.root), |_| false)?;
+        let scan = scan.map_err(|error| self.not_listed(error))?;
+        let infos = scan.files.into_iter().filter_map(|(path, metadata)| {
+            let mut info = SecretInfo::new(entry_path::reference(&path)?);
+            info.updated = metadata.modified().ok();
+            Some(info)
+        });
+        Ok(infos.collect())
+    }
+
+    /// The stamps of all files, or of the one link that stands for them.
+    pub(super) fn look(&self) -> Snapshot {
+        if let Ok(link) = fs::symlink_metadata(self.data_link()) {
+            return Snapshot::from([(None, Stamp::of(&link))]);
+        }
+        let files = scan(&self.config.root).unwrap_or_default().files.into_iter();
+        let stamps = files.filter_map(|(path, metadata)| {
+            Some((Some(entry_path::reference(&path)?), Stamp::of(&metadata)))
+        });
+        stamps.collect()
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let root = self.config.root.display();
+        let metadata = match fs::metadata(&self.config.root) {
+            Ok(metadata) if metadata.is_dir() => metadata,
+            Ok(_) => return Health::unhealthy(format!("`{root}` is not a folder")),
+            Err(error) => {
+                let finding = format!("`{root}` cannot be found: {}", error.kind());
+                return Health::unhealthy(finding);
+            }
+        };
+        let found = match scan(&self.config.root) {
+            Ok(found) => found,
+            Err(error) => return Health::unhealthy(self.not_listed(error).to_string()),
+        };
+        let mut findings = Vec::new();
+        if permissions::of_others(&metadata) == Some("write") {
+            findings.push(format!("others can write to the folder `{root}`"));
+        }
+        findings.extend(writable_by_others(&found));
+        if found.unusable > 0 {
+            findings.push(format!("{} entries cannot be read as secrets", found.unusable));
+        }
+        match &*findings {
+            [] => Health::healthy(),
+            findings => Health::degraded(findings.join("; ")),
+        }
+    }
+
+    fn read(&self, path: &EntryPath) -> Result<Secret, Failure> {
+        let file = walk::open(&self.config.root, path)?;
+        let contents = file::read_open(file, self.config.value_limit)?;
+        let bytes = self.config.trailing_newline.apply(contents.bytes);
+        let version = self.versions.current(path.as_str(), &bytes, contents.modified)?;
+        Ok(Secret::new(SecretValue::copy_from_slice(&bytes), version))
+    }
+
+    /// Looks again while the mount is swapped, unless the answer is good all the same.
+    fn settled<T>(&self, mut look: impl FnMut() -> T, is_good: impl Fn(&T) -> bool) -> Result<T> {
+        for _ in 0..LOOKS {
+            let before = fs::read_link(self.data_link()).ok();
+            let seen = look();
+            if is_good(&seen) || before == fs::read_link(self.data_link()).ok() {
+                return Ok(seen);
+            }
+        }
+        let root = self.config.root.display();
+        let message = format!("the files of `{root}` were swapped again and again");
+        Err(Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied))
+    }
+
+    fn data_link(&self) -> PathBuf {
+        self.config.root.join(DATA_LINK)
+    }
+
+    fn error(&self, path: &EntryPath, failure: Failure) -> Error {
+        let shown = path.as_str();
+        match failure {
+            Failure::Other(error) => error,
+            Failure::Miss(Miss::Root(error)) => {
+                io_error(format!("cannot open the folder `{}`", self.config.root.display()), error)
+            }
+            Failure::Miss(Miss::Absent) => {
+                Error::new(ErrorKind::NotFound, format!("there is no file `{shown}`"))
+            }
+            Failure::Miss(Miss::LeadsOut) => {
+                let reason = "a symbolic link leads out of the folder";
+                InvalidName::NotUsable { reason }.into()
+            }
+            Failure::Miss(Miss::Links) => {
+                InvalidName::NotUsable { reason: "too many symbolic links" }.into()
+            }
+            Failure::Miss(Miss::File(error)) => {
+                error.of(&format!("`{shown}`"), self.config.value_limit)
+            }
+        }
+    }
+
+    fn not_listed(&self, error: ScanError) -> Error {
+        let root = self.config.root.display();
+        match error {
+            ScanError::TooManyEntries => {
+                let message = format!("the folder `{root}` has too many entries to list");
+                Error::new(ErrorKind::TooLarge, message)
+            }
+            ScanError::Io(error) => io_error(format!("cannot list the folder `{root}`"), error),
+        }
+    }
+}
+
+/// Why a secret cannot be read.
+enum Failure {
+    Miss(Miss),
+    Other(Error),
+}
+
+impl From<Miss> for Failure {
+    fn from(miss: Miss) -> Self {
+        Self::Miss(miss)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Folder => Self::Miss(Miss::Absent),
+            error => Self::Miss(Miss::File(error)),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn writable_by_others(found: &Scan) -> Option<String> {
+    let is_writable = |metadata| permissions::of_others(metadata) == Some("write");
+    let mut writable = found.files.iter().filter(|(_, metadata)| is_writable(metadata));
+    let (first, _) = writable.next()?;
+    match writable.count() {
+        0 => Some(format!("others can write to `{first}`")),
+        more => Some(format!("others can write to `{first}` and {more} more files")),
+    }
+}

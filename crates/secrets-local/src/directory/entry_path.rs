@@ -1,0 +1,47 @@
+use secrets_core::{InvalidName, NameRules, NativeId, SecretName, SecretRef};
+
+/// The longest path in bytes that a [`SecretName`] may be: no part of it is then longer than the
+/// 255 bytes that file systems take (`NAME_MAX`).
+const MAX_LEN: usize = 255;
+
+/// Names are paths as they are: `~` never stands in one, so nothing is ever escaped.
+pub(super) const PATH_RULES: NameRules = NameRules::new(
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/~".contains(&b),
+    b'~',
+    MAX_LEN,
+);
+
+/// The path of an entry under the folder: parts joined by `/`, none of which is empty, `.`, or
+/// begins with two dots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EntryPath(String);
+
+impl EntryPath {
+    pub(super) fn of(reference: &SecretRef) -> Result<Self, InvalidName> {
+        match reference {
+            SecretRef::Name(name) => PATH_RULES.encode(name).map(Self),
+            SecretRef::Native(id) if id.as_str().split('/').all(is_part) => {
+                Ok(Self(id.as_str().to_owned()))
+            }
+            _ => Err(InvalidName::NotUsable { reason: "not the path of a file in the folder" }),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the file at `path` is called; `None` when it cannot be named.
+pub(super) fn reference(path: &str) -> Option<SecretRef> {
+    match SecretName::new(path) {
+        Ok(name) if PATH_RULES.encode(&name).is_ok() => Some(name.into()),
+        _ => NativeId::new(path).ok().map(SecretRef::from),
+    }
+}
+
+/// True for what may stand between slashes. On Windows a backslash and a colon are separators, too.
+pub(super) fn is_part(part: &str) -> bool {
+    let separates = cfg!(windows) && part.contains(['\\', ':']);
+    !(part.is_empty() || part == "." || part.starts_with("..") || separates)
+}
