@@ -147,6 +147,18 @@ pub struct Failure {
     pub seen: Cow<'static, str>,
 }
 
+impl Failure {
+    /// A provider under test may put a secret into an error, which the report must not repeat.
+    pub(super) fn without_secrets(mut self, shows: impl Fn(&str) -> bool) -> Self {
+        for text in [&mut self.step, &mut self.expected, &mut self.seen] {
+            if shows(text) {
+                *text = "(withheld: the text holds a planted secret)".into();
+            }
+        }
+        self
+    }
+}
+
 /// Why a check says nothing about this provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

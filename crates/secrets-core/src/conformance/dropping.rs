@@ -103,6 +103,7 @@ async fn write_again(cx: &Cx<'_>) -> Verdict {
             cx.provider.set_secret(&name, new.clone(), options)
         };
         let written = join::polled(polls, write()).await;
+        cx.let_changes_show().await;
         done("repeat a dropped write with its token", write().await)?;
         cx.reads("read it", &name, VersionSelector::Current, &new).await?;
         let name = &name;
@@ -133,6 +134,7 @@ async fn promote(cx: &Cx<'_>) -> Verdict {
         let promoted = join::polled(polls, promote()).await;
         let step = "read after a promotion was dropped";
         reads_one_of(cx, step, name, &[&staged.current, &staged.pending], &[]).await?;
+        cx.let_changes_show().await;
         done("repeat a dropped promotion with its token", promote().await)?;
         let step = "read after the promotion was repeated";
         cx.reads(step, name, VersionSelector::Current, &staged.pending).await?;

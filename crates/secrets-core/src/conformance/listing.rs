@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::codec::DecodedName;
 use crate::error::ErrorKind;
 use crate::metadata::{MetadataPatch, SecretInfo};
 use crate::options::SetOptions;
@@ -11,7 +12,7 @@ use crate::version::{VersionId, VersionSelector};
 
 use super::check::Capability::{Describe, List, Previous, Staging, Tags, Write};
 use super::check::Need::{Has, Hook, Seed};
-use super::check::{Stop, Verdict, checks};
+use super::check::{Because, Stop, Verdict, checks};
 use super::context::{Cx, SecretItem, done, ensure, refused};
 use super::harness::Hook::PlainWriter;
 use super::reads::native_ref;
@@ -194,8 +195,7 @@ async fn bad_token(cx: &Cx<'_>) -> Verdict {
 }
 
 async fn foreign(cx: &Cx<'_>) -> Verdict {
-    // Names are written in one case, so a form in two of them is nobody's.
-    let form = format!("{}Xx", cx.form(&cx.name("foreign")?)?);
+    let form = foreign_form(cx)?;
     let (native, value) = (native_ref(&form)?, cx.value("foreign"));
     cx.touch(&native);
     cx.write_outside(&form, &value).await?;
@@ -223,4 +223,16 @@ async fn foreign(cx: &Cx<'_>) -> Verdict {
         cx.reads("read it by the listed reference", &entry, VersionSelector::Current, &value);
     read.await?;
     ensure(entry.name().is_none(), "list a foreign entry", "a native reference", String::new)
+}
+
+/// A name that the backend takes and that is no name's form: a needless or broken escape, or, where
+/// case counts, two cases in one name.
+fn foreign_form(cx: &Cx<'_>) -> Verdict<String> {
+    let (rules, form) = (cx.provider.name_rules(), cx.form(&cx.name("foreign")?)?);
+    let endings = "-+_~=%.".chars().flat_map(|c| [format!("{c}zz"), format!("{c}ZZ")]);
+    let endings = endings.chain(["Xx".to_owned()]);
+    let mut forms = endings.map(|ending| format!("{form}{ending}"));
+    forms
+        .find(|form| rules.accepts(form) && rules.decode(form) == DecodedName::Foreign)
+        .ok_or(Stop::NotApplicable(Because::Shape("every name of the backend is a name's form")))
 }

@@ -127,13 +127,14 @@ async fn remove(cx: &Cx<'_>) -> Verdict {
 async fn survive(cx: &Cx<'_>) -> Verdict {
     let name = cx.tagged().await?;
     cx.update(&name, MetadataPatch::new().description(Change::Set("kept".into()))).await?;
+    let (expected, is_described) =
+        ("the description `kept`", |info: &SecretInfo| info.description.as_deref() == Some("kept"));
+    cx.described("describe it", &name, expected, is_described).await?;
     cx.put(&name, &cx.value("next")).await?;
     cx.let_changes_show().await;
     let tags = [("team", "blue"), ("tier", "one")];
     cx.has_tags("describe it after a new value", &name, &tags).await?;
-    let is_described = |info: &SecretInfo| info.description.as_deref() == Some("kept");
-    let step = "describe it after a new value";
-    cx.described(step, &name, "the description `kept`", is_described).await?;
+    cx.described("describe it after a new value", &name, expected, is_described).await?;
     Ok(())
 }
 

@@ -10,6 +10,8 @@ mod harness;
 mod hints;
 mod identity;
 mod join;
+mod key_checks;
+mod keys;
 mod leaks;
 mod listing;
 #[cfg(feature = "memory")]
@@ -36,6 +38,7 @@ mod writers;
 
 pub use check::{Because, Capability, Check, Failure};
 pub use harness::{ClockHand, Harness, Hook, PlainReader, PlainWriter, RunId, ValueClass};
+pub use keys::{KeyHarness, key_checks, run_keys};
 #[cfg(feature = "memory")]
 pub use memory::MemoryHarness;
 pub use report::{CheckResult, NotConformant, Outcome, Report};

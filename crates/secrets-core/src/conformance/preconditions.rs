@@ -142,12 +142,18 @@ async fn etag(cx: &Cx<'_>) -> Verdict {
 }
 
 async fn never_ignored(cx: &Cx<'_>) -> Verdict {
-    let (name, other) = (cx.secret()?, cx.secret()?);
-    cx.put(&name, &cx.value("value")).await?;
-    let elsewhere = cx.put(&other, &cx.value("elsewhere")).await?.id;
+    let name = cx.secret()?;
+    let stale = cx.put(&name, &cx.value("first")).await?.id;
+    cx.put(&name, &cx.value("second")).await?;
     let before = cx.snapshot(&name).await?;
-    let kinds = [ErrorKind::Unsupported, ErrorKind::Conflict, ErrorKind::AlreadyExists];
-    for guard in failing(&elsewhere) {
+    let kinds = [
+        ErrorKind::Unsupported,
+        ErrorKind::Conflict,
+        ErrorKind::AlreadyExists,
+        // An etag of a version guards no secret.
+        ErrorKind::InvalidValue,
+    ];
+    for guard in failing(&stale) {
         let value = cx.value("past a precondition");
         let written = set_when(cx, &name, &value, guard.clone()).await;
         refused("write under a precondition that does not hold", written, &kinds)?;
@@ -162,11 +168,11 @@ async fn never_ignored(cx: &Cx<'_>) -> Verdict {
     cx.unchanged("read after the refusals", &name, &before).await
 }
 
-/// Preconditions that hold for no secret that exists with another version than this.
-fn failing(elsewhere: &VersionId) -> [Precondition; 4] {
+/// Preconditions that do not hold for a secret of which this is an old version.
+fn failing(stale: &VersionId) -> [Precondition; 4] {
     [
         Precondition::Absent,
-        Precondition::CurrentIs(elsewhere.clone()),
+        Precondition::CurrentIs(stale.clone()),
         Precondition::Etag(Etag::Secret("\"0\"".into())),
         Precondition::Etag(Etag::Version("\"0\"".into())),
     ]

@@ -4,7 +4,7 @@ use crate::reference::SecretRef;
 use crate::version::VersionSelector;
 
 use super::canary::Canary;
-use super::check::{Because, Capability, Check, Failure, Need, Stop, Verdict};
+use super::check::{Because, Capability, Check, Need, Stop, Verdict};
 use super::context::{Cx, SecretItem};
 use super::harness::{Harness, Hook};
 use super::join;
@@ -105,20 +105,12 @@ fn is_there(harness: &dyn Harness, hook: Hook) -> bool {
 fn outcome(cx: &Cx<'_>, verdict: Verdict) -> Outcome {
     match verdict {
         Ok(()) => Outcome::Passed,
-        Err(Stop::Failed(failure)) => Outcome::Failed(without_secrets(cx, failure)),
+        Err(Stop::Failed(failure)) => {
+            Outcome::Failed(failure.without_secrets(|text| cx.provider.canary().is_in(text)))
+        }
         Err(Stop::NotApplicable(because)) => Outcome::NotApplicable { because },
         Err(Stop::NotRun(hook)) => Outcome::NotRun { hook, waived: cx.harness.waives(hook) },
     }
-}
-
-/// A provider under test may put a value into an error, which the report must not repeat.
-fn without_secrets(cx: &Cx<'_>, mut failure: Failure) -> Failure {
-    for text in [&mut failure.step, &mut failure.expected, &mut failure.seen] {
-        if cx.provider.canary().is_in(text) {
-            *text = "(withheld: the text holds a planted secret)".into();
-        }
-    }
-    failure
 }
 
 /// Takes away what the check wrote, as well as the provider can; what stays is returned.

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::change::ChangeHint;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::memory::adapter::{Foreign, Place, listed};
@@ -51,7 +50,7 @@ impl Outside {
     pub fn write(&self, reference: &SecretRef, value: SecretValue) -> Result<VersionId> {
         let place = self.place(reference)?;
         let id = self.foreign().write(self.moment(), &place.main, value)?;
-        self.announce(reference);
+        self.shared.announce(reference);
         Ok(id)
     }
 
@@ -62,7 +61,7 @@ impl Outside {
     pub fn delete(&self, reference: &SecretRef) -> Result<()> {
         let place = self.place(reference)?;
         self.foreign().delete(self.moment(), &place.main)?;
-        self.announce(reference);
+        self.shared.announce(reference);
         Ok(())
     }
 
@@ -78,7 +77,7 @@ impl Outside {
     ) -> Result<()> {
         let place = self.place(reference)?;
         self.foreign().set_state(self.moment(), &place.main, version, state)?;
-        self.announce(reference);
+        self.shared.announce(reference);
         Ok(())
     }
 
@@ -112,10 +111,6 @@ impl Outside {
 
     fn moment(&self) -> Moment {
         Moment { now: self.clock.now(), lag: Lag::NONE }
-    }
-
-    fn announce(&self, reference: &SecretRef) {
-        self.shared.announcer.announce(&ChangeHint::secret(reference.clone()));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::change::{ChangeHint, ChangeStream};
 use crate::codec::NameRules;
 use crate::error::{Operation, Result};
 use crate::health::Health;
-use crate::memory::adapter::{Adapter, Place};
+use crate::memory::adapter::{Adapter, Place, listed};
 use crate::memory::aws::AwsAdapter;
 use crate::memory::azure::AzureAdapter;
 use crate::memory::builder::MemoryBuilder;
@@ -42,8 +42,20 @@ pub struct MemoryProvider {
 
 pub(crate) struct Shared {
     pub(crate) adapter: Box<dyn Adapter>,
-    pub(crate) announcer: Announcer,
+    announcer: Announcer,
     settings: Settings,
+}
+
+impl Shared {
+    /// Tells the listeners of a change, by the neutral name where the secret has one, however the
+    /// writer referred to it.
+    pub(crate) fn announce(&self, reference: &SecretRef) {
+        let rules = self.adapter.rules();
+        let place = Place::find(rules, reference).ok();
+        let listed = place.and_then(|place| listed(rules, &place.main));
+        let hint = ChangeHint::secret(listed.unwrap_or_else(|| reference.clone()));
+        self.announcer.announce(&hint);
+    }
 }
 
 impl MemoryProvider {
@@ -130,7 +142,7 @@ impl MemoryProvider {
 
     fn announce(&self, session: &Session<'_>, reference: &SecretRef) {
         if session.wrote() {
-            self.shared.announcer.announce(&ChangeHint::secret(reference.clone()));
+            self.shared.announce(reference);
         }
     }
 }
