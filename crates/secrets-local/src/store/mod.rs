@@ -29,6 +29,8 @@ mod slot_admin;
 mod snapshot;
 mod transaction;
 mod unlock;
+#[cfg(test)]
+mod vectors;
 mod verify;
 mod wrapping;
 

@@ -20,11 +20,13 @@ const PAGE: usize = 100;
 /// Items of a page at most.
 const MAX_PAGE: usize = 1000;
 
+/// The secret that is meant. The store has no names but neutral ones, so a native id must be one.
 fn name_of(reference: &SecretRef) -> Result<SecretName> {
-    reference.name().cloned().ok_or_else(|| {
-        let message = "the file store has no names but neutral ones";
-        Error::new(ErrorKind::InvalidName, message)
-    })
+    match reference {
+        SecretRef::Name(name) => Ok(name.clone()),
+        SecretRef::Native(id) => Ok(SecretName::new(id.as_str())?),
+        _ => Err(Error::new(ErrorKind::InvalidName, "this kind of reference is not known here")),
+    }
 }
 
 impl FileStore {

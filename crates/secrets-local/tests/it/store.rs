@@ -1,7 +1,10 @@
 //! The encrypted file store.
 
 mod basics;
+mod conformance;
 mod disk;
+mod leaks;
+mod model;
 mod power;
 mod processes;
 mod rollback;

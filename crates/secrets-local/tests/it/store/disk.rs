@@ -226,7 +226,7 @@ impl History {
 
     /// Contents with each kind of loss applied to everything that was not synced.
     fn possible_contents(&self) -> Vec<Vec<Vec<u8>>> {
-        let losses: [fn(&[u8], &[u8]) -> Vec<u8>; 7] = [
+        let losses: [Loss; 7] = [
             |_, new| new.to_vec(),
             |old, _| old.to_vec(),
             |_, _| Vec::new(),
@@ -250,6 +250,9 @@ impl History {
             .collect()
     }
 }
+
+/// What is left of content that was not synced, from what was durable and what was written.
+type Loss = fn(&[u8], &[u8]) -> Vec<u8>;
 
 impl Op {
     fn folder(&self) -> Option<&Path> {

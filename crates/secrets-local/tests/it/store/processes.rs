@@ -294,7 +294,6 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_state() {
                 assert_eq!(temporaries(&place), 0, "{call} {n}");
             }
         }
-        println!("killed {} times: {old} old, {new} new, {swept} left a file", old + new);
         assert!(old > 20 && new > 3 && swept > 3, "{old} old, {new} new, {swept} swept");
     });
 }

@@ -1,0 +1,129 @@
+//! The conformance suite of the contract.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secrets_core::conformance::{self, ClockHand, Harness, PlainReader, PlainWriter, RunId};
+use secrets_core::{
+    DeleteMode, ErrorKind, ManualClock, NativeId, Result, SecretName, SecretProvider, SecretRef,
+    SecretValue, async_trait,
+};
+use secrets_local::store::{Environment, FileStore};
+
+use super::support::{Place, block_on};
+
+struct StoreHarness {
+    run: RunId,
+    clock: ManualClock,
+    store: FileStore,
+    /// Another open store on the same file, as another process has it.
+    outside: FileStore,
+}
+
+impl StoreHarness {
+    async fn new(place: &Place) -> Self {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let clock = ManualClock::at(start);
+        let environment = Environment { clock: Arc::new(clock.clone()), ..Environment::system() };
+        let at = || {
+            FileStore::at(place.path())
+                .environment(environment.clone())
+                .poll_interval(Duration::from_millis(20))
+        };
+        let store = at().create(place.key.clone()).await.unwrap();
+        let outside = at().open(place.key.clone()).await.unwrap();
+        Self { run: RunId::random(), clock, store, outside }
+    }
+}
+
+#[async_trait]
+impl Harness for StoreHarness {
+    fn provider(&self) -> Arc<dyn SecretProvider> {
+        Arc::new(self.store.clone())
+    }
+
+    fn run_id(&self) -> &RunId {
+        &self.run
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.clock.advance(time);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    async fn time_limit(&self) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+
+    fn plain_reader(&self) -> Option<&dyn PlainReader> {
+        Some(self)
+    }
+
+    fn plain_writer(&self) -> Option<&dyn PlainWriter> {
+        Some(self)
+    }
+
+    fn clock(&self) -> Option<&dyn ClockHand> {
+        Some(self)
+    }
+}
+
+/// The store's own names are the neutral ones.
+fn at(native: &str) -> Result<SecretRef> {
+    Ok(SecretRef::from(SecretName::new(native)?))
+}
+
+#[async_trait]
+impl PlainReader for StoreHarness {
+    async fn read(&self, native: &str) -> Result<Option<SecretValue>> {
+        let gone = [ErrorKind::NotFound, ErrorKind::PendingDeletion];
+        match self.outside.get_secret(&at(native)?, Default::default()).await {
+            Ok(secret) => Ok(Some(secret.value)),
+            Err(error) if gone.contains(&error.kind()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl PlainWriter for StoreHarness {
+    async fn write(&self, native: &str, value: SecretValue) -> Result<()> {
+        self.outside.set_secret(&at(native)?, value, Default::default()).await.map(drop)
+    }
+
+    async fn remove(&self, native: &str) -> Result<()> {
+        let name = at(native)?;
+        match self.outside.delete_secret(&name, DeleteMode::Immediate).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl ClockHand for StoreHarness {
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+}
+
+/// Every name in a store is the form of a neutral name, though the rules, which only know an
+/// alphabet, cannot say so: there is nothing foreign to list.
+const NOT_HERE: &str = "listing.foreign";
+
+#[test]
+fn the_store_conforms_to_the_contract() {
+    block_on(async {
+        let place = Place::new();
+        let harness = StoreHarness::new(&place).await;
+        let report = conformance::run_only(&harness, |check| check.id != NOT_HERE).await;
+        report.into_result().unwrap();
+        assert!(harness.store.verify().await.unwrap().is_sound());
+
+        let foreign = SecretRef::from(NativeId::new("DB_PASSWORD%zz").unwrap());
+        let value = SecretValue::from_string("x".to_owned());
+        let written = harness.store.set_secret(&foreign, value, Default::default()).await;
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::InvalidName);
+        assert!(conformance::checks().any(|check| check.id == NOT_HERE));
+    });
+}
