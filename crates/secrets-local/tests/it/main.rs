@@ -10,3 +10,7 @@
 
 #[cfg(feature = "store")]
 mod store;
+
+/// Looks into every block that is freed, for secrets that were not wiped.
+#[global_allocator]
+static PROBE: probe::Probe = probe::Probe::new();
