@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::capability::Capabilities;
 use crate::codec::{DecodedName, NameCase, NameRules};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Effect, Error, ErrorKind, Operation, Result};
 use crate::health::Health;
 use crate::memory::session::Session;
 use crate::memory::shelf::Moment;
@@ -243,4 +243,14 @@ pub(crate) fn not_found(message: &'static str) -> Error {
 
 pub(crate) fn conflict(message: &'static str) -> Error {
     Error::new(ErrorKind::Conflict, message)
+}
+
+/// A write under a precondition was made, and somebody else's came in between.
+pub(crate) fn not_alone(precondition: &Precondition) -> Error {
+    let kind = match precondition {
+        Precondition::Absent => ErrorKind::AlreadyExists,
+        _ => ErrorKind::Conflict,
+    };
+    let message = "somebody else wrote the secret at the same time";
+    Error::new(kind, message).with_effect(Effect::Partial)
 }

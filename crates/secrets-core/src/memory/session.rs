@@ -99,7 +99,7 @@ impl Client {
             call,
             step: AtomicU32::new(0),
             wrote: AtomicBool::new(false),
-            lag: Lag::Time(self.propagation),
+            lag: if self.propagation.is_zero() { Lag::NONE } else { Lag::Time(self.propagation) },
             strikes: schedule.strikes(operation, call, None),
             schedule,
         };

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind};
@@ -82,7 +83,7 @@ pub(crate) struct AwsSecret {
     pub(crate) labels: BTreeMap<Label, String>,
     pub(crate) deletion: Option<Deletion>,
     forced: bool,
-    versions: BTreeMap<String, AwsVersion>,
+    versions: BTreeMap<Arc<str>, AwsVersion>,
 }
 
 #[derive(Clone)]
@@ -157,7 +158,7 @@ impl AwsSecret {
         let old = |v: &AwsVersion| now.duration_since(v.created).is_ok_and(|age| age >= DAY);
         while self.versions.len() > MAX_VERSIONS {
             let unlabelled = self.versions.iter().filter(|(id, version)| {
-                old(version) && !self.labels.values().any(|labelled| labelled == *id)
+                old(version) && !self.labels.values().any(|labelled| **labelled == ***id)
             });
             let oldest = unlabelled.min_by_key(|(_, version)| version.created);
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { return };
@@ -238,7 +239,7 @@ impl AwsCloud {
         let first = secret.versions.is_empty();
         secret.changed = at.now;
         let version = AwsVersion { created: at.now, value: Some(value) };
-        secret.versions.insert(token.to_owned(), version.clone());
+        secret.versions.insert(token.into(), version.clone());
         for label in labels {
             secret.attach(*label, token);
         }
@@ -256,7 +257,7 @@ impl AwsCloud {
         self.living(name, at.exact())?;
         let id = self.random.uuid();
         let secret = self.secrets.edit(name, at).ok_or(AwsError::ResourceNotFound)?;
-        secret.versions.insert(id.clone(), AwsVersion { created: at.now, value: None });
+        secret.versions.insert(id.as_str().into(), AwsVersion { created: at.now, value: None });
         secret.attach(Label::Pending, &id);
         Ok(id)
     }
@@ -292,7 +293,7 @@ impl AwsCloud {
         limit: Option<NonZeroU32>,
     ) -> Result<(Vec<Described>, Option<String>), AwsError> {
         let secret = self.there(name, at).ok_or(AwsError::ResourceNotFound)?;
-        let later = secret.versions.iter().filter(|(id, _)| after.is_none_or(|a| id.as_str() > a));
+        let later = secret.versions.iter().filter(|(id, _)| after.is_none_or(|a| &***id > a));
         let described = later.map(|(id, version)| secret.described(id, version));
         Ok(paging::cut(described, limit.unwrap_or(self.page), |version| version.id.clone()))
     }

@@ -31,7 +31,10 @@ impl AwsAdapter {
         options: SetOptions,
     ) -> Result<Write<'a>> {
         if value.len() > self.max_value() {
-            return Err(Error::new(ErrorKind::TooLarge, "a value takes 65536 bytes at most"));
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "the value is larger than this provider takes",
+            ));
         }
         if value.is_empty() {
             return Err(Error::new(ErrorKind::InvalidValue, "a value has one byte at least"));

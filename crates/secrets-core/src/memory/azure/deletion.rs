@@ -29,12 +29,12 @@ impl AzureAdapter {
             return Err(Error::unsupported(Operation::DeleteSecret, message));
         }
         if let Some(companion) = &place.companion {
-            match self.delete_one(session, companion, Access::Prepare).await {
+            match self.delete_one(session, companion).await {
                 Ok(_) | Err(Failure::Refused(AzureError::SecretNotFound)) => {}
                 Err(failure) => return Err(failure.into()),
             }
         }
-        let deletion = match self.delete_one(session, &place.main, Access::Write).await {
+        let deletion = match self.delete_one(session, &place.main).await {
             Ok(deletion) => Some(deletion),
             Err(Failure::Refused(AzureError::SecretNotFound)) => None,
             Err(failure) => return Err(failure.into()),
@@ -72,12 +72,12 @@ impl AzureAdapter {
         absent: &'static str,
     ) -> Result<()> {
         if let Some(companion) = &place.companion {
-            match self.purge_one(session, companion, Access::Prepare).await {
+            match self.purge_one(session, companion).await {
                 Ok(()) | Err(Failure::Refused(AzureError::SecretNotFound)) => {}
                 Err(failure) => return Err(failure.into()),
             }
         }
-        match self.purge_one(session, &place.main, Access::Write).await {
+        match self.purge_one(session, &place.main).await {
             Err(Failure::Refused(AzureError::SecretNotFound)) => Err(not_found(absent)),
             purged => Ok(purged?),
         }
@@ -87,20 +87,18 @@ impl AzureAdapter {
         &self,
         session: &Session<'_>,
         name: &str,
-        access: Access,
     ) -> Result<Deletion, Failure<AzureError>> {
-        self.send(session, "DELETE secret", access, |vault, at| vault.delete(at, name)).await
+        self.send(session, "DELETE secret", Access::Write, |vault, at| vault.delete(at, name)).await
     }
 
     async fn purge_one(
         &self,
         session: &Session<'_>,
         name: &str,
-        access: Access,
     ) -> Result<(), Failure<AzureError>> {
         for _ in 0..MAX_WAITS {
             let purge = |vault: &mut Vault, at| vault.purge(at, name);
-            match self.send(session, "DELETE deleted secret", access, purge).await {
+            match self.send(session, "DELETE deleted secret", Access::Write, purge).await {
                 Err(Failure::Refused(AzureError::BeingDeleted)) => {
                     wait(session, "the deletion has begun and is not done yet").await?;
                 }

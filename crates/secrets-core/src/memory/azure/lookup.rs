@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::error::{Effect, Error, Result};
+use crate::error::{Error, Result};
 use crate::memory::adapter::{Place, conflict, not_found, version_id};
 use crate::memory::azure::adapter::AzureAdapter;
 use crate::memory::azure::encoding;
@@ -161,21 +161,17 @@ impl AzureAdapter {
         }
     }
 
-    /// After a write under a precondition: any version that is neither of those known before nor
-    /// ours was written by somebody else meanwhile.
-    pub(super) async fn check_alone(
+    /// After a write under a precondition: false when there is a version that is neither of those
+    /// known before nor ours, so that somebody else wrote it meanwhile.
+    pub(super) async fn is_alone(
         &self,
         session: &Session<'_>,
         name: &str,
         known: &BTreeSet<String>,
         ours: &str,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let after = self.versions_of(session, name).await?;
-        if after.iter().all(|version| version.id == ours || known.contains(&version.id)) {
-            return Ok(());
-        }
-        let message = "somebody else wrote the secret at the same time";
-        Err(conflict(message).with_effect(Effect::Partial))
+        Ok(after.iter().all(|version| version.id == ours || known.contains(&version.id)))
     }
 }
 

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Operation, Result};
-use crate::memory::adapter::{Place, conflict, not_found, version_id};
+use crate::memory::adapter::{Place, conflict, not_alone, not_found, version_id};
 use crate::memory::azure::adapter::AzureAdapter;
 use crate::memory::azure::lookup::{Home, pending_id};
 use crate::memory::azure::tags;
 use crate::memory::azure::vault::{Attributes, Patch, Put, Vault};
 use crate::memory::session::{Access, Session};
-use crate::options::{IdempotencyKey, Promoted};
+use crate::options::{IdempotencyKey, Precondition, Promoted};
 use crate::version::VersionId;
 
 impl AzureAdapter {
@@ -44,7 +44,9 @@ impl AzureAdapter {
         let put = Put { text: waiting.text, tags, not_before, expires };
         let written = self.put(session, &place.main, put).await?;
         let known: BTreeSet<String> = known.into_iter().map(|version| version.id).collect();
-        self.check_alone(session, &place.main, &known, &written.id).await?;
+        if !self.is_alone(session, &place.main, &known, &written.id).await? {
+            return Err(not_alone(&Precondition::CurrentIs(base.clone())));
+        }
         self.retire(session, companion, pending).await?;
         promoted(&written)
     }

@@ -1,4 +1,5 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Retry};
@@ -112,13 +113,17 @@ pub(crate) struct Patch {
 struct VaultSecret {
     display: String,
     /// In the order of their creation, which no answer shows.
-    versions: Vec<Bundle>,
+    versions: Vec<Arc<Bundle>>,
     recovering_until: SystemTime,
 }
 
 impl VaultSecret {
+    fn version(&self, id: &str) -> Option<&Bundle> {
+        self.versions.iter().map(|bundle| &**bundle).find(|bundle| bundle.attributes.id == id)
+    }
+
     fn newest(&self) -> Option<&Bundle> {
-        self.versions.last()
+        self.versions.last().map(|bundle| &**bundle)
     }
 }
 
@@ -171,7 +176,7 @@ impl Vault {
         let secret = self.living(at, name).ok_or(AzureError::SecretNotFound)?;
         let bundle = match version {
             None => secret.newest(),
-            Some(id) => secret.versions.iter().find(|bundle| bundle.attributes.id == id),
+            Some(id) => secret.version(id),
         };
         let bundle = bundle.ok_or(AzureError::SecretNotFound)?;
         if bundle.attributes.enabled { Ok(bundle.clone()) } else { Err(AzureError::SecretDisabled) }
@@ -204,11 +209,12 @@ impl Vault {
         };
         let bundle = Bundle { text: put.text, attributes: attributes.clone() };
         if let Some(secret) = self.secrets.edit(&key, at) {
-            secret.versions.push(bundle);
+            secret.versions.push(Arc::new(bundle));
         } else {
             let display = name.to_owned();
             let recovering_until = SystemTime::UNIX_EPOCH;
-            let secret = VaultSecret { display, versions: vec![bundle], recovering_until };
+            let secret =
+                VaultSecret { display, versions: vec![Arc::new(bundle)], recovering_until };
             self.secrets.insert(&key, at, secret);
         }
         Ok(attributes)
@@ -224,7 +230,7 @@ impl Vault {
     ) -> Result<(), AzureError> {
         let key = name.to_ascii_lowercase();
         let found = self.living(at.exact(), &key).ok_or(AzureError::SecretNotFound)?;
-        if !found.versions.iter().any(|bundle| bundle.attributes.id == version) {
+        if found.version(version).is_none() {
             return Err(AzureError::SecretNotFound);
         }
         if patch.tags.as_ref().is_some_and(|tags| !tags_fit(tags)) {
@@ -232,7 +238,8 @@ impl Vault {
         }
         let secret = self.secrets.edit(&key, at).ok_or(AzureError::SecretNotFound)?;
         let bundle = secret.versions.iter_mut().find(|bundle| bundle.attributes.id == version);
-        let attributes = &mut bundle.ok_or(AzureError::SecretNotFound)?.attributes;
+        let bundle = Arc::make_mut(bundle.ok_or(AzureError::SecretNotFound)?);
+        let attributes = &mut bundle.attributes;
         attributes.enabled = patch.enabled.unwrap_or(attributes.enabled);
         attributes.updated = whole_seconds(at.now);
         if let Some(tags) = patch.tags {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::memory::adapter::{Place, conflict};
+use crate::memory::adapter::{Place, conflict, not_alone};
 use crate::memory::azure::adapter::AzureAdapter;
 use crate::memory::azure::encoding::{self, Text};
 use crate::memory::azure::lookup::{companion_info, main_info};
@@ -23,12 +23,13 @@ impl AzureAdapter {
         value: &SecretValue,
         options: &SetOptions,
     ) -> Result<VersionInfo> {
-        let before = self.newest(session, &place.main).await?;
         let guarded = options.precondition != Precondition::Any;
-        let known = match (&before, guarded || options.token.is_some()) {
-            (Some(_), true) => self.versions_of(session, &place.main).await?,
-            _ => Vec::new(),
+        // Before the current version is read: what comes between the two is not known, and shows.
+        let known = match guarded || options.token.is_some() {
+            true => self.versions_of(session, &place.main).await?,
+            false => Vec::new(),
         };
+        let before = self.newest(session, &place.main).await?;
         if let Some(done) = self.repeated(session, &place.main, &known, value, options).await? {
             return main_info(&done, before.as_ref().unwrap_or(&done));
         }
@@ -50,7 +51,9 @@ impl AzureAdapter {
         let written = self.put(session, &place.main, put).await?;
         if guarded {
             let known: BTreeSet<String> = known.into_iter().map(|version| version.id).collect();
-            self.check_alone(session, &place.main, &known, &written.id).await?;
+            if !self.is_alone(session, &place.main, &known, &written.id).await? {
+                return Err(not_alone(&options.precondition));
+            }
         }
         main_info(&written, &written)
     }

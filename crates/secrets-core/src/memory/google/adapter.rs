@@ -266,7 +266,7 @@ impl Adapter for GoogleAdapter {
     async fn delete(&self, session: &Session<'_>, place: &Place, _: DeleteMode) -> Result<Deleted> {
         if let Some(companion) = &place.companion {
             let delete = |google: &mut Project, at| google.delete(at, companion);
-            match self.send(session, "DeleteSecret", Access::Prepare, delete).await {
+            match self.send(session, "DeleteSecret", Access::Write, delete).await {
                 Ok(()) | Err(Failure::Refused(GoogleError::NotFound)) => {}
                 Err(failure) => return Err(failure.into()),
             }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind};
@@ -80,7 +81,7 @@ pub(crate) struct VersionMeta {
 #[derive(Clone)]
 struct GoogleSecret {
     meta: SecretMeta,
-    versions: BTreeMap<u64, GoogleVersion>,
+    versions: BTreeMap<u64, Arc<GoogleVersion>>,
 }
 
 #[derive(Clone)]
@@ -184,7 +185,8 @@ impl Project {
         let number = secret.versions.keys().next_back().map_or(1, |highest| highest + 1);
         let state = VersionState::Enabled;
         let meta = VersionMeta { number, created: at.now, state, destroy_at: None, etag };
-        secret.versions.insert(number, GoogleVersion { meta, payload: Some(payload) });
+        let version = GoogleVersion { meta, payload: Some(payload) };
+        secret.versions.insert(number, Arc::new(version));
         Ok(number)
     }
 
@@ -253,7 +255,8 @@ impl Project {
         }
         let (etag, delay) = (self.etag(), self.destroy_delay);
         let secret = self.secrets.edit(name, at).ok_or(GoogleError::NotFound)?;
-        let version = secret.versions.get_mut(&number).ok_or(GoogleError::NotFound)?;
+        let version = secret.versions.get_mut(&number).map(Arc::make_mut);
+        let version = version.ok_or(GoogleError::NotFound)?;
         version.meta.etag = etag;
         version.meta.destroy_at = None;
         version.meta.state = state;
@@ -283,7 +286,7 @@ impl Project {
                 secret.meta.aliases.get(alias).and_then(|number| secret.versions.get(number))
             }
         };
-        version.ok_or(GoogleError::NotFound)
+        version.map(|version| &**version).ok_or(GoogleError::NotFound)
     }
 }
 

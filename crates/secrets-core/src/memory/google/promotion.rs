@@ -1,5 +1,5 @@
-use crate::error::{Effect, ErrorKind, Operation, Result};
-use crate::memory::adapter::{Place, conflict, not_found};
+use crate::error::{ErrorKind, Operation, Result};
+use crate::memory::adapter::{Place, conflict, not_alone, not_found};
 use crate::memory::google::adapter::GoogleAdapter;
 use crate::memory::google::journal::{self, Entry};
 use crate::memory::google::lookup::{Home, main_id};
@@ -7,7 +7,7 @@ use crate::memory::google::project::{GoogleError, Project, Wanted};
 use crate::memory::google::write::busy;
 use crate::memory::session::{Access, Failure, Session};
 use crate::metadata::MetadataPatch;
-use crate::options::{IdempotencyKey, Promoted};
+use crate::options::{IdempotencyKey, Precondition, Promoted};
 use crate::value::SecretValue;
 use crate::version::{VersionId, VersionState};
 
@@ -53,8 +53,7 @@ impl GoogleAdapter {
                 continue;
             };
             if added.number != latest + 1 {
-                let message = "somebody else wrote the secret at the same time";
-                return Err(conflict(message).with_effect(Effect::Partial));
+                return Err(not_alone(&Precondition::CurrentIs(base.clone())));
             }
             return self.conclude(session, companion, number, &added).await;
         }

@@ -1,5 +1,5 @@
-use crate::error::{Effect, Error, ErrorKind, Operation, Result, Retry};
-use crate::memory::adapter::{Place, conflict, not_found};
+use crate::error::{Error, ErrorKind, Operation, Result, Retry};
+use crate::memory::adapter::{Place, conflict, not_alone, not_found};
 use crate::memory::google::adapter::GoogleAdapter;
 use crate::memory::google::journal::{self, Entry, NO_TOKEN};
 use crate::memory::google::lookup::{companion_info, main_info};
@@ -51,7 +51,12 @@ impl GoogleAdapter {
                     let patch = &options.metadata;
                     let added = self.add(session, name, secret, value, (entry, patch)).await?;
                     let Some(added) = added else { continue };
-                    check_alone(&options.precondition, added.number == latest + 1)?;
+                    // An addition is never conditional: whether somebody else added in between
+                    // shows in its number.
+                    let guarded = options.precondition != Precondition::Any;
+                    if guarded && added.number != latest + 1 {
+                        return Err(not_alone(&options.precondition));
+                    }
                     added
                 }
             };
@@ -75,7 +80,7 @@ impl GoogleAdapter {
                     return Err(conflict("the base is not current"));
                 }
                 metadata::check(&Tags::new(), &options.metadata)?;
-                self.create(session, name).await
+                self.create(session, name, Access::Write).await
             }
             secret => Ok(secret?),
         }
@@ -120,7 +125,7 @@ impl GoogleAdapter {
         for _ in 0..ATTEMPTS {
             let secret = match self.meta(session, companion).await {
                 Err(Failure::Refused(GoogleError::NotFound)) => {
-                    self.create(session, companion).await?
+                    self.create(session, companion, Access::Prepare).await?
                 }
                 secret => secret?,
             };
@@ -139,9 +144,14 @@ impl GoogleAdapter {
     }
 
     /// The empty secret that a call leaves which ends between its two requests is ours to finish.
-    async fn create(&self, session: &Session<'_>, name: &str) -> Result<SecretMeta> {
+    async fn create(
+        &self,
+        session: &Session<'_>,
+        name: &str,
+        access: Access,
+    ) -> Result<SecretMeta> {
         let create = |google: &mut Project, at| google.create(at, name);
-        match self.send(session, "CreateSecret", Access::Prepare, create).await {
+        match self.send(session, "CreateSecret", access, create).await {
             Err(Failure::Refused(GoogleError::AlreadyExists)) => {
                 Ok(self.meta(session, name).await?)
             }
@@ -264,7 +274,10 @@ impl GoogleAdapter {
 
     pub(super) fn check_value(&self, value: &SecretValue) -> Result<()> {
         if value.len() > self.max_value() {
-            return Err(Error::new(ErrorKind::TooLarge, "a value takes 65536 bytes at most"));
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "the value is larger than this provider takes",
+            ));
         }
         Ok(())
     }
@@ -285,18 +298,6 @@ fn check_base(precondition: &Precondition, latest: u64) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// An addition is never conditional: whether somebody else added in between shows in its number.
-fn check_alone(precondition: &Precondition, alone: bool) -> Result<()> {
-    let kind = match precondition {
-        Precondition::Any => return Ok(()),
-        _ if alone => return Ok(()),
-        Precondition::Absent => ErrorKind::AlreadyExists,
-        _ => ErrorKind::Conflict,
-    };
-    let message = "somebody else wrote the secret at the same time";
-    Err(Error::new(kind, message).with_effect(Effect::Partial))
 }
 
 pub(super) fn busy() -> Error {

@@ -1,3 +1,6 @@
 mod aws;
+mod interrupted;
+mod model;
+mod races;
 mod shared;
 mod support;

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use secrets_core::memory::{MemoryBuilder, MemoryProvider, Personality};
 use secrets_core::{
-    Error, ErrorKind, GetOptions, IdempotencyKey, ManualClock, Result, Secret, SecretName,
-    SecretProvider, SecretRef, SecretValue, SetOptions, VersionId, VersionSelector,
+    Error, ErrorKind, GetOptions, IdempotencyKey, ManualClock, PageStream, Result, Secret,
+    SecretName, SecretProvider, SecretRef, SecretValue, SetOptions, VersionId, VersionSelector,
 };
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,4 +61,13 @@ pub(crate) async fn set_pending(
     text: &str,
 ) -> VersionId {
     provider.set_secret(secret, value(text), SetOptions::pending()).await.unwrap().id
+}
+
+/// All items of a list.
+pub(crate) async fn drain<T: Unpin>(mut list: PageStream<'_, T>) -> Result<Vec<T>> {
+    let mut items = Vec::new();
+    while let Some(item) = list.next().await {
+        items.push(item?);
+    }
+    Ok(items)
 }
