@@ -1,0 +1,145 @@
+use std::fmt;
+use std::sync::Arc;
+
+use secrets_core::{Clock, Error, ProviderId, SecretProvider, SystemClock};
+
+use crate::cached::CachedProvider;
+use crate::held::Terms;
+use crate::inner::{Setting, Tenancy};
+use crate::jitter::Jitter;
+use crate::manager::SecretManager;
+use crate::policy::CachePolicy;
+use crate::pulse::Pulse;
+use crate::source::Source;
+use crate::validity::{ValidityPolicy, ValidityRule};
+
+/// Builds a [`SecretManager`].
+#[must_use = "call `build`"]
+pub struct SecretManagerBuilder {
+    main: Arc<dyn SecretProvider>,
+    others: Vec<Arc<dyn SecretProvider>>,
+    policy: CachePolicy,
+    validity: ValidityPolicy,
+    clock: Arc<dyn Clock>,
+    jitter: Jitter,
+}
+
+impl SecretManagerBuilder {
+    pub(crate) fn new(main: Arc<dyn SecretProvider>) -> Self {
+        Self {
+            main,
+            others: Vec::new(),
+            policy: CachePolicy::new(),
+            validity: ValidityPolicy::Deny,
+            clock: Arc::new(SystemClock),
+            jitter: Jitter::random(),
+        }
+    }
+
+    /// Adds a provider; [`SecretManager::provider`] finds it by its identity. Two of one identity
+    /// are refused: they would share what they cache.
+    pub fn provider(mut self, provider: impl SecretProvider) -> Self {
+        self.others.push(Arc::new(provider));
+        self
+    }
+
+    /// Times and bounds; [`CachePolicy::new`] unless set.
+    pub fn policy(mut self, policy: CachePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What is done about versions outside their bounds of validity; they are refused unless set.
+    pub fn validity(mut self, validity: ValidityPolicy) -> Self {
+        self.validity = validity;
+        self
+    }
+
+    /// The wall clock: for bounds of validity, and for since when a value is stale. Times to live
+    /// and pauses go by tokio's clock, which cannot be set.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What spreads refreshes and pauses; random unless set.
+    pub fn jitter(mut self, jitter: Jitter) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// The manager. Nothing is read, and nothing runs yet.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the policy has problems or two providers have one identity.
+    pub fn build(self) -> Result<SecretManager, BuildError> {
+        let problems = self.policy.problems();
+        if !problems.is_empty() {
+            return Err(BuildError::Policy { problems });
+        }
+        let mut sources: Vec<Arc<Source>> = Vec::new();
+        let main = self.source(0, Arc::clone(&self.main))?;
+        sources.push(Arc::clone(&main));
+        for provider in &self.others {
+            if sources.iter().any(|other| other.provider.id() == provider.id()) {
+                return Err(BuildError::SameIdentity { id: provider.id().clone() });
+            }
+            sources.push(self.source(sources.len(), Arc::clone(provider))?);
+        }
+        let setting = Setting {
+            sources,
+            terms: Terms { policy: self.policy, jitter: self.jitter },
+            pulse: Arc::new(Pulse::new()),
+            rule: ValidityRule { clock: self.clock, policy: self.validity },
+        };
+        let tenancy = Tenancy::new(setting);
+        Ok(SecretManager::new(CachedProvider { tenancy, source: main }))
+    }
+
+    fn source(
+        &self,
+        number: usize,
+        provider: Arc<dyn SecretProvider>,
+    ) -> Result<Arc<Source>, BuildError> {
+        let source = Source::new(number, provider, &self.policy);
+        source.map(Arc::new).map_err(|error| BuildError::Index { error })
+    }
+}
+
+/// Shows the providers and the policy.
+impl fmt::Debug for SecretManagerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let providers: Vec<_> =
+            std::iter::once(&self.main).chain(&self.others).map(|provider| provider.id()).collect();
+        f.debug_struct("SecretManagerBuilder")
+            .field("providers", &providers)
+            .field("policy", &self.policy)
+            .field("validity", &self.validity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a manager cannot be built.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The policy is not usable.
+    #[error("the cache policy is not usable: {}", problems.join("; "))]
+    Policy {
+        /// All that is wrong with it.
+        problems: Vec<&'static str>,
+    },
+    /// Two providers have one identity.
+    #[error("two providers are `{id}`")]
+    SameIdentity {
+        /// The identity.
+        id: ProviderId,
+    },
+    /// The index of names cannot be made.
+    #[error("the index of names cannot be made")]
+    Index {
+        /// Why.
+        #[source]
+        error: Error,
+    },
+}

@@ -1,0 +1,119 @@
+use std::fmt;
+use std::sync::Arc;
+
+use secrets_core::{
+    Error, GetOptions, Operation, Result, Secret, SecretName, SecretProvider, SecretRef,
+    VersionSelector,
+};
+use tokio::time::Instant;
+
+use crate::handle::SecretHandle;
+use crate::hit::Hit;
+use crate::inner::{Inner, Tenancy};
+use crate::line::Key;
+use crate::source::Source;
+
+/// One provider of a [`SecretManager`](crate::SecretManager) behind its cache. Clones share it.
+///
+/// It is a [`SecretProvider`] itself: reads come from the cache where they may, and what is written
+/// through it is what the next read gives.
+#[derive(Clone)]
+pub struct CachedProvider {
+    pub(crate) tenancy: Arc<Tenancy>,
+    pub(crate) source: Arc<Source>,
+}
+
+impl CachedProvider {
+    /// The current value of a secret, if it is in the cache and may be served: fresh, or stale and
+    /// being asked for. No lock, no await, no clock, no allocation.
+    ///
+    /// It relies on the run future to take away what may not be served; while none is alive it
+    /// always gives `None`. `None` says nothing about the secret: [`get`](Self::get) does.
+    #[inline]
+    #[must_use]
+    pub fn try_get(&self, name: &str) -> Option<Hit> {
+        let found = self.source.names.find(name)?;
+        if found.listed.stale_since.is_some() && self.source.names.want(&found) {
+            self.inner().wake.notify_one();
+        }
+        Some(Hit::new(found.listed))
+    }
+
+    /// The current value of a secret: from the cache if it may be served, otherwise from the
+    /// provider. However many ask at once, the provider is called once.
+    ///
+    /// Unlike [`try_get`](Self::try_get) this reads the clock, so it serves nothing past its bounds
+    /// even if the run future is stalled, and works without one.
+    ///
+    /// # Errors
+    /// `InvalidName`; `Expired` and `NotYetValid`; what the provider answers, from the call that
+    /// was just made or from one that is not worth repeating yet. While the provider fails, a value
+    /// is served until `stale_if_error` has passed.
+    pub async fn get(&self, name: &str) -> Result<Secret> {
+        if let Some(secret) = self.checked_hit(name) {
+            return Ok(secret);
+        }
+        let name = SecretName::new(name)
+            .map_err(|reason| Error::from(reason).with_operation(Operation::GetSecret))?;
+        self.get_secret(&SecretRef::Name(name), GetOptions::default()).await
+    }
+
+    /// A handle on the current value of a secret, which is read first if need be.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get): there is no handle without a value.
+    pub async fn handle(&self, name: &str) -> Result<SecretHandle> {
+        let name = SecretName::new(name)
+            .map_err(|reason| Error::from(reason).with_operation(Operation::GetSecret))?;
+        self.handle_of(&SecretRef::Name(name), VersionSelector::Current).await
+    }
+
+    /// A handle on any version of a secret, by name or by the backend's own id.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn handle_of(
+        &self,
+        reference: &SecretRef,
+        selector: VersionSelector,
+    ) -> Result<SecretHandle> {
+        self.inner().handle(&self.key(reference, selector)).await
+    }
+
+    /// Forgets a secret, in all its versions: the next reader asks the provider. What a handle
+    /// holds is kept, as stale, and asked for at once. An answer that is on its way is not kept.
+    pub fn invalidate(&self, reference: &SecretRef) {
+        self.inner().invalidate(self.source.number, reference);
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.tenancy.inner
+    }
+
+    pub(crate) fn key(&self, reference: &SecretRef, selector: VersionSelector) -> Key {
+        Key { source: self.source.number, reference: reference.clone(), selector }
+    }
+
+    /// A hit that the clocks allow.
+    fn checked_hit(&self, name: &str) -> Option<Secret> {
+        let found = self.source.names.find(name)?;
+        let (setting, now) = (&self.inner().setting, Instant::now());
+        let is_good = setting.pulse.is_beating(now)
+            && setting.pulse.stamp(now) < found.listed.good_until
+            && setting.rule.refuses_now(&found.listed.secret.version).is_none();
+        if !is_good {
+            return None;
+        }
+        if found.listed.stale_since.is_some() && self.source.names.want(&found) {
+            self.inner().wake.notify_one();
+        }
+        Some(found.listed.secret.clone())
+    }
+}
+
+/// Shows which provider.
+impl fmt::Debug for CachedProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedProvider").field("id", self.id()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! One call for many readers: whoever is polled drives it, and it ends when all have left.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use futures_util::future::{Shared, WeakShared};
+use secrets_core::{Result, Secret};
+
+use crate::inner::Inner;
+use crate::line::{Key, LineId};
+
+type Flying = Pin<Box<dyn Future<Output = Result<Secret>> + Send>>;
+
+/// A place on a call that is under way. Clones wait for the same answer.
+///
+/// Each waiter that is polled drives the call; a wake-up reaches all of them, so it goes on when
+/// the one that started it, or drove it last, is dropped. When the last one is dropped so is the
+/// call.
+#[derive(Clone)]
+pub(crate) struct Flight(Shared<Flying>);
+
+/// Finds a flight as long as somebody is on it.
+#[derive(Clone)]
+pub(crate) struct WeakFlight(Option<WeakShared<Flying>>);
+
+impl Flight {
+    /// A call for the line `id`; it starts when it is polled.
+    pub(crate) fn new(inner: Arc<Inner>, id: LineId, key: Key, number: u64) -> Self {
+        Self(fly(inner, id, key, number).boxed().shared())
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakFlight {
+        WeakFlight(self.0.downgrade())
+    }
+}
+
+impl WeakFlight {
+    /// The caller must keep the flight out of the store's lock when it drops it.
+    pub(crate) fn upgrade(&self) -> Option<Flight> {
+        self.0.as_ref()?.upgrade().map(Flight)
+    }
+}
+
+impl Future for Flight {
+    type Output = Result<Secret>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_unpin(context)
+    }
+}
+
+async fn fly(inner: Arc<Inner>, id: LineId, key: Key, number: u64) -> Result<Secret> {
+    let mut ticket = Ticket { inner: &inner, id, number, is_landed: false };
+    let answer = inner.ask(&key).await;
+    ticket.is_landed = true;
+    inner.land(id, number, answer)
+}
+
+/// Gives the line free when all who waited have left.
+struct Ticket<'a> {
+    inner: &'a Inner,
+    id: LineId,
+    number: u64,
+    is_landed: bool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if !self.is_landed {
+            self.inner.abandon(self.id, self.number);
+        }
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WeakFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakFlight").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, SystemTime};
+
+use secrets_core::{
+    Capabilities, Consistency, Error, ErrorKind, Operation, Result, Secret, SecretRef, VersionId,
+    VersionInfo,
+};
+use tokio::time::Instant;
+
+/// How many writes are remembered at most, and how many replaced versions of each.
+const MOST_GUARDS: usize = 1024;
+const MOST_REPLACED: usize = 8;
+
+/// The usual delay that a provider declares, times this, is how long its answers may lag.
+const PATIENCE: u32 = 2;
+
+/// For how long after a write a provider may still answer as before.
+pub(crate) fn window(capabilities: &Capabilities) -> Duration {
+    match capabilities.consistency {
+        Consistency::Strong => Duration::ZERO,
+        Consistency::ExactVersion { others_within } => others_within.saturating_mul(PATIENCE),
+        Consistency::Eventual { within } => within.saturating_mul(PATIENCE),
+        _ => Duration::ZERO,
+    }
+}
+
+type GuardKey = (usize, SecretRef);
+
+/// What this manager wrote lately, so that an answer of a replica that lags does not bring the
+/// older version back.
+#[derive(Debug, Default)]
+pub(crate) struct WriteGuards {
+    guards: HashMap<GuardKey, WriteGuard>,
+    /// Oldest first; a key may stand here more than once.
+    order: VecDeque<(Instant, GuardKey)>,
+}
+
+#[derive(Debug)]
+struct WriteGuard {
+    wrote: Wrote,
+    /// Versions that were current before, oldest first.
+    replaced: VecDeque<VersionId>,
+    until: Instant,
+}
+
+/// What became of the current version.
+#[derive(Debug, Clone)]
+pub(crate) enum Wrote {
+    /// This version is it; when it was created, where that is known.
+    Version(VersionId, Option<SystemTime>),
+    /// Somebody's write is it, it is not known whose.
+    Something,
+    /// There is none.
+    Nothing,
+}
+
+impl Wrote {
+    pub(crate) fn version(info: &VersionInfo) -> Self {
+        Self::Version(info.id.clone(), Some(info.created))
+    }
+}
+
+impl WriteGuards {
+    /// Remembers a write; `replaced` are the versions known to be older.
+    pub(crate) fn note(
+        &mut self,
+        key: GuardKey,
+        wrote: Wrote,
+        replaced: impl IntoIterator<Item = VersionId>,
+        (now, window): (Instant, Duration),
+    ) {
+        self.forget_old(now);
+        if window.is_zero() {
+            return;
+        }
+        let until = now + window;
+        self.order.push_back((until, key.clone()));
+        let fresh = || WriteGuard { wrote: Wrote::Something, replaced: VecDeque::new(), until };
+        let guard = self.guards.entry(key).or_insert_with(fresh);
+        if let Wrote::Version(id, _) = &guard.wrote {
+            guard.replaced.push_back(id.clone());
+        }
+        guard.replaced.extend(replaced);
+        if let Wrote::Version(id, _) = &wrote {
+            guard.replaced.retain(|old| old != id);
+        }
+        while guard.replaced.len() > MOST_REPLACED {
+            guard.replaced.pop_front();
+        }
+        guard.wrote = wrote;
+        guard.until = until;
+    }
+
+    /// What was written no longer says anything about what is current.
+    pub(crate) fn lift(&mut self, key: &GuardKey) {
+        self.guards.remove(key);
+    }
+
+    /// The version that is current by our own doing.
+    pub(crate) fn expected(&self, key: &GuardKey, now: Instant) -> Option<&VersionId> {
+        let guard = self.guards.get(key).filter(|guard| now < guard.until)?;
+        match &guard.wrote {
+            Wrote::Version(id, _) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What to make of an answer from before our own write: an error to pass on in its place.
+    pub(crate) fn lag(
+        &self,
+        key: &GuardKey,
+        answer: &Result<Secret>,
+        now: Instant,
+    ) -> Option<Error> {
+        let guard = self.guards.get(key).filter(|guard| now < guard.until)?;
+        guard.is_before(answer).then(|| guard.error())
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        while let Some((until, _)) = self.order.front() {
+            if *until > now && self.order.len() < MOST_GUARDS {
+                return;
+            }
+            let Some((until, key)) = self.order.pop_front() else { return };
+            if self.guards.get(&key).is_some_and(|guard| guard.until == until) {
+                self.guards.remove(&key);
+            }
+        }
+    }
+}
+
+impl WriteGuard {
+    fn is_before(&self, answer: &Result<Secret>) -> bool {
+        match (&self.wrote, answer) {
+            (Wrote::Version(id, created), Ok(secret)) => {
+                let is_older = created.is_some_and(|ours| secret.version.created < ours);
+                secret.version.id != *id && (is_older || self.has_replaced(&secret.version.id))
+            }
+            (_, Ok(secret)) => self.has_replaced(&secret.version.id),
+            (Wrote::Version(..), Err(error)) => error.kind() == ErrorKind::NotFound,
+            (_, Err(_)) => false,
+        }
+    }
+
+    fn has_replaced(&self, id: &VersionId) -> bool {
+        self.replaced.contains(id)
+    }
+
+    fn error(&self) -> Error {
+        let error = match self.wrote {
+            Wrote::Nothing => Error::new(ErrorKind::NotFound, "the secret was deleted"),
+            _ => {
+                Error::new(ErrorKind::Unavailable, "the backend still answers as before the write")
+            }
+        };
+        error.with_operation(Operation::GetSecret)
+    }
+}

@@ -1,0 +1,200 @@
+use std::fmt;
+use std::sync::Arc;
+
+use live_value::{Closed, Guard, Live, Publisher, Version, Watch};
+use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState};
+use tokio::time::Instant;
+
+use crate::inner::{Inner, lost_line};
+use crate::line::{Content, Dial, Face, Key};
+use crate::store::Desk;
+use crate::unusable::{Unusable, UnusableKind};
+
+/// A secret that is kept up to date.
+///
+/// Clones are cheap and show the same. What a handle, or anything derived from its
+/// [`live`](Self::live), can still read is refreshed ahead of time and never evicted.
+///
+/// ```
+/// # use secrets_core::{SecretProviderExt, memory::{MemoryProvider, Personality}};
+/// # use secrets_manager::SecretManager;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let provider = MemoryProvider::new(Personality::Aws);
+/// # provider.put_text("billing/db-password", "correct horse").await?;
+/// let manager = SecretManager::builder(provider).build()?;
+/// tokio::spawn(manager.run());
+///
+/// let password = manager.handle("billing/db-password").await?;
+/// let state = password.load(); // no await, no lock, no clock
+/// if let Some(secret) = state.secret() {
+///     assert_eq!(secret.value.expose_secret(), b"correct horse");
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct SecretHandle {
+    live: Live<SecretState>,
+    watch: Watch<SecretState>,
+    grip: Arc<Grip>,
+}
+
+/// What a checked load needs. It keeps no value and no manager alive.
+struct Grip {
+    reference: SecretRef,
+    dial: Arc<Dial>,
+    pulse: Arc<crate::pulse::Pulse>,
+    rule: crate::validity::ValidityRule,
+}
+
+impl SecretHandle {
+    /// The last value with its state, whatever that is. No lock, no clock, no allocation: one
+    /// `arc_swap` load.
+    #[inline]
+    #[must_use]
+    pub fn load(&self) -> Guard<SecretState> {
+        self.live.load()
+    }
+
+    /// The last value, provided that it may be used. Reads the clocks, so it also notices what the
+    /// run future would tell if it were not stalled.
+    ///
+    /// # Errors
+    /// [`Unusable`] says whether it is gone, outside its validity, past its bound of staleness, or
+    /// whether the run future is stalled.
+    pub fn load_checked(&self) -> Result<Guard<SecretState>, Unusable> {
+        let now = Instant::now();
+        loop {
+            // In this order: a deadline that was seen is that of the value loaded after it, or of
+            // an older one, and then the second look tells.
+            let until = self.grip.dial.usable_until.get();
+            let state = self.live.load();
+            let verdict = self.grip.verdict(&state, now);
+            let is_late = self.grip.pulse.stamp(now) > until;
+            match verdict {
+                Some(kind) => return Err(self.unusable(kind)),
+                None if !is_late => return Ok(state),
+                None if self.grip.dial.usable_until.get() == until => {
+                    let is_orphaned = matches!(*state, SecretState::Orphaned { .. });
+                    let kind =
+                        if is_orphaned { UnusableKind::Orphaned } else { UnusableKind::TooStale };
+                    return Err(self.unusable(kind));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The state as a value that others can follow and derive from. It keeps the secret up to date
+    /// like the handle itself.
+    #[must_use]
+    pub fn live(&self) -> Live<SecretState> {
+        self.live.clone()
+    }
+
+    /// Waits until value or state are others than when this was last called (or the handle was
+    /// taken or cloned from one that had seen them), and returns the newest. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Closed`] when the manager is gone: what the handle shows is the last it will ever show.
+    pub async fn changed(&mut self) -> Result<Guard<SecretState>, Closed> {
+        self.watch.changed().await
+    }
+
+    /// Counts the changes of value or state. The secret's own version is in
+    /// [`load`](Self::load).
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.live.version()
+    }
+
+    /// Which secret.
+    #[must_use]
+    pub fn reference(&self) -> &SecretRef {
+        &self.grip.reference
+    }
+
+    fn unusable(&self, kind: UnusableKind) -> Unusable {
+        Unusable::new(kind, self.grip.dial.error())
+    }
+}
+
+impl Grip {
+    /// What state and clocks say, apart from the deadline.
+    fn verdict(&self, state: &SecretState, now: Instant) -> Option<UnusableKind> {
+        let (secret, needs_pulse) = match state {
+            // The clock decides; the run future may not have seen yet that it moved.
+            SecretState::Fresh(secret)
+            | SecretState::Stale { secret, .. }
+            | SecretState::Invalid { secret } => (secret, true),
+            SecretState::Orphaned { secret } => (secret, false),
+            _ => return Some(UnusableKind::Gone),
+        };
+        if let Some(error) = self.rule.refuses_now(&secret.version) {
+            return Some(invalid(&error));
+        }
+        (needs_pulse && !self.pulse.is_beating(now)).then_some(UnusableKind::Stalled)
+    }
+}
+
+fn invalid(error: &Error) -> UnusableKind {
+    match error.kind() {
+        ErrorKind::NotYetValid => UnusableKind::NotYetValid,
+        _ => UnusableKind::Expired,
+    }
+}
+
+/// Shows which secret and its state, never the value.
+impl fmt::Debug for SecretHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.load();
+        f.debug_struct("SecretHandle")
+            .field("reference", &self.grip.reference)
+            .field("state", &state.as_str())
+            .field("version", &state.secret().map(|secret| &secret.version.id))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// A handle, once there is a value that may be served.
+    pub(crate) async fn handle(self: &Arc<Self>, key: &Key) -> Result<SecretHandle> {
+        let secret = self.read(key).await?;
+        if let Some(error) = self.setting.rule.refuses_now(&secret.version) {
+            return Err(error);
+        }
+        self.with(|desk| desk.pin(key, secret))
+    }
+}
+
+impl Desk<'_> {
+    /// `secret` was just read; by now it may have been evicted, replaced or lost.
+    fn pin(&mut self, key: &Key, secret: Secret) -> Result<SecretHandle> {
+        let id = self.line_of(key);
+        match self.line(id).map(|line| &line.content) {
+            Some(Content::Absent(absent)) => return Err(absent.error.clone()),
+            Some(Content::Nothing) => self.keep(id, secret),
+            _ => {}
+        }
+        let (moment, setting) = (self.moment, self.setting);
+        let Some(line) = self.line_mut(id) else { return Err(lost_line()) };
+        let Content::Held(held) = &mut line.content else { return Err(lost_line()) };
+        let face = line.face.get_or_insert_with(|| {
+            let kind = held.kind(&moment, &setting.rule);
+            let publisher = Arc::new(Publisher::new(held.state(kind, &moment)));
+            let dial = Arc::new(Dial::new(setting.pulse.stamp(held.usable_until)));
+            Face { publisher, dial, shown: (kind, held.revision), wanted: 0, published: 0 }
+        });
+        let live = face.publisher.live();
+        let grip = Grip {
+            reference: key.reference.clone(),
+            dial: Arc::clone(&face.dial),
+            pulse: Arc::clone(&setting.pulse),
+            rule: setting.rule.clone(),
+        };
+        let handle = SecretHandle { watch: live.watch(), live, grip: Arc::new(grip) };
+        // Only now, when it is pinned itself.
+        self.evict();
+        self.reconcile(id);
+        Ok(handle)
+    }
+}

@@ -1,0 +1,345 @@
+//! What is known of a value, and what follows from it: the state machine of one entry.
+//!
+//! Nothing here reads a clock, takes a lock or calls a provider: time comes in as a [`Moment`].
+
+use std::time::{Duration, SystemTime};
+
+use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState};
+use tokio::time::Instant;
+
+use crate::jitter::Jitter;
+use crate::moment::Moment;
+use crate::policy::CachePolicy;
+use crate::validity::{ValidityRule, has_bounds, next_bound};
+
+/// A provider cannot ask for a longer pause than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// The wall clock is looked at again after this time at the latest, for it may be set.
+const LONGEST_WATCH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What decides over times: the policy, and the randomness that spreads them.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) policy: CachePolicy,
+    pub(crate) jitter: Jitter,
+}
+
+/// A value and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) secret: Secret,
+    /// Counts the values: one more for each that differs from the one before.
+    pub(crate) revision: u64,
+    /// Nobody looks after it: no run future was alive when it was last dealt with.
+    pub(crate) is_orphaned: bool,
+    /// Somebody read it while it was stale.
+    pub(crate) is_wanted: bool,
+    confirmed: SystemTime,
+    fresh_until: Instant,
+    serve_until: Instant,
+    pub(crate) usable_until: Instant,
+    refresh_at: Instant,
+    /// Not to be asked for before this time.
+    gate: Instant,
+    failures: u32,
+    gone: Option<Error>,
+    trouble: Option<Error>,
+    /// It is known or assumed to have changed.
+    is_distrusted: bool,
+    stale_since: Option<SystemTime>,
+}
+
+/// The state in one word; [`SecretState`] with nothing in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Fresh,
+    Stale,
+    Gone,
+    Invalid,
+    Orphaned,
+}
+
+/// What a reader is given.
+#[derive(Debug)]
+pub(crate) enum Offer {
+    /// The value.
+    Serve,
+    /// The value, and it is to be asked for in the background.
+    ServeStale,
+    /// This error, without asking.
+    Refuse(Error),
+    /// What the provider answers.
+    Ask,
+}
+
+/// Errors that say that the provider has no value to give, rather than that it failed.
+pub(crate) fn is_absence(kind: ErrorKind) -> bool {
+    use ErrorKind::{Destroyed, Disabled, NotFound, PendingDeletion};
+    matches!(kind, NotFound | Disabled | Destroyed | PendingDeletion)
+}
+
+impl Terms {
+    /// How long to leave a provider alone after so many failures in a row, the last being `error`.
+    pub(crate) fn pause(&self, failures: u32, error: &Error) -> Duration {
+        let backoff = self.policy.backoff;
+        if let Retry::After(asked) = error.retry() {
+            // Never earlier than asked; later at random, so that a fleet does not come back in step.
+            let asked = asked.min(LONGEST_PAUSE);
+            return asked + self.jitter.shorten(backoff.first, 1.0);
+        }
+        if is_absence(error.kind()) {
+            let doubled = doubled(self.policy.negative_ttl, failures);
+            return doubled.min(self.policy.ttl.max(self.policy.negative_ttl));
+        }
+        self.jitter.shorten(doubled(backoff.first, failures).min(backoff.longest), 0.5)
+    }
+}
+
+fn doubled(first: Duration, times: u32) -> Duration {
+    let factor = 1_u32.checked_shl(times.saturating_sub(1)).unwrap_or(u32::MAX);
+    first.saturating_mul(factor)
+}
+
+impl Held {
+    /// A value as its provider just gave it.
+    pub(crate) fn new(secret: Secret, moment: &Moment, terms: &Terms) -> Self {
+        let mut held = Self {
+            secret,
+            revision: 1,
+            is_orphaned: true,
+            is_wanted: false,
+            confirmed: moment.wall,
+            fresh_until: moment.now,
+            serve_until: moment.now,
+            usable_until: moment.now,
+            refresh_at: moment.now,
+            gate: moment.now,
+            failures: 0,
+            gone: None,
+            trouble: None,
+            is_distrusted: false,
+            stale_since: None,
+        };
+        held.confirm(moment, terms);
+        held
+    }
+
+    /// The provider gave this value.
+    pub(crate) fn renew(&mut self, secret: Secret, moment: &Moment, terms: &Terms) {
+        let is_same =
+            secret.version == self.secret.version && secret.value.ct_eq(&self.secret.value);
+        if !is_same {
+            self.secret = secret;
+            self.revision += 1;
+        }
+        self.confirm(moment, terms);
+    }
+
+    fn confirm(&mut self, moment: &Moment, terms: &Terms) {
+        let policy = &terms.policy;
+        self.confirmed = moment.wall;
+        self.fresh_until = moment.now + policy.ttl;
+        self.serve_until = self.fresh_until + policy.stale_while_revalidate;
+        self.usable_until = self.fresh_until + policy.stale_if_error;
+        self.refresh_at = moment.now + self.refresh_after(moment, terms);
+        self.gate = moment.now;
+        self.failures = 0;
+        self.gone = None;
+        self.trouble = None;
+        self.is_distrusted = false;
+        self.is_wanted = false;
+        self.stale_since = None;
+    }
+
+    /// At a part of the time to live; earlier when the value expires, by as much as it would
+    /// otherwise be refreshed before its time to live ends.
+    fn refresh_after(&self, moment: &Moment, terms: &Terms) -> Duration {
+        let ttl = terms.policy.ttl;
+        let usual = ttl.mul_f64(terms.policy.refresh_at);
+        let lead = ttl.saturating_sub(usual);
+        let left = self.secret.version.expires.and_then(|at| at.duration_since(moment.wall).ok());
+        let longest = match left.and_then(|left| left.checked_sub(lead)) {
+            Some(before_expiry) => usual.min(before_expiry),
+            None => usual,
+        };
+        terms.jitter.shorten(longest, terms.policy.jitter)
+    }
+
+    /// The provider failed.
+    pub(crate) fn fail(&mut self, error: Error, moment: &Moment, terms: &Terms) {
+        self.failures = self.failures.saturating_add(1);
+        self.wait(terms.pause(self.failures, &error), moment, terms);
+        self.trouble = Some(error);
+    }
+
+    /// The provider has no value any more. `asked` is false when this is known without asking.
+    pub(crate) fn lose(&mut self, error: Error, asked: bool, moment: &Moment, terms: &Terms) {
+        self.failures = if self.gone.is_some() { self.failures.saturating_add(1) } else { 1 };
+        let pause = if asked { terms.pause(self.failures, &error) } else { Duration::ZERO };
+        self.wait(pause, moment, terms);
+        self.trouble = None;
+        self.gone = Some(error);
+    }
+
+    fn wait(&mut self, pause: Duration, moment: &Moment, terms: &Terms) {
+        self.gate = moment.now + pause;
+        self.refresh_at = self.gate;
+        // While it may not be asked for, it is served from the cache rather than by the slow path.
+        let served = self.gate + terms.policy.stale_while_revalidate;
+        self.serve_until = self.serve_until.max(served).min(self.usable_until);
+        self.is_wanted = false;
+    }
+
+    /// The value is known or assumed to have changed: the next reader asks, and so does the run
+    /// future for what it keeps up. How long it may be used does not get longer by this.
+    pub(crate) fn distrust(&mut self, moment: &Moment, terms: &Terms) {
+        self.is_distrusted = true;
+        self.fresh_until = self.fresh_until.min(moment.now);
+        self.serve_until = self.serve_until.min(moment.now);
+        self.usable_until = self.usable_until.min(moment.now + terms.policy.stale_if_error);
+        self.refresh_at = moment.now;
+        self.gate = moment.now;
+        self.is_wanted = true;
+    }
+
+    /// Somebody read it while it was stale, or word came that it may have changed.
+    pub(crate) fn want(&mut self, moment: &Moment) {
+        self.is_wanted = true;
+        self.refresh_at = self.refresh_at.min(moment.now);
+    }
+
+    pub(crate) fn kind(&self, moment: &Moment, rule: &ValidityRule) -> Kind {
+        if self.gone.is_some() {
+            return Kind::Gone;
+        }
+        if rule.refuses(&self.secret.version, moment.wall).is_some() {
+            return Kind::Invalid;
+        }
+        if self.is_orphaned {
+            return Kind::Orphaned;
+        }
+        if self.is_fresh(moment) { Kind::Fresh } else { Kind::Stale }
+    }
+
+    pub(crate) fn is_fresh(&self, moment: &Moment) -> bool {
+        !self.is_distrusted && moment.now < self.fresh_until
+    }
+
+    /// What handles show for this kind. The first time it is stale is remembered.
+    pub(crate) fn state(&mut self, kind: Kind, moment: &Moment) -> SecretState {
+        let secret = self.secret.clone();
+        match kind {
+            Kind::Fresh => SecretState::Fresh(secret),
+            Kind::Stale => SecretState::Stale { secret, since: self.stale_since(moment) },
+            Kind::Gone => SecretState::Gone { last: Some(secret) },
+            Kind::Invalid => SecretState::Invalid { secret },
+            Kind::Orphaned => SecretState::Orphaned { secret },
+        }
+    }
+
+    pub(crate) fn stale_since(&mut self, moment: &Moment) -> SystemTime {
+        *self.stale_since.get_or_insert(moment.wall)
+    }
+
+    /// Until when readers by name are served without asking; `None` when they are not.
+    pub(crate) fn served_until(&self, kind: Kind, is_kept_up: bool) -> Option<Instant> {
+        match kind {
+            Kind::Fresh | Kind::Stale if self.is_distrusted => None,
+            Kind::Fresh | Kind::Stale if is_kept_up => Some(self.usable_until),
+            Kind::Fresh | Kind::Stale => Some(self.serve_until),
+            Kind::Gone | Kind::Invalid | Kind::Orphaned => None,
+        }
+    }
+
+    /// What a reader gets who reads the clock. Bounds of validity are looked at by the caller.
+    pub(crate) fn offer(&self, moment: &Moment, is_kept_up: bool) -> Offer {
+        let is_gated = moment.now < self.gate;
+        if let Some(gone) = &self.gone {
+            return if is_gated { Offer::Refuse(gone.clone()) } else { Offer::Ask };
+        }
+        let is_trusted = !self.is_distrusted && !self.expired_since_confirmed(moment);
+        if is_trusted && moment.now < self.fresh_until {
+            return Offer::Serve;
+        }
+        let served_until = if is_kept_up { self.usable_until } else { self.serve_until };
+        if is_trusted && moment.is_beating && moment.now < served_until {
+            return Offer::ServeStale;
+        }
+        match &self.trouble {
+            Some(_) if is_gated && moment.now < self.usable_until => Offer::Serve,
+            Some(error) if is_gated => Offer::Refuse(error.clone()),
+            _ => Offer::Ask,
+        }
+    }
+
+    /// Whether a reader may have it although asking failed.
+    pub(crate) fn is_usable(&self, moment: &Moment) -> bool {
+        self.gone.is_none() && moment.now < self.usable_until
+    }
+
+    /// It was valid when it was last confirmed and is not now: there may be a newer one.
+    fn expired_since_confirmed(&self, moment: &Moment) -> bool {
+        let expires = self.secret.version.expires;
+        expires.is_some_and(|at| self.confirmed < at && at <= moment.wall)
+    }
+
+    /// Whether the run future should ask now.
+    pub(crate) fn is_due(&self, moment: &Moment, is_kept_up: bool) -> bool {
+        self.asks_at(moment, is_kept_up).is_some_and(|at| at <= moment.now)
+    }
+
+    fn asks_at(&self, moment: &Moment, is_kept_up: bool) -> Option<Instant> {
+        let has_expired = self.expired_since_confirmed(moment);
+        let at = if has_expired { moment.now } else { self.refresh_at };
+        (is_kept_up || self.is_wanted).then(|| at.max(self.gate))
+    }
+
+    /// Whether nobody can be served with it any more and nobody holds it.
+    pub(crate) fn is_spent(&self, moment: &Moment, is_kept_up: bool) -> bool {
+        !is_kept_up && (self.gone.is_some() || moment.now >= self.usable_until)
+    }
+
+    /// When the run future has to look at it again; `is_asked_for` while an answer is awaited.
+    pub(crate) fn next_look(
+        &self,
+        moment: &Moment,
+        is_kept_up: bool,
+        is_asked_for: bool,
+    ) -> Option<Instant> {
+        let asks = if is_asked_for { None } else { self.asks_at(moment, is_kept_up) };
+        let changes = [self.fresh_until, self.serve_until, self.usable_until];
+        let changes = changes.into_iter().filter(|at| *at > moment.now);
+        changes.chain(asks).chain(self.next_validity(moment)).min()
+    }
+
+    fn next_validity(&self, moment: &Moment) -> Option<Instant> {
+        let at = next_bound(&self.secret.version, moment.wall)?;
+        let left = at.duration_since(moment.wall).unwrap_or_default();
+        Some(moment.now + left.min(LONGEST_WATCH))
+    }
+
+    pub(crate) fn has_bounds(&self) -> bool {
+        has_bounds(&self.secret.version)
+    }
+
+    /// Why it is not fresh, where a provider said so.
+    pub(crate) fn last_error(&self) -> Option<&Error> {
+        self.gone.as_ref().or(self.trouble.as_ref())
+    }
+
+    /// The run future takes it over: at once when it was confirmed lately and nothing can have been
+    /// missed, otherwise once it has been asked for.
+    pub(crate) fn adopt(&mut self, has_gap: bool, moment: &Moment) {
+        if has_gap || moment.now >= self.fresh_until {
+            self.refresh_at = moment.now;
+        } else {
+            self.is_orphaned = false;
+        }
+    }
+
+    /// Asks soon, without saying that the value is wrong.
+    pub(crate) fn hurry(&mut self, moment: &Moment) {
+        self.refresh_at = self.refresh_at.min(moment.now);
+    }
+}

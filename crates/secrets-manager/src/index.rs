@@ -1,0 +1,241 @@
+//! The index behind reads by name: an open-addressed table of fixed size, read without a lock.
+//!
+//! A slot is the hash of a name and a cell with what is served under it. A reader probes from the
+//! hash's place on and compares the name that it finds in the cell itself, so whatever a writer does
+//! meanwhile, it serves the right secret or none. Writers hold the store's lock.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use arc_swap::{ArcSwap, Guard};
+use foldhash::fast::RandomState;
+use secrets_core::{Result, Secret, SecretName, SecretValue, VersionId, VersionInfo};
+
+use crate::line::LineId;
+use crate::pulse::Stamp;
+
+/// Marks every hash in use, so that no name has the hash of an empty slot.
+const IN_USE: u64 = 1 << 63;
+const EMPTY: u64 = 0;
+
+/// What is served under a name, replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// `None` in a vacant slot.
+    pub(crate) name: Option<SecretName>,
+    pub(crate) secret: Secret,
+    pub(crate) stale_since: Option<SystemTime>,
+    /// Until when it may be served without asking.
+    pub(crate) good_until: Stamp,
+    pub(crate) line: LineId,
+}
+
+/// A slot that was found.
+pub(crate) struct Found {
+    pub(crate) listed: Guard<Arc<Listed>>,
+    position: usize,
+}
+
+struct Slot {
+    hash: AtomicU64,
+    cell: ArcSwap<Listed>,
+}
+
+pub(crate) struct NameIndex {
+    hashing: RandomState,
+    mask: usize,
+    slots: Box<[Slot]>,
+    /// One bit a slot: somebody read a stale value there.
+    wanted: Box<[AtomicU64]>,
+    /// Whether any bit of `wanted` is set.
+    is_wanted: AtomicBool,
+    vacant: Arc<Listed>,
+    /// Slots with a hash, vacant ones among them. Written under the store's lock.
+    used: AtomicUsize,
+}
+
+/// The index has no room; the name is served by the slow path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl NameIndex {
+    /// Room for `entries` names at a load of at most one half.
+    pub(crate) fn new(entries: usize) -> Result<Self> {
+        let size = entries.max(4).saturating_mul(2).next_power_of_two();
+        let nothing = VersionInfo::new(VersionId::new("vacant")?, SystemTime::UNIX_EPOCH);
+        let vacant = Arc::new(Listed {
+            name: None,
+            secret: Secret::new(SecretValue::copy_from_slice(&[]), nothing),
+            stale_since: None,
+            good_until: Stamp::ZERO,
+            line: LineId::NONE,
+        });
+        let slot = || Slot { hash: AtomicU64::new(EMPTY), cell: ArcSwap::new(Arc::clone(&vacant)) };
+        Ok(Self {
+            hashing: RandomState::default(),
+            mask: size - 1,
+            slots: std::iter::repeat_with(slot).take(size).collect(),
+            wanted: std::iter::repeat_with(AtomicU64::default).take(size.div_ceil(64)).collect(),
+            is_wanted: AtomicBool::new(false),
+            vacant,
+            used: AtomicUsize::new(0),
+        })
+    }
+
+    /// What is served under `name`. No lock, no allocation, no clock; one `arc_swap` load.
+    #[inline]
+    pub(crate) fn find(&self, name: &str) -> Option<Found> {
+        let hash = self.hash(name);
+        let mut position = self.place(hash);
+        loop {
+            let slot = self.slots.get(position)?;
+            // Pairs with the release of `list`: who sees the hash sees what was put in the cell.
+            match slot.hash.load(Ordering::Acquire) {
+                EMPTY => return None,
+                found if found == hash => {
+                    let listed = slot.cell.load();
+                    if listed.name.as_ref().is_some_and(|found| found.as_str() == name) {
+                        return Some(Found { listed, position });
+                    }
+                }
+                _ => {}
+            }
+            position = self.after(position);
+        }
+    }
+
+    /// Notes that a stale value was read; true when nobody had noted it yet.
+    pub(crate) fn want(&self, found: &Found) -> bool {
+        let bit = 1 << (found.position % 64);
+        let Some(word) = self.wanted.get(found.position / 64) else { return false };
+        // Looked at first: many readers of one stale value must not fight for its word.
+        if word.load(Ordering::Relaxed) & bit != 0
+            || word.fetch_or(bit, Ordering::AcqRel) & bit != 0
+        {
+            return false;
+        }
+        self.is_wanted.store(true, Ordering::Release);
+        true
+    }
+
+    /// The lines whose stale value was read since this was last asked.
+    pub(crate) fn take_wanted(&self) -> Vec<LineId> {
+        let mut lines = Vec::new();
+        if !self.is_wanted.swap(false, Ordering::AcqRel) {
+            return lines;
+        }
+        for (number, word) in self.wanted.iter().enumerate() {
+            if word.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let bits = word.swap(0, Ordering::AcqRel);
+            let positions = (0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| number * 64 + bit);
+            lines.extend(positions.filter_map(|at| self.slots.get(at)).map(|s| s.cell.load().line));
+        }
+        lines
+    }
+
+    /// Serves `listed` under its name from now on.
+    pub(crate) fn list(&self, listed: Listed) -> Result<(), Full> {
+        let Some(name) = listed.name.clone() else { return Err(Full) };
+        let hash = self.hash(name.as_str());
+        if let Some(slot) = self.slot_of(hash, &name) {
+            slot.cell.store(Arc::new(listed));
+            return Ok(());
+        }
+        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 4 * 3 {
+            self.rebuild();
+        }
+        self.place_new(hash, Arc::new(listed))
+    }
+
+    /// Serves nothing under `name` any more.
+    pub(crate) fn delist(&self, name: &SecretName) {
+        if let Some(slot) = self.slot_of(self.hash(name.as_str()), name) {
+            slot.cell.store(Arc::clone(&self.vacant));
+        }
+    }
+
+    /// Serves nothing any more.
+    pub(crate) fn clear(&self) {
+        for slot in &self.slots {
+            slot.hash.store(EMPTY, Ordering::Release);
+            if slot.cell.load().name.is_some() {
+                slot.cell.store(Arc::clone(&self.vacant));
+            }
+        }
+        self.used.store(0, Ordering::Relaxed);
+    }
+
+    /// Drops the hashes of names that are gone. A reader may find nothing meanwhile and take the
+    /// slow path, which waits for the store's lock.
+    fn rebuild(&self) {
+        let live: Vec<_> = self.slots.iter().map(|slot| slot.cell.load_full()).collect();
+        self.clear();
+        for listed in live {
+            let Some(name) = &listed.name else { continue };
+            let hash = self.hash(name.as_str());
+            // There was room for it before.
+            let _ = self.place_new(hash, listed);
+        }
+    }
+
+    fn place_new(&self, hash: u64, listed: Arc<Listed>) -> Result<(), Full> {
+        // A quarter stays empty, so that every search ends soon.
+        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 4 * 3 {
+            return Err(Full);
+        }
+        let mut position = self.place(hash);
+        while let Some(slot) = self.slots.get(position) {
+            let found = slot.hash.load(Ordering::Relaxed);
+            if found == EMPTY || slot.cell.load().name.is_none() {
+                slot.cell.store(listed);
+                slot.hash.store(hash, Ordering::Release);
+                self.used.fetch_add(usize::from(found == EMPTY), Ordering::Relaxed);
+                return Ok(());
+            }
+            position = self.after(position);
+        }
+        Err(Full)
+    }
+
+    /// The slot of a name that is listed; for writers.
+    fn slot_of(&self, hash: u64, name: &SecretName) -> Option<&Slot> {
+        let mut position = self.place(hash);
+        loop {
+            let slot = self.slots.get(position)?;
+            match slot.hash.load(Ordering::Relaxed) {
+                EMPTY => return None,
+                found if found == hash && slot.cell.load().name.as_ref() == Some(name) => {
+                    return Some(slot);
+                }
+                _ => position = self.after(position),
+            }
+        }
+    }
+
+    #[inline]
+    fn hash(&self, name: &str) -> u64 {
+        let mut hasher = self.hashing.build_hasher();
+        hasher.write(name.as_bytes());
+        hasher.finish() | IN_USE
+    }
+
+    #[inline]
+    fn place(&self, hash: u64) -> usize {
+        hash as usize & self.mask
+    }
+
+    #[inline]
+    fn after(&self, position: usize) -> usize {
+        (position + 1) & self.mask
+    }
+}
+
+impl std::fmt::Debug for NameIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NameIndex").field("slots", &self.slots.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,313 @@
+//! What all faces of a manager share, and how a read goes that the index does not answer.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use secrets_core::{
+    Error, ErrorKind, Operation, Result, Secret, SecretRef, Stage, VersionSelector,
+};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::flight::Flight;
+use crate::held::{Offer, Terms};
+use crate::line::{Content, FlightRef, Key, LineId};
+use crate::moment::Moment;
+use crate::pulse::Pulse;
+use crate::source::Source;
+use crate::store::{Aftermath, Desk, Store};
+use crate::validity::ValidityRule;
+
+/// What does not change as long as the manager lives.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) sources: Vec<Arc<Source>>,
+    pub(crate) terms: Terms,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) rule: ValidityRule,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) setting: Setting,
+    store: Mutex<Store>,
+    /// Wakes the run future.
+    pub(crate) wake: Notify,
+    /// Alive while the application has a manager or a cached provider.
+    tenancy: Weak<Tenancy>,
+}
+
+/// Held by every face of a manager; the run future ends when it is gone and nobody holds a handle.
+#[derive(Debug)]
+pub(crate) struct Tenancy {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Tenancy {
+    pub(crate) fn new(setting: Setting) -> Arc<Self> {
+        Arc::new_cyclic(|tenancy| {
+            let store = Mutex::new(Store::new(setting.sources.len()));
+            let (wake, tenancy) = (Notify::new(), Weak::clone(tenancy));
+            Self { inner: Arc::new(Inner { setting, store, wake, tenancy }) }
+        })
+    }
+}
+
+impl Drop for Tenancy {
+    fn drop(&mut self) {
+        self.inner.wake.notify_one();
+    }
+}
+
+/// What a read comes to, before anybody is asked.
+enum Step {
+    Serve(Secret),
+    Refuse(Error),
+    Board(Flight),
+}
+
+impl Inner {
+    /// Whether the application still has a manager or a cached provider.
+    pub(crate) fn has_tenants(&self) -> bool {
+        self.tenancy.strong_count() > 0
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        let now = Instant::now();
+        let is_beating = self.setting.pulse.is_beating(now);
+        Moment { now, wall: self.setting.rule.clock.now(), is_beating }
+    }
+
+    /// Works on the store, then does what must not be done under its lock.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Desk<'_>) -> R) -> R {
+        let moment = self.moment();
+        let (result, after) = {
+            let mut store = self.lock();
+            let after = Aftermath::default();
+            let setting = &self.setting;
+            let mut desk = Desk { store: &mut store, setting, moment, after };
+            let result = work(&mut desk);
+            (result, desk.after)
+        };
+        self.finish(after);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        // A panic cannot leave the store half changed in a way that matters: no foreign code runs
+        // under the lock.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, after: Aftermath) {
+        for id in after.publish {
+            self.publish(id);
+        }
+        if after.wake {
+            self.wake.notify_one();
+        }
+        for (reference, version, kind) in after.warnings {
+            self.setting.rule.warn(&reference, &version, kind);
+        }
+        drop(after.trash);
+    }
+
+    /// Publishes what the store says until nothing newer is left to say. Publishing happens outside
+    /// the lock; that two publishes are never swapped is owed to the compare.
+    fn publish(&self, id: LineId) {
+        loop {
+            let moment = self.moment();
+            let (publisher, base, state, number) = {
+                let mut store = self.lock();
+                let Some(line) = store.lines.get_mut(&id) else { return };
+                let (Some(face), Content::Held(held)) = (&line.face, &mut line.content) else {
+                    return;
+                };
+                if face.published >= face.wanted {
+                    return;
+                }
+                let state = held.state(face.shown.0, &moment);
+                let publisher = Arc::clone(&face.publisher);
+                let base = publisher.version();
+                (publisher, base, state, face.wanted)
+            };
+            if publisher.compare_and_publish(base, state).is_ok() {
+                self.note_published(id, number);
+            }
+        }
+    }
+
+    fn note_published(&self, id: LineId, number: u64) {
+        let mut store = self.lock();
+        let Some(line) = store.lines.get_mut(&id) else { return };
+        let (Some(face), Content::Held(held)) = (&mut line.face, &line.content) else { return };
+        face.published = face.published.max(number);
+        if face.published == face.wanted {
+            // Only now: who sees the new deadline must not see the old value.
+            face.dial.usable_until.set(self.setting.pulse.stamp(held.usable_until));
+        }
+    }
+
+    /// A read that minds the clock: from the cache if it may, from the provider otherwise. Bounds
+    /// of validity are the caller's business.
+    pub(crate) async fn read(self: &Arc<Self>, key: &Key) -> Result<Secret> {
+        let flight = match self.with(|desk| self.approach(desk, key)) {
+            Step::Serve(secret) => return Ok(secret),
+            Step::Refuse(error) => return Err(error),
+            Step::Board(flight) => flight,
+        };
+        match flight.await {
+            Ok(secret) => Ok(secret),
+            Err(error) => self.with(|desk| fallback(desk, key)).ok_or(error),
+        }
+    }
+
+    fn approach(self: &Arc<Self>, desk: &mut Desk<'_>, key: &Key) -> Step {
+        let id = desk.line_of(key);
+        let moment = desk.moment;
+        let Some(line) = desk.line(id) else { return Step::Refuse(lost_line()) };
+        let is_kept_up = desk.is_kept_up(line);
+        let offer = match &line.content {
+            Content::Nothing => Offer::Ask,
+            Content::Absent(absent) if moment.now < absent.until => {
+                Offer::Refuse(absent.error.clone())
+            }
+            Content::Absent(_) => Offer::Ask,
+            Content::Held(held) => held.offer(&moment, is_kept_up),
+        };
+        match (offer, desk.held_mut(id)) {
+            (Offer::Refuse(error), _) => Step::Refuse(error),
+            (Offer::Serve, Some(held)) => Step::Serve(held.secret.clone()),
+            (Offer::ServeStale, Some(held)) => {
+                held.want(&moment);
+                let secret = held.secret.clone();
+                desk.reconcile(id);
+                Step::Serve(secret)
+            }
+            _ => Step::Board(self.join(desk, id, key)),
+        }
+    }
+
+    /// The flight that a reader waits for: the one under way, or a new one.
+    fn join(self: &Arc<Self>, desk: &mut Desk<'_>, id: LineId, key: &Key) -> Flight {
+        let under_way = desk.line(id).and_then(|line| line.flight.as_ref());
+        if let Some(flight) = under_way.and_then(|flight| flight.weak.upgrade()) {
+            return flight;
+        }
+        let flight = self.board(desk, id, key);
+        if desk.store.is_running {
+            // So that it ends well though all its readers give up.
+            desk.store.begun.push(flight.clone());
+            desk.after.wake = true;
+        }
+        flight
+    }
+
+    /// Starts a flight.
+    pub(crate) fn board(self: &Arc<Self>, desk: &mut Desk<'_>, id: LineId, key: &Key) -> Flight {
+        let number = desk.store.next_number();
+        let flight = Flight::new(Arc::clone(self), id, key.clone(), number);
+        if let Some(line) = desk.line_mut(id) {
+            line.flight = Some(FlightRef { number, weak: flight.downgrade() });
+        }
+        desk.reconcile(id);
+        flight
+    }
+
+    /// Asks the provider. After a write of our own on a backend that lags, the written version is
+    /// asked for by its id, and an answer from before the write is turned away.
+    pub(crate) async fn ask(&self, key: &Key) -> Result<Secret> {
+        let Some(source) = self.setting.sources.get(key.source) else { return Err(lost_line()) };
+        let timeout = self.setting.terms.policy.call_timeout;
+        let guard = (key.source, key.reference.clone());
+        if key.selector == VersionSelector::Current && source.reads_versions() {
+            let written = self.with(|desk| missing_version(desk, key, &guard));
+            if let Some(selector) = written
+                && let Ok(mut secret) = source.read(&key.reference, &selector, timeout).await
+            {
+                secret.version.stages = secret.version.stages.with(Stage::Current);
+                return Ok(secret);
+            }
+        }
+        let answer = source.read(&key.reference, &key.selector, timeout).await;
+        if key.selector != VersionSelector::Current {
+            return answer;
+        }
+        let lag = self.with(|desk| desk.store.guards.lag(&guard, &answer, desk.moment.now));
+        lag.map_or(answer, Err)
+    }
+
+    /// An answer has come; it is kept unless something was written or invalidated since.
+    pub(crate) fn land(&self, id: LineId, number: u64, answer: Result<Secret>) -> Result<Secret> {
+        self.with(|desk| {
+            if !take_off(desk, id, number) {
+                return;
+            }
+            match &answer {
+                Ok(secret) => desk.hold(id, secret.clone()),
+                Err(error) => desk.refuse(id, error.clone()),
+            }
+            ask_again(desk, id);
+            desk.reconcile(id);
+        });
+        answer
+    }
+
+    /// Everybody who waited for an answer has left.
+    pub(crate) fn abandon(&self, id: LineId, number: u64) {
+        self.with(|desk| {
+            if take_off(desk, id, number) {
+                desk.reconcile(id);
+            }
+        });
+    }
+}
+
+/// Ends a flight; false when it was overtaken and its answer counts no more.
+fn take_off(desk: &mut Desk<'_>, id: LineId, number: u64) -> bool {
+    let Some(line) = desk.line_mut(id) else { return false };
+    let is_ours = line.flight.as_ref().is_some_and(|flight| flight.number == number);
+    if is_ours {
+        line.flight = None;
+    }
+    is_ours
+}
+
+/// Word of a change came while the answer was on its way.
+fn ask_again(desk: &mut Desk<'_>, id: LineId) {
+    let moment = desk.moment;
+    let Some(line) = desk.line_mut(id) else { return };
+    if !mem::take(&mut line.asks_again) {
+        return;
+    }
+    match &mut line.content {
+        Content::Held(held) => held.want(&moment),
+        Content::Absent(absent) => absent.until = absent.until.min(moment.now),
+        Content::Nothing => {}
+    }
+}
+
+/// The version that we know to be current and do not have.
+fn missing_version(
+    desk: &Desk<'_>,
+    key: &Key,
+    guard: &(usize, SecretRef),
+) -> Option<VersionSelector> {
+    let written = desk.store.guards.expected(guard, desk.moment.now)?;
+    let line = desk.store.find(key).and_then(|id| desk.line(id));
+    let held = line.and_then(|line| line.held());
+    let is_held = held.is_some_and(|held| held.secret.version.id == *written);
+    (!is_held).then(|| VersionSelector::Id(written.clone()))
+}
+
+/// The last value, where it may still be served though asking failed.
+pub(crate) fn fallback(desk: &mut Desk<'_>, key: &Key) -> Option<Secret> {
+    let id = desk.store.find(key)?;
+    let moment = desk.moment;
+    let held = desk.held_mut(id)?;
+    held.is_usable(&moment).then(|| held.secret.clone())
+}
+
+pub(crate) fn lost_line() -> Error {
+    Error::new(ErrorKind::Internal, "the cache lost an entry").with_operation(Operation::GetSecret)
+}

@@ -1,0 +1,143 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrets_core::{
+    GetOptions, ProviderId, Result, Secret, SecretProvider, SecretRef, SecretReference,
+    SecretResolver, SecretValue,
+};
+
+use crate::builder::SecretManagerBuilder;
+use crate::cached::CachedProvider;
+use crate::handle::SecretHandle;
+use crate::hit::Hit;
+use crate::runner::{self, AlreadyRunning};
+use crate::usage::Usage;
+
+/// Providers behind one cache, with handles that follow what changes. Clones share it.
+///
+/// ```
+/// use secrets_core::{SecretProviderExt, memory::{MemoryProvider, Personality}};
+/// use secrets_manager::SecretManager;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let provider = MemoryProvider::new(Personality::Aws);
+/// provider.put_text("billing/db-password", "correct horse").await?;
+///
+/// let manager = SecretManager::builder(provider).build()?;
+/// tokio::spawn(manager.run());
+///
+/// let password = manager.handle("billing/db-password").await?;
+/// manager.cached().put_text("billing/db-password", "battery staple").await?;
+///
+/// let state = password.load();
+/// assert_eq!(state.secret().unwrap().value.expose_secret(), b"battery staple");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct SecretManager {
+    main: CachedProvider,
+}
+
+impl SecretManager {
+    /// Builds a manager over a provider. Reads by name go to this one; more can be added.
+    pub fn builder(provider: impl SecretProvider) -> SecretManagerBuilder {
+        SecretManagerBuilder::new(Arc::new(provider))
+    }
+
+    pub(crate) fn new(main: CachedProvider) -> Self {
+        Self { main }
+    }
+
+    /// The current value of a secret, if it is in the cache and may be served. See
+    /// [`CachedProvider::try_get`].
+    #[inline]
+    #[must_use]
+    pub fn try_get(&self, name: &str) -> Option<Hit> {
+        self.main.try_get(name)
+    }
+
+    /// The current value of a secret. See [`CachedProvider::get`].
+    ///
+    /// # Errors
+    /// See [`CachedProvider::get`].
+    pub async fn get(&self, name: &str) -> Result<Secret> {
+        self.main.get(name).await
+    }
+
+    /// A handle on the current value of a secret. See [`CachedProvider::handle`].
+    ///
+    /// # Errors
+    /// See [`CachedProvider::handle`].
+    pub async fn handle(&self, name: &str) -> Result<SecretHandle> {
+        self.main.handle(name).await
+    }
+
+    /// The provider that reads by name go to, behind the cache: for writes, for other versions, and
+    /// for whatever takes a provider.
+    #[must_use]
+    pub fn cached(&self) -> &CachedProvider {
+        &self.main
+    }
+
+    /// One of several providers, behind the cache.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<CachedProvider> {
+        let sources = &self.main.inner().setting.sources;
+        let source = sources.iter().find(|source| source.provider.id() == id)?;
+        let tenancy = Arc::clone(&self.main.tenancy);
+        Some(CachedProvider { tenancy, source: Arc::clone(source) })
+    }
+
+    /// Forgets a secret of the main provider. See [`CachedProvider::invalidate`].
+    pub fn invalidate(&self, reference: &SecretRef) {
+        self.main.invalidate(reference);
+    }
+
+    /// Forgets all secrets of all providers, as [`invalidate`](Self::invalidate) does one.
+    pub fn invalidate_all(&self) {
+        self.main.inner().invalidate_all();
+    }
+
+    /// What refreshes ahead of time, moves states on and follows change hints, for the application
+    /// to spawn. It begins when it is first polled. When it is dropped all handles say orphaned;
+    /// another one may then take over.
+    ///
+    /// It ends by itself once nobody has a manager, a cached provider or a handle any more. It must
+    /// run on a tokio runtime with time enabled, and stalls with it.
+    ///
+    /// # Errors
+    /// [`AlreadyRunning`] when another one of this manager is alive.
+    pub fn run(&self) -> impl Future<Output = Result<(), AlreadyRunning>> + Send + 'static + use<> {
+        runner::run(Arc::clone(self.main.inner()))
+    }
+
+    /// What the manager holds now, for a health report. Takes the lock, and counts.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.main.inner().with(|desk| desk.store.usage())
+    }
+}
+
+/// Reads `secret://name#field` through the cache.
+#[async_trait]
+impl SecretResolver for SecretManager {
+    async fn resolve(&self, reference: &SecretReference) -> Result<SecretValue> {
+        let name = SecretRef::from(reference.name());
+        let secret = self.main.get_secret(&name, GetOptions::default()).await?;
+        match reference.field() {
+            None => Ok(secret.value),
+            Some(field) => secret.value.json_field(field),
+        }
+    }
+}
+
+/// Shows the providers and what is held.
+impl fmt::Debug for SecretManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sources = self.main.inner().setting.sources.iter();
+        let providers: Vec<_> = sources.map(|source| source.provider.id()).collect();
+        f.debug_struct("SecretManager").field("providers", &providers).finish_non_exhaustive()
+    }
+}

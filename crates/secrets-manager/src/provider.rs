@@ -1,0 +1,191 @@
+//! The cached provider as a provider: reads go through the cache, writes through to it.
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use secrets_core::{
+    Capabilities, ChangeStream, DeleteMode, Deleted, Error, ErrorKind, GetOptions, Health,
+    IdempotencyKey, MetadataPatch, NameRules, Page, PageRequest, Precondition, Promoted,
+    ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue,
+    SetOptions, Validity, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
+};
+
+use crate::cached::CachedProvider;
+use crate::write::{Change, WriteTicket, of_state, of_value};
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl SecretProvider for CachedProvider {
+    fn id(&self) -> &ProviderId {
+        self.source.provider.id()
+    }
+
+    /// Those of the provider underneath, but for consistency: what others write is seen after the
+    /// time to live. What is written through this is seen at once.
+    fn capabilities(&self) -> &Capabilities {
+        &self.source.capabilities
+    }
+
+    fn name_rules(&self) -> &NameRules {
+        self.source.provider.name_rules()
+    }
+
+    /// Reads through the cache; bounds of validity are minded by the manager's clock and policy.
+    async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
+        let secret = self.inner().read(&self.key(reference, options.version)).await?;
+        match options.validity {
+            Validity::Enforce => self.judge(secret),
+            Validity::Ignore => Ok(secret),
+        }
+    }
+
+    /// What is in the cache comes from there; the rest is asked for in one call where the provider
+    /// has such calls.
+    async fn get_secrets(
+        &self,
+        wanted: &[(SecretRef, VersionSelector)],
+    ) -> Result<Vec<Result<Secret>>> {
+        let answers = if self.capabilities().batch.is_available() {
+            self.read_many(wanted).await?
+        } else {
+            join_all(wanted.iter().map(|(reference, selector)| async {
+                self.inner().read(&self.key(reference, selector.clone())).await
+            }))
+            .await
+        };
+        Ok(answers.into_iter().map(|answer| self.judge(answer?)).collect())
+    }
+
+    async fn set_secret(
+        &self,
+        reference: &SecretRef,
+        value: SecretValue,
+        options: SetOptions,
+    ) -> Result<VersionInfo> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let stage = options.stage;
+        let written = self.source.provider.set_secret(reference, value.clone(), options).await;
+        ticket.settle(&written, |version| match stage {
+            WriteStage::Current => of_value(Secret::new(value, version.clone())),
+            WriteStage::Pending => Change::Something,
+        });
+        written
+    }
+
+    async fn promote(
+        &self,
+        reference: &SecretRef,
+        pending: &VersionId,
+        base: &VersionId,
+        token: &IdempotencyKey,
+    ) -> Result<Promoted> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let promoted = self.source.provider.promote(reference, pending, base, token).await;
+        ticket.settle(&promoted, |to| Change::Promoted { to: to.clone(), base: base.clone() });
+        if promoted.is_ok() {
+            self.see_promoted(reference).await;
+        }
+        promoted
+    }
+
+    async fn discard_pending(&self, reference: &SecretRef, pending: &VersionId) -> Result<()> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let discarded = self.source.provider.discard_pending(reference, pending).await;
+        ticket.settle(&discarded, |()| Change::Something);
+        discarded
+    }
+
+    async fn update_metadata(
+        &self,
+        reference: &SecretRef,
+        version: Option<&VersionId>,
+        patch: MetadataPatch,
+        precondition: Precondition,
+    ) -> Result<()> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let provider = &self.source.provider;
+        let updated = provider.update_metadata(reference, version, patch, precondition).await;
+        ticket.settle(&updated, |()| Change::Something);
+        updated
+    }
+
+    async fn set_version_state(
+        &self,
+        reference: &SecretRef,
+        version: &VersionId,
+        state: VersionState,
+    ) -> Result<()> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let set = self.source.provider.set_version_state(reference, version, state).await;
+        ticket.settle(&set, |()| of_state(version, state));
+        set
+    }
+
+    async fn describe_secret(&self, reference: &SecretRef) -> Result<SecretInfo> {
+        self.source.provider.describe_secret(reference).await
+    }
+
+    async fn list_versions(
+        &self,
+        reference: &SecretRef,
+        page: PageRequest,
+    ) -> Result<Page<VersionInfo>> {
+        self.source.provider.list_versions(reference, page).await
+    }
+
+    async fn list_secrets(
+        &self,
+        filter: &SecretFilter,
+        page: PageRequest,
+    ) -> Result<Page<SecretInfo>> {
+        self.source.provider.list_secrets(filter, page).await
+    }
+
+    async fn delete_secret(&self, reference: &SecretRef, mode: DeleteMode) -> Result<Deleted> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let deleted = self.source.provider.delete_secret(reference, mode).await;
+        ticket.settle(&deleted, |deleted| match deleted {
+            Deleted::Recoverable(_) => Change::Deleted(ErrorKind::PendingDeletion),
+            _ => Change::Deleted(ErrorKind::NotFound),
+        });
+        deleted
+    }
+
+    async fn restore_secret(&self, reference: &SecretRef) -> Result<()> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let restored = self.source.provider.restore_secret(reference).await;
+        ticket.settle(&restored, |()| Change::Reopened);
+        restored
+    }
+
+    async fn purge_secret(&self, reference: &SecretRef) -> Result<()> {
+        let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
+        let purged = self.source.provider.purge_secret(reference).await;
+        ticket.settle(&purged, |()| Change::Deleted(ErrorKind::NotFound));
+        purged
+    }
+
+    fn changes(&self) -> Option<ChangeStream> {
+        self.source.provider.changes()
+    }
+
+    async fn health(&self) -> Result<Health> {
+        self.source.provider.health().await
+    }
+}
+
+impl CachedProvider {
+    fn judge(&self, secret: Secret) -> Result<Secret> {
+        let refused: Option<Error> = self.inner().setting.rule.refuses_now(&secret.version);
+        refused.map_or(Ok(secret), Err)
+    }
+
+    /// Reads what was promoted before the promotion returns, if anybody has it in the cache; that
+    /// it was promoted stands whether that succeeds or not.
+    async fn see_promoted(&self, reference: &SecretRef) {
+        let key = self.key(reference, VersionSelector::Current);
+        if self.inner().with(|desk| desk.store.find(&key).is_some()) {
+            // The error, if any, is kept with the entry.
+            let _ = self.inner().read(&key).await;
+        }
+    }
+}

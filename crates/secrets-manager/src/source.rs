@@ -1,0 +1,119 @@
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use secrets_core::{
+    Capabilities, Consistency, Error, ErrorKind, GetOptions, Operation, Result, Secret,
+    SecretProvider, SecretRef, VersionSelector, VersionState,
+};
+
+use crate::guard;
+use crate::index::NameIndex;
+use crate::policy::CachePolicy;
+
+/// A provider and what belongs to it alone.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) number: usize,
+    pub(crate) provider: Arc<dyn SecretProvider>,
+    pub(crate) names: NameIndex,
+    /// The provider's, with what caching does to them.
+    pub(crate) capabilities: Capabilities,
+    /// For how long answers may be older than our own writes.
+    pub(crate) lag: Duration,
+}
+
+impl Source {
+    pub(crate) fn new(
+        number: usize,
+        provider: Arc<dyn SecretProvider>,
+        policy: &CachePolicy,
+    ) -> Result<Self> {
+        let mut capabilities = provider.capabilities().clone();
+        let lag = guard::window(&capabilities);
+        let inner = match capabilities.consistency {
+            Consistency::ExactVersion { others_within: within } => within,
+            Consistency::Eventual { within } => within,
+            _ => Duration::ZERO,
+        };
+        let within = inner + policy.ttl + policy.stale_while_revalidate;
+        capabilities.consistency = Consistency::Eventual { within };
+        let names = NameIndex::new(policy.max_entries.get())?;
+        Ok(Self { number, provider, names, capabilities, lag })
+    }
+
+    /// Whether one version can be asked for by its id.
+    pub(crate) fn reads_versions(&self) -> bool {
+        self.capabilities.versions.is_available()
+    }
+
+    /// One call of the provider: it ends in time, does not panic, and answers what was asked.
+    pub(crate) async fn read(
+        &self,
+        reference: &SecretRef,
+        selector: &VersionSelector,
+        timeout: Duration,
+    ) -> Result<Secret> {
+        // Bounds of validity are minded above the cache, where time goes on.
+        let options = GetOptions::version(selector.clone()).ignore_validity();
+        let call = async { self.provider.get_secret(reference, options).await };
+        let secret = contained(call, Operation::GetSecret, timeout).await?;
+        check(selector, secret)
+    }
+
+    /// Many at once, in the order of the questions.
+    pub(crate) async fn read_many(
+        &self,
+        wanted: &[(SecretRef, VersionSelector)],
+        timeout: Duration,
+    ) -> Result<Vec<Result<Secret>>> {
+        let call = async { self.provider.get_secrets(wanted).await };
+        let answers = contained(call, Operation::GetSecrets, timeout).await?;
+        if answers.len() != wanted.len() {
+            let message = "the provider gave another number of answers than was asked for";
+            return Err(integrity(message, Operation::GetSecrets));
+        }
+        let checked = wanted
+            .iter()
+            .zip(answers)
+            .map(|((_, selector), answer)| answer.and_then(|secret| check(selector, secret)));
+        Ok(checked.collect())
+    }
+}
+
+async fn contained<T>(
+    call: impl Future<Output = Result<T>> + Send,
+    operation: Operation,
+    timeout: Duration,
+) -> Result<T> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    match tokio::time::timeout(timeout, call).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => {
+            Err(Error::new(ErrorKind::Internal, "the provider panicked").with_operation(operation))
+        }
+        Err(_) => Err(Error::new(ErrorKind::Timeout, "the provider did not answer in time")
+            .with_operation(operation)),
+    }
+}
+
+/// A provider that answers something else than was asked must not poison the cache.
+fn check(selector: &VersionSelector, secret: Secret) -> Result<Secret> {
+    if let VersionSelector::Id(asked) = selector
+        && secret.version.id != *asked
+    {
+        let message = "the provider answered with another version than was asked for";
+        return Err(integrity(message, Operation::GetSecret));
+    }
+    if secret.version.state != VersionState::Enabled {
+        let message = "the provider answered with a version that cannot be read";
+        return Err(integrity(message, Operation::GetSecret));
+    }
+    Ok(secret)
+}
+
+fn integrity(message: &'static str, operation: Operation) -> Error {
+    Error::new(ErrorKind::Integrity, message).with_operation(operation)
+}

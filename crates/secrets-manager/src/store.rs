@@ -1,0 +1,393 @@
+//! What the manager knows, behind one lock, and the desk at which it is worked on.
+//!
+//! No foreign code (providers, wakers, derivations, observers, destructors of futures) runs while
+//! the lock is held: what there is to do of that kind is left in the [`Aftermath`].
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
+use std::sync::Arc;
+
+use live_value::Publisher;
+use secrets_core::{Error, ErrorKind, Secret, SecretRef, SecretState, VersionInfo};
+use tokio::time::Instant;
+
+use crate::book::Book;
+use crate::flight::Flight;
+use crate::guard::WriteGuards;
+use crate::held::{Held, Kind, is_absence};
+use crate::index::Listed;
+use crate::inner::Setting;
+use crate::line::{Absent, Content, Key, Line, LineId};
+use crate::moment::Moment;
+use crate::policy::Upkeep;
+use crate::usage::Usage;
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) books: Vec<Book>,
+    pub(crate) lines: HashMap<LineId, Line>,
+    /// When which line has to be looked at.
+    pub(crate) schedule: BTreeSet<(Instant, LineId)>,
+    /// Lines with a value by last fetch. Pinned ones may be missing.
+    eviction: BTreeSet<(Instant, LineId)>,
+    /// Lines without a value by when that was first known.
+    absences: BTreeSet<(Instant, LineId)>,
+    /// Lines that wait for room among the refreshes.
+    pub(crate) ready: VecDeque<LineId>,
+    /// Calls begun by readers, for the run future to see through.
+    pub(crate) begun: Vec<Flight>,
+    pub(crate) guards: WriteGuards,
+    /// Writes under way.
+    pub(crate) writes: HashMap<(usize, SecretRef), crate::write::Writing>,
+    held: usize,
+    last_number: u64,
+    /// Counts writes and invalidations: an answer from before one of them is not kept.
+    pub(crate) generation: u64,
+    pub(crate) is_running: bool,
+    pub(crate) has_run: bool,
+    /// When the run future will look by itself.
+    pub(crate) wakes_at: Option<Instant>,
+}
+
+/// What is left to do once the lock is given back.
+#[derive(Debug, Default)]
+pub(crate) struct Aftermath {
+    pub(crate) publish: Vec<LineId>,
+    pub(crate) wake: bool,
+    pub(crate) warnings: Vec<(SecretRef, VersionInfo, ErrorKind)>,
+    pub(crate) trash: Vec<Trash>,
+}
+
+/// What must not be dropped under the lock, since foreign code hangs on it.
+#[derive(Debug)]
+#[expect(dead_code, reason = "kept only to be dropped")]
+pub(crate) enum Trash {
+    Publisher(Arc<Publisher<SecretState>>),
+    Flights(Vec<Flight>),
+}
+
+impl Store {
+    pub(crate) fn new(sources: usize) -> Self {
+        Self {
+            books: std::iter::repeat_with(Book::default).take(sources).collect(),
+            lines: HashMap::new(),
+            schedule: BTreeSet::new(),
+            eviction: BTreeSet::new(),
+            absences: BTreeSet::new(),
+            ready: VecDeque::new(),
+            begun: Vec::new(),
+            guards: WriteGuards::default(),
+            writes: HashMap::new(),
+            held: 0,
+            last_number: 0,
+            generation: 0,
+            is_running: false,
+            has_run: false,
+            wakes_at: None,
+        }
+    }
+
+    /// A number that was not given before.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    pub(crate) fn find(&self, key: &Key) -> Option<LineId> {
+        self.books.get(key.source)?.find(key)
+    }
+
+    pub(crate) fn related(&self, source: usize, reference: &SecretRef) -> Vec<LineId> {
+        self.books.get(source).map(|book| book.related(reference)).unwrap_or_default()
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        let pinned = self.lines.values().filter(|line| line.is_pinned()).count();
+        Usage {
+            entries: self.held,
+            pinned,
+            absent: self.absences.len(),
+            is_running: self.is_running,
+        }
+    }
+}
+
+/// The store with all that is needed to work on it. One lock, one moment.
+pub(crate) struct Desk<'a> {
+    pub(crate) store: &'a mut Store,
+    pub(crate) setting: &'a Setting,
+    pub(crate) moment: Moment,
+    pub(crate) after: Aftermath,
+}
+
+impl Desk<'_> {
+    /// The line of a key, made if there is none.
+    pub(crate) fn line_of(&mut self, key: &Key) -> LineId {
+        if let Some(id) = self.store.find(key) {
+            return id;
+        }
+        let id = LineId(self.store.next_number());
+        if let Some(book) = self.store.books.get_mut(key.source) {
+            book.add(key, id);
+        }
+        self.store.lines.insert(id, Line::new(key.clone()));
+        id
+    }
+
+    pub(crate) fn line(&self, id: LineId) -> Option<&Line> {
+        self.store.lines.get(&id)
+    }
+
+    pub(crate) fn line_mut(&mut self, id: LineId) -> Option<&mut Line> {
+        self.store.lines.get_mut(&id)
+    }
+
+    pub(crate) fn held_mut(&mut self, id: LineId) -> Option<&mut Held> {
+        self.line_mut(id)?.held_mut()
+    }
+
+    /// Whether the run future keeps it fresh without being asked.
+    pub(crate) fn is_kept_up(&self, line: &Line) -> bool {
+        self.setting.terms.policy.upkeep == Upkeep::All || line.is_pinned()
+    }
+
+    /// The provider gave a value. The caller reconciles.
+    pub(crate) fn hold(&mut self, id: LineId, secret: Secret) {
+        self.keep(id, secret);
+        self.evict();
+    }
+
+    /// The same without making room for it yet.
+    pub(crate) fn keep(&mut self, id: LineId, secret: Secret) {
+        let (setting, moment, is_orphaned) = (self.setting, self.moment, !self.store.is_running);
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let is_new = line.held().is_none();
+        if let Content::Held(held) = &mut line.content {
+            held.renew(secret, &moment, &setting.terms);
+            held.is_orphaned = is_orphaned;
+        } else {
+            let mut held = Held::new(secret, &moment, &setting.terms);
+            held.is_orphaned = is_orphaned;
+            let before = mem::replace(&mut line.content, Content::Held(Box::new(held)));
+            if let Content::Absent(absent) = before {
+                self.store.absences.remove(&(absent.since, id));
+            }
+        }
+        if let Some(before) = line.evicted_by.replace(moment.now) {
+            self.store.eviction.remove(&(before, id));
+        }
+        self.store.eviction.insert((moment.now, id));
+        self.store.held += usize::from(is_new);
+    }
+
+    /// Takes away what was fetched longest ago, as long as there is too much that nobody holds.
+    pub(crate) fn evict(&mut self) {
+        while self.store.held > self.setting.terms.policy.max_entries.get() {
+            let Some((at, id)) = self.store.eviction.pop_first() else { return };
+            let Some(line) = self.store.lines.get_mut(&id) else { continue };
+            // A pinned line comes back into the order when it is fetched or let go.
+            line.evicted_by = None;
+            if !line.is_pinned() {
+                line.evicted_by = Some(at);
+                self.vacate(id);
+            }
+        }
+    }
+
+    /// The provider gave an error. The caller reconciles.
+    pub(crate) fn refuse(&mut self, id: LineId, error: Error) {
+        let (setting, moment, is_orphaned) = (self.setting, self.moment, !self.store.is_running);
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let is_pinned = line.is_pinned();
+        let failures = match &mut line.content {
+            Content::Held(held) if is_pinned && is_absence(error.kind()) => {
+                return held.lose(error, true, &moment, &setting.terms);
+            }
+            Content::Held(held) if !is_absence(error.kind()) => {
+                held.is_orphaned = is_orphaned;
+                return held.fail(error, &moment, &setting.terms);
+            }
+            Content::Absent(absent) if !is_absence(error.kind()) => {
+                absent.failures.saturating_add(1)
+            }
+            _ => 1,
+        };
+        let until = moment.now + setting.terms.pause(failures, &error);
+        self.drop_content(id);
+        if until > moment.now {
+            self.note_absence(id, Absent { error, until, failures, since: moment.now });
+        }
+    }
+
+    fn note_absence(&mut self, id: LineId, absent: Absent) {
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        self.store.absences.insert((absent.since, id));
+        line.content = Content::Absent(absent);
+        if self.store.absences.len() > self.setting.terms.policy.max_absent.get()
+            && let Some((_, oldest)) = self.store.absences.first().copied()
+        {
+            self.vacate(oldest);
+        }
+    }
+
+    /// Drops the value, or the memory of its absence, and the line with it unless somebody still
+    /// waits for an answer. Not for lines that a handle holds.
+    pub(crate) fn vacate(&mut self, id: LineId) {
+        self.drop_content(id);
+        let Some(line) = self.store.lines.get(&id) else { return };
+        if line.flight.is_some() {
+            return self.look_at(id, None);
+        }
+        let Some(line) = self.store.lines.remove(&id) else { return };
+        if let Some(at) = line.look_at {
+            self.store.schedule.remove(&(at, id));
+        }
+        if let Some(book) = self.store.books.get_mut(line.key.source) {
+            book.remove(&line.key);
+        }
+        self.after.trash.extend(line.face.map(|face| Trash::Publisher(face.publisher)));
+    }
+
+    fn drop_content(&mut self, id: LineId) {
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        match mem::replace(&mut line.content, Content::Nothing) {
+            Content::Nothing => {}
+            Content::Absent(absent) => {
+                self.store.absences.remove(&(absent.since, id));
+            }
+            Content::Held(_) => self.store.held -= 1,
+        }
+        if let Some(at) = line.evicted_by.take() {
+            self.store.eviction.remove(&(at, id));
+        }
+        if line.listed.take().is_some()
+            && let (Some(name), Some(source)) =
+                (line.key.listed_name(), self.setting.sources.get(line.key.source))
+        {
+            source.names.delist(name);
+        }
+    }
+
+    /// Brings all that others see of a line in step with what is known of it: the index, the
+    /// handles, the schedule.
+    pub(crate) fn reconcile(&mut self, id: LineId) {
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        if let Some(face) = line.face.take_if(|face| !face.publisher.has_readers()) {
+            self.after.trash.push(Trash::Publisher(face.publisher));
+        }
+        let is_asked_for = line.is_asked_for();
+        let look_at = match &line.content {
+            Content::Nothing if is_asked_for => None,
+            Content::Nothing => return self.vacate(id),
+            Content::Absent(absent) => {
+                // Longer than it counts, so that the pauses of a failing provider grow.
+                Some(absent.until + self.setting.terms.policy.backoff.longest)
+            }
+            Content::Held(_) => return self.reconcile_held(id, is_asked_for),
+        };
+        self.look_at(id, look_at);
+    }
+
+    fn reconcile_held(&mut self, id: LineId, is_asked_for: bool) {
+        let Some(line) = self.store.lines.get(&id) else { return };
+        let (is_kept_up, moment) = (self.is_kept_up(line), self.moment);
+        let Some(held) = line.held() else { return };
+        if held.is_spent(&moment, is_kept_up) {
+            return self.vacate(id);
+        }
+        let kind = held.kind(&moment, &self.setting.rule);
+        let look_at = held.next_look(&moment, is_kept_up, is_asked_for);
+        self.list(id, kind, is_kept_up);
+        self.show(id, kind);
+        self.warn(id, kind);
+        self.keep_evictable(id);
+        self.look_at(id, look_at);
+    }
+
+    fn list(&mut self, id: LineId, kind: Kind, is_kept_up: bool) {
+        let (moment, setting) = (self.moment, self.setting);
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let Line { key, content: Content::Held(held), listed, .. } = line else { return };
+        let (Some(name), Some(source)) = (key.listed_name(), setting.sources.get(key.source))
+        else {
+            return;
+        };
+        let until = held.served_until(kind, is_kept_up).filter(|until| *until > moment.now);
+        let wanted = until.map(|until| (kind, held.revision, until));
+        if wanted == *listed {
+            return;
+        }
+        *listed = match until {
+            None => {
+                source.names.delist(name);
+                None
+            }
+            Some(until) => {
+                let stale_since = (kind == Kind::Stale).then(|| held.stale_since(&moment));
+                let entry = Listed {
+                    name: Some(name.clone()),
+                    secret: held.secret.clone(),
+                    stale_since,
+                    good_until: setting.pulse.stamp(until),
+                    line: id,
+                };
+                source.names.list(entry).ok().and(wanted)
+            }
+        };
+    }
+
+    fn show(&mut self, id: LineId, kind: Kind) {
+        let setting = self.setting;
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let Line { content: Content::Held(held), face: Some(face), .. } = line else { return };
+        let shown = (kind, held.revision);
+        if face.shown != shown {
+            face.shown = shown;
+            face.wanted += 1;
+            self.after.publish.push(id);
+        }
+        face.dial.set_error(held.last_error());
+        if face.wanted == face.published {
+            face.dial.usable_until.set(setting.pulse.stamp(held.usable_until));
+        }
+    }
+
+    fn warn(&mut self, id: LineId, kind: Kind) {
+        let (moment, setting) = (self.moment, self.setting);
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let Line { content: Content::Held(held), warned, key, .. } = line else { return };
+        if kind == Kind::Gone || *warned == Some(held.revision) {
+            return;
+        }
+        if let Some(why) = setting.rule.warns_of(&held.secret.version, moment.wall) {
+            *warned = Some(held.revision);
+            let warning = (key.reference.clone(), held.secret.version.clone(), why);
+            self.after.warnings.push(warning);
+        }
+    }
+
+    /// A line that was skipped by eviction while it was pinned comes back into the order.
+    fn keep_evictable(&mut self, id: LineId) {
+        let now = self.moment.now;
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        if line.evicted_by.is_none() && !line.is_pinned() {
+            line.evicted_by = Some(now);
+            self.store.eviction.insert((now, id));
+        }
+    }
+
+    fn look_at(&mut self, id: LineId, at: Option<Instant>) {
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        if line.look_at == at {
+            return;
+        }
+        if let Some(before) = line.look_at {
+            self.store.schedule.remove(&(before, id));
+        }
+        line.look_at = at;
+        let Some(at) = at else { return };
+        self.store.schedule.insert((at, id));
+        let is_early = self.store.wakes_at.is_none_or(|wakes_at| at < wakes_at);
+        self.after.wake |= self.store.is_running && is_early;
+    }
+}

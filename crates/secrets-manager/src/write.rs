@@ -1,0 +1,215 @@
+//! Writes that go through the manager: what they do to the cache.
+
+use secrets_core::{
+    Effect, Error, ErrorKind, Operation, Promoted, Result, Secret, SecretRef, Stage, VersionId,
+    VersionSelector, VersionState,
+};
+
+use crate::guard::Wrote;
+use crate::inner::Inner;
+use crate::line::{Key, LineId};
+use crate::source::Source;
+use crate::store::Desk;
+
+/// Writes of one secret that are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Writing {
+    active: u32,
+    /// More than one was under way at a time: their order is not known.
+    is_mixed: bool,
+}
+
+/// What a write did, as far as the cache is concerned.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// This is current now.
+    Current(Secret),
+    /// This version is current now; its value is not known here.
+    Promoted { to: Promoted, base: VersionId },
+    /// There is no current version any more.
+    Deleted(ErrorKind),
+    /// This version cannot be read any more.
+    Closed(VersionId, ErrorKind),
+    /// What could not be read can be read again.
+    Reopened,
+    /// Something; it must be read again.
+    Something,
+}
+
+/// A write under way. Dropped before it is settled, it counts as one that may have happened.
+pub(crate) struct WriteTicket<'a> {
+    inner: &'a Inner,
+    source: &'a Source,
+    reference: &'a SecretRef,
+    is_settled: bool,
+}
+
+impl<'a> WriteTicket<'a> {
+    pub(crate) fn begin(inner: &'a Inner, source: &'a Source, reference: &'a SecretRef) -> Self {
+        inner.with(|desk| {
+            let key = (source.number, reference.clone());
+            let writing = desk.store.writes.entry(key).or_default();
+            writing.active += 1;
+            writing.is_mixed |= writing.active > 1;
+        });
+        Self { inner, source, reference, is_settled: false }
+    }
+
+    /// Takes over what the write did; an error counts by its effect.
+    pub(crate) fn settle<T>(mut self, result: &Result<T>, change: impl FnOnce(&T) -> Change) {
+        self.is_settled = true;
+        let change = match result {
+            Ok(done) => change(done),
+            Err(error) => failed(error),
+        };
+        self.end(change);
+    }
+
+    fn end(&self, change: Change) {
+        let (inner, source, reference) = (self.inner, self.source, self.reference);
+        inner.with(|desk| Change::apply(change, desk, source, reference));
+    }
+}
+
+impl Drop for WriteTicket<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.end(Change::Something);
+        }
+    }
+}
+
+fn failed(error: &Error) -> Change {
+    // A conflict changes nothing, but says that what we hold is old.
+    let is_old = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists);
+    match error.effect() {
+        Effect::NotApplied if !is_old => Change::None,
+        _ => Change::Something,
+    }
+}
+
+/// What a version's state makes of it.
+pub(crate) fn of_state(version: &VersionId, state: VersionState) -> Change {
+    match state {
+        VersionState::Disabled => Change::Closed(version.clone(), ErrorKind::Disabled),
+        VersionState::Destroyed => Change::Closed(version.clone(), ErrorKind::Destroyed),
+        _ => Change::Reopened,
+    }
+}
+
+/// A write of a value: current only if its provider says so, for a repeated token may name a
+/// version that was replaced since.
+pub(crate) fn of_value(secret: Secret) -> Change {
+    if secret.version.stages.contains(Stage::Current) {
+        Change::Current(secret)
+    } else {
+        Change::Something
+    }
+}
+
+impl Change {
+    fn apply(self, desk: &mut Desk<'_>, source: &Source, reference: &SecretRef) {
+        let guard = (source.number, reference.clone());
+        let is_mixed = leave(desk, &guard);
+        if matches!(self, Self::None) {
+            return;
+        }
+        desk.store.generation += 1;
+        let related = desk.store.related(source.number, reference);
+        let held: Vec<VersionId> = related.iter().filter_map(|id| current_of(desk, *id)).collect();
+        let term = (desk.moment.now, source.lag);
+        match self {
+            Self::None => {}
+            Self::Current(_) | Self::Promoted { .. } if is_mixed => {
+                desk.store.guards.note(guard, Wrote::Something, held, term);
+                related.into_iter().for_each(|id| desk.distrust(id));
+            }
+            Self::Current(secret) => {
+                desk.store.guards.note(guard, Wrote::version(&secret.version), held, term);
+                related.into_iter().for_each(|id| desk.distrust(id));
+                write_through(desk, source, reference, secret);
+            }
+            Self::Promoted { to, base } => {
+                let replaced = held.into_iter().chain(to.previous).chain([base]);
+                let replaced: Vec<_> = replaced.filter(|id| *id != to.current).collect();
+                let wrote = Wrote::Version(to.current, None);
+                desk.store.guards.note(guard, wrote, replaced, term);
+                related.into_iter().for_each(|id| desk.distrust(id));
+            }
+            Self::Deleted(kind) => {
+                desk.store.guards.note(guard, Wrote::Nothing, held, term);
+                related.into_iter().for_each(|id| close(desk, id, reference, None, kind));
+            }
+            Self::Closed(version, kind) => {
+                desk.store.guards.lift(&guard);
+                let version = Some(&version);
+                related.into_iter().for_each(|id| close(desk, id, reference, version, kind));
+            }
+            Self::Reopened => {
+                desk.store.guards.lift(&guard);
+                related.into_iter().for_each(|id| desk.distrust(id));
+            }
+            Self::Something => related.into_iter().for_each(|id| desk.distrust(id)),
+        }
+    }
+}
+
+/// One write less is under way; true when it overlapped with another.
+fn leave(desk: &mut Desk<'_>, key: &(usize, SecretRef)) -> bool {
+    let Some(writing) = desk.store.writes.get_mut(key) else { return false };
+    writing.active = writing.active.saturating_sub(1);
+    let (is_last, is_mixed) = (writing.active == 0, writing.is_mixed);
+    if is_last {
+        desk.store.writes.remove(key);
+    }
+    is_mixed
+}
+
+fn current_of(desk: &Desk<'_>, id: LineId) -> Option<VersionId> {
+    let line = desk.line(id).filter(|line| line.key.selector == VersionSelector::Current)?;
+    Some(line.held()?.secret.version.id.clone())
+}
+
+/// The written version is what the next read gives.
+fn write_through(desk: &mut Desk<'_>, source: &Source, reference: &SecretRef, secret: Secret) {
+    let selector = VersionSelector::Current;
+    let key = Key { source: source.number, reference: reference.clone(), selector };
+    let id = desk.line_of(&key);
+    desk.hold(id, secret);
+    desk.reconcile(id);
+}
+
+/// What was closed is gone at once; the rest is asked for again. `version` is `None` when the
+/// secret as a whole was deleted.
+fn close(
+    desk: &mut Desk<'_>,
+    id: LineId,
+    reference: &SecretRef,
+    version: Option<&VersionId>,
+    kind: ErrorKind,
+) {
+    let (moment, setting) = (desk.moment, desk.setting);
+    let Some(line) = desk.line(id) else { return };
+    let is_closed = line.held().is_some_and(|held| match version {
+        Some(version) => held.secret.version.id == *version,
+        None => line.key.reference == *reference,
+    });
+    if !is_closed {
+        return desk.distrust(id);
+    }
+    let is_pinned = line.is_pinned();
+    if let Some(line) = desk.line_mut(id) {
+        line.flight = None;
+    }
+    if !is_pinned {
+        return desk.vacate(id);
+    }
+    let error = Error::new(kind, "the secret was closed by this process");
+    let error = error.with_operation(Operation::GetSecret);
+    if let Some(held) = desk.held_mut(id) {
+        held.lose(error, false, &moment, &setting.terms);
+    }
+    desk.reconcile(id);
+}
