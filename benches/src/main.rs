@@ -1,8 +1,11 @@
 //! Ours beside a peer, sampled in turns. See README.md for how.
 
 mod arguments;
+mod crypto;
 mod harness;
 mod live;
+mod names;
+mod store;
 
 use std::process::ExitCode;
 
@@ -16,7 +19,7 @@ static PROBE: probe::Probe = probe::Probe::new();
 type Suite = (&'static str, fn() -> Vec<Row>);
 
 /// In the order in which they run.
-const SUITES: &[Suite] = &[("live", live::rows)];
+const SUITES: &[Suite] = &[("live", live::rows), ("crypto", crypto::rows), ("store", store::rows)];
 
 fn main() -> ExitCode {
     let names: Vec<_> = SUITES.iter().map(|(name, _)| *name).collect();

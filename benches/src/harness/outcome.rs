@@ -70,16 +70,20 @@ fn merge_row(runs: &[&Outcome]) -> Outcome {
         let most = ratios.iter().copied().fold(0.0, f64::max);
         Comparison {
             time: Spread::of_runs(of_runs.iter().map(|comparison| comparison.time)),
-            ratio: median(ratios),
             ratios: (least, most),
             ..*of_runs[0]
         }
     };
+    let mut peers: Vec<_> = (0..first.peers.len()).map(peer).collect();
+    let ours = Spread::of_runs(runs.iter().map(|run| run.ours));
+    for peer in &mut peers {
+        peer.ratio = ours.median / peer.time.median;
+    }
     Outcome {
-        ours: Spread::of_runs(runs.iter().map(|run| run.ours)),
+        ours,
         // The same in each run, but for what a run may do once in a while.
         ours_allocations: median(runs.iter().map(|run| run.ours_allocations).collect()),
-        peers: (0..first.peers.len()).map(peer).collect(),
+        peers,
         ..first.clone()
     }
 }
@@ -112,8 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_median_of_the_runs_ratios() {
-        // A slow hour for both sides moves the times and not the ratio.
+    fn takes_the_medians_of_the_runs() {
         let merged = merge(&[run(10.0, 10.0), run(30.0, 15.0), run(12.0, 10.0)]);
         let [outcome] = &merged[..] else { panic!("one row went in") };
         let [peer] = &outcome.peers[..] else { panic!("one peer went in") };
