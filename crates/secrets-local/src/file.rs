@@ -144,7 +144,9 @@ fn read_to_end(
                 return Err(ReadError::TooLarge);
             }
             let mut larger = Zeroizing::new(vec![0; filled.saturating_mul(2).clamp(4096, most)]);
-            larger.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+            if let Some(begin) = larger.get_mut(..filled) {
+                begin.copy_from_slice(&bytes);
+            }
             bytes = larger;
             continue;
         }

@@ -14,7 +14,8 @@ pub(crate) const VARIABLE_RULES: NameRules =
     NameRules::new(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_', b'_', MAX_LEN)
         .upper_case();
 
-/// A prefix and a mapping, the way from a secret to its variable and back.
+/// A prefix and a mapping, the way from a secret to its variable and back. The prefix is a scope:
+/// only the mapping reaches out of it.
 #[derive(Debug, Clone)]
 pub(crate) struct VariableNames {
     prefix: String,
@@ -32,23 +33,18 @@ impl VariableNames {
         Self { prefix, mapping, mapped }
     }
 
-    /// The variable of a secret: the mapping first, then the code under the prefix. A native id is
-    /// the name of the variable itself, whatever the prefix.
+    /// The variable of a secret: the mapping first, then the prefix with the code of a name, or with
+    /// a native id as it is.
     pub(crate) fn variable(&self, reference: &SecretRef) -> Result<String, InvalidName> {
-        match reference {
+        let form = match reference {
             SecretRef::Name(name) => match self.mapping.get(name) {
-                Some(variable) => Ok(variable.clone()),
-                None => Ok(format!("{}{}", self.prefix, VARIABLE_RULES.encode(name)?)),
+                Some(variable) => return Ok(variable.clone()),
+                None => VARIABLE_RULES.encode(name)?,
             },
-            SecretRef::Native(id) => Ok(id.as_str().to_owned()),
-            _ => Err(InvalidName::NotUsable { reason: "neither a name nor a native id" }),
-        }
-    }
-
-    /// True for variables that were named in the configuration, by the mapping or by a prefix.
-    pub(crate) fn is_named(&self, variable: &str) -> bool {
-        self.mapped.contains_key(variable)
-            || (!self.prefix.is_empty() && variable.starts_with(&self.prefix))
+            SecretRef::Native(id) => id.as_str().to_owned(),
+            _ => return Err(InvalidName::NotUsable { reason: "neither a name nor a native id" }),
+        };
+        Ok(format!("{}{form}", self.prefix))
     }
 
     /// True for a variable that is the form of a name, by the mapping or by the code.
@@ -56,15 +52,21 @@ impl VariableNames {
         self.mapped.contains_key(variable) || self.decode(variable).is_some()
     }
 
+    /// True for a variable that the mapping names.
+    pub(crate) fn is_mapped(&self, variable: &str) -> bool {
+        self.mapped.contains_key(variable)
+    }
+
     /// What secrets a variable holds: those that are mapped to it, otherwise the one that it is the
-    /// form of, otherwise it is a native one. Nothing when its name cannot be written as an id.
+    /// form of, otherwise a native one. Nothing outside the prefix, or when its name is no id.
     pub(crate) fn references(&self, variable: &str) -> Vec<SecretRef> {
         if let Some(names) = self.mapped.get(variable) {
             return names.iter().map(SecretRef::from).collect();
         }
+        let native = || NativeId::new(variable.strip_prefix(&*self.prefix)?).ok();
         match self.decode(variable) {
             Some(name) => vec![name.into()],
-            None => NativeId::new(variable).map(SecretRef::from).into_iter().collect(),
+            None => native().map(SecretRef::from).into_iter().collect(),
         }
     }
 

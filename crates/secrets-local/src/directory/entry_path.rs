@@ -1,12 +1,12 @@
-use secrets_core::{InvalidName, NameRules, NativeId, SecretName, SecretRef};
+use secrets_core::{DecodedName, InvalidName, NameRules, NativeId, SecretRef};
 
-/// The longest path in bytes that a [`SecretName`] may be: no part of it is then longer than the
-/// 255 bytes that file systems take (`NAME_MAX`).
+/// The longest name of a file in bytes (`NAME_MAX` of Linux).
 const MAX_LEN: usize = 255;
 
-/// Names are paths as they are: `~` never stands in one, so nothing is ever escaped.
-pub(super) const PATH_RULES: NameRules = NameRules::new(
-    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/~".contains(&b),
+/// A name is one file of that name, with `~2f` for the slash: `db` and `db/password` can both be
+/// there, which a file and a folder `db` cannot.
+pub(super) const FILE_RULES: NameRules = NameRules::new(
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-~".contains(&b),
     b'~',
     MAX_LEN,
 );
@@ -19,7 +19,7 @@ pub(super) struct EntryPath(String);
 impl EntryPath {
     pub(super) fn of(reference: &SecretRef) -> Result<Self, InvalidName> {
         match reference {
-            SecretRef::Name(name) => PATH_RULES.encode(name).map(Self),
+            SecretRef::Name(name) => FILE_RULES.encode(name).map(Self),
             SecretRef::Native(id) if id.as_str().split('/').all(is_part) => {
                 Ok(Self(id.as_str().to_owned()))
             }
@@ -34,8 +34,8 @@ impl EntryPath {
 
 /// What the file at `path` is called; `None` when it cannot be named.
 pub(super) fn reference(path: &str) -> Option<SecretRef> {
-    match SecretName::new(path) {
-        Ok(name) if PATH_RULES.encode(&name).is_ok() => Some(name.into()),
+    match FILE_RULES.decode(path) {
+        DecodedName::Name(name) => Some(name.into()),
         _ => NativeId::new(path).ok().map(SecretRef::from),
     }
 }

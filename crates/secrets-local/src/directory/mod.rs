@@ -2,8 +2,10 @@
 //!
 //! | reference | file |
 //! |---|---|
-//! | a name | the path under the folder, as it is: `db/password` is the file `password` in `db` |
-//! | a native id | the path under the folder, for files that are not the form of a name: `DB_PASSWORD`, `.dockerconfigjson` |
+//! | a name | the file of that name; a slash is written `~2f`, so `db/password` is the file `db~2fpassword` |
+//! | a native id | the path under the folder: `DB_PASSWORD`, `.dockerconfigjson`, `db/password` |
+//!
+//! Keys of a Kubernetes secret cannot have a `~`; the `path` of its `items` can.
 //!
 //! - A secret is the bytes of its file; one line end at the end is cut off by choice
 //!   ([`TrailingNewline`](crate::TrailingNewline)).

@@ -13,7 +13,7 @@ use crate::{blocking, listing, options, watch};
 
 use super::backend::Backend;
 use super::config::DirectoryConfig;
-use super::entry_path::{EntryPath, PATH_RULES};
+use super::entry_path::{EntryPath, FILE_RULES};
 
 pub(super) const KIND: &str = "directory";
 
@@ -91,7 +91,7 @@ impl SecretProvider for DirectoryProvider {
     }
 
     fn name_rules(&self) -> &NameRules {
-        &PATH_RULES
+        &FILE_RULES
     }
 
     async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {

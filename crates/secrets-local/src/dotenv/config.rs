@@ -18,7 +18,8 @@ use secrets_core::SecretName;
 pub struct DotenvConfig {
     /// The file. It need not exist: it then holds no secrets, and the first write creates it.
     pub path: PathBuf,
-    /// What stands before the code of a name. Native ids are not prefixed.
+    /// What stands before the code of a name, and before a native id. Without a mapping no other
+    /// key is read, written or listed.
     #[cfg_attr(feature = "serde", serde(default))]
     pub prefix: String,
     /// The variables of single secrets; they win over the prefix and the code.
@@ -77,7 +78,7 @@ impl DotenvConfig {
         }
     }
 
-    /// Sets what stands before the code of a name.
+    /// Sets what stands before the code of a name and before a native id.
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();

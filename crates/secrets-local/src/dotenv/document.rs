@@ -99,9 +99,12 @@ impl<'t> Document<'t> {
                     resolved.get(index)?.value.as_deref().ok().map(|value| Meaning::Text(value))
                 }
             });
-            let value = value.and_then(|value| {
-                total += value.len();
-                if total <= MAX_LEN { Ok(value) } else { Err(What::TooMuch) }
+            let value = value.and_then(|value| match total + value.len() {
+                sum if sum > MAX_LEN => Err(What::TooMuch),
+                sum => {
+                    total = sum;
+                    Ok(value)
+                }
             });
             let value = value.map_err(|what| Fault::new(entry.line, what));
             latest.insert(&*entry.key, index);
@@ -228,9 +231,8 @@ impl Read for Lines<'_> {
             self.given = 0;
             self.next_line();
         }
-        let rest = self.line.as_bytes().get(self.given..).unwrap_or_default();
-        let count = rest.len().min(to.len());
-        to.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let mut rest = self.line.as_bytes().get(self.given..).unwrap_or_default();
+        let count = rest.read(to)?;
         self.given += count;
         Ok(count)
     }

@@ -19,6 +19,9 @@ pub(super) fn disarmed_len(line: &str) -> usize {
 
 /// Appends a line as dotenvy is to see it.
 pub(super) fn disarm(line: &str, to: &mut String) {
+    if !line.contains(['$', MARK]) {
+        return to.push_str(line);
+    }
     let mut rest = line;
     // Backslashes right before: an even number leaves the dollar sign live. In single quotes the
     // number does not matter, since a dollar sign that is left alone stays one there.

@@ -21,7 +21,8 @@ use crate::newline::TrailingNewline;
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct EnvConfig {
-    /// What stands before the code of a name. Native ids are not prefixed.
+    /// What stands before the code of a name, and before a native id. Without a mapping nothing
+    /// else is read.
     pub prefix: String,
     /// The variables of single secrets; they win over the prefix and the code.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::deserialize::mapping"))]
@@ -52,10 +53,10 @@ pub enum FileVariables {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum EnvListing {
-    /// Those that the configuration names, by the mapping or by a prefix. Without both, none.
+    /// Those that are mapped, and those under the prefix. Without both, none.
     #[default]
     Named,
-    /// All variables of the process, whether secret or not.
+    /// All variables of the process, whether secret or not; not to be had together with a prefix.
     WholeEnvironment,
 }
 
@@ -73,12 +74,12 @@ impl Default for EnvConfig {
 }
 
 impl EnvConfig {
-    /// No prefix and no mapping: a name is its code, a native id the variable itself.
+    /// No prefix and no mapping: the variable is the code of a name, or the native id.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets what stands before the code of a name.
+    /// Sets what stands before the code of a name and before a native id.
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -130,6 +131,10 @@ impl EnvConfig {
             if !is_variable_name(variable) {
                 problems.push(format!("`{name}` is mapped to `{variable}`, which is no variable"));
             }
+        }
+        if !self.prefix.is_empty() && self.listing == EnvListing::WholeEnvironment {
+            problems
+                .push("a prefix and a listing of the whole environment exclude each other".into());
         }
         if self.value_limit == 0 {
             problems.push("a value limit of 0 bytes lets nothing through".to_owned());

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | a name that the configuration maps | the variable that it is mapped to, and no other |
 //! | any other name | prefix and code: `db/password` is `DB_2FPASSWORD`, `api_key` is `API__KEY` |
-//! | a native id | the variable of that name; the prefix is not added |
+//! | a native id | prefix and the id as it is |
+//!
+//! The prefix is a scope: with one, only the mapping reaches other variables.
 //!
 //! Where `NAME` is asked for and `NAME_FILE` is set, the secret is the content of that file, byte
 //! for byte. When both are set reading is an error. A variable that is set and empty is set.

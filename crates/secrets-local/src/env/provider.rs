@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use secrets_core::{
-    Capabilities, Clock, Consistency, Error, ErrorKind, GetOptions, Health, Limits, NameRules,
-    Operation, Page, PageRequest, ProviderId, Result, Secret, SecretFilter, SecretInfo,
+    Capabilities, Clock, Consistency, Effect, Error, ErrorKind, GetOptions, Health, Limits,
+    NameRules, Operation, Page, PageRequest, ProviderId, Result, Secret, SecretFilter, SecretInfo,
     SecretProvider, SecretRef, SecretValue, Support, SystemClock, VersionInfo, async_trait,
 };
 
@@ -149,12 +149,13 @@ impl EnvProvider {
         Ok(Secret::new(value, version))
     }
 
-    /// The variables that secrets can be in: `NAME_FILE` counts as `NAME`.
+    /// The variables that are listed: `NAME_FILE` counts as `NAME`.
     fn variables(&self) -> BTreeSet<String> {
-        let whole = self.config.listing == EnvListing::WholeEnvironment;
+        let all =
+            !self.config.prefix.is_empty() || self.config.listing == EnvListing::WholeEnvironment;
         let names = self.source.names().into_iter();
         let bases = names.map(|name| self.base(&name).unwrap_or(&name).to_owned());
-        bases.filter(|name| whole || self.names.is_named(name)).collect()
+        bases.filter(|name| all || self.names.is_mapped(name)).collect()
     }
 
     /// `NAME` for `NAME_FILE`, unless that is itself the form of a name.
@@ -185,7 +186,8 @@ fn both_set(variable: &str) -> Error {
 fn named_by(variable: &str, error: file::ReadError, limit: usize) -> Error {
     let what = format!("the file that `{variable}` names");
     if error.is_absent() {
-        return Error::new(ErrorKind::Unavailable, format!("{what} does not exist"));
+        let error = Error::new(ErrorKind::Unavailable, format!("{what} does not exist"));
+        return error.with_effect(Effect::NotApplied);
     }
     error.of(&what, limit)
 }
@@ -233,10 +235,12 @@ impl SecretProvider for EnvProvider {
             return Ok(Health::healthy());
         }
         let names: BTreeSet<String> = self.source.names().into_iter().collect();
-        let both: Vec<String> = names
-            .iter()
-            .filter(|name| self.names.is_named(name))
+        let both: Vec<String> = self
+            .variables()
+            .into_iter()
+            .filter(|name| names.contains(name))
             .filter(|name| names.contains(&format!("{name}{FILE_SUFFIX}")))
+            .filter(|name| !self.names.references(name).is_empty())
             .map(|name| format!("`{name}` and `{name}{FILE_SUFFIX}` are both set"))
             .collect();
         match &*both {

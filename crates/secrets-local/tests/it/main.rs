@@ -8,8 +8,18 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(all(feature = "env", feature = "dotenv", feature = "directory"))]
+mod conformance;
+#[cfg(feature = "directory")]
+mod directory;
+#[cfg(feature = "dotenv")]
+mod dotenv;
+#[cfg(feature = "env")]
+mod env;
 #[cfg(feature = "store")]
 mod store;
+#[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
+mod support;
 
 /// Looks into every block that is freed, for secrets that were not wiped.
 #[global_allocator]

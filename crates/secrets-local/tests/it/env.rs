@@ -1,0 +1,5 @@
+//! The environment provider.
+
+mod files;
+mod listing;
+mod reading;
