@@ -162,7 +162,9 @@ impl Place {
             NameCase::Sensitive | NameCase::Upper => id.to_owned(),
         };
         match rules.decode(&folded) {
-            DecodedName::Name(name) => Self::of_name(rules, &name),
+            DecodedName::Name(name) => {
+                Ok(Self { main: id.to_owned(), ..Self::of_name(rules, &name)? })
+            }
             DecodedName::Companion(_) => Err(unusable("it is reserved for a companion")),
             DecodedName::Foreign if rules.accepts(id) => {
                 Ok(Self { main: id.to_owned(), companion: None })

@@ -101,6 +101,22 @@ impl Outside {
         self.names().into_iter().filter(|name| listed(rules, name).is_none()).collect()
     }
 
+    /// What a plain read of any entry returns, companions included, by the cloud's own name.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_named(&self, name: &str) -> Result<Secret> {
+        self.foreign().read(self.moment(), name, None)
+    }
+
+    /// A plain deletion of any entry, companions included, by the cloud's own name.
+    ///
+    /// # Errors
+    /// Those of the cloud.
+    pub fn delete_named(&self, name: &str) -> Result<()> {
+        self.foreign().delete(self.moment(), name)
+    }
+
     fn foreign(&self) -> &dyn Foreign {
         self.shared.adapter.foreign()
     }

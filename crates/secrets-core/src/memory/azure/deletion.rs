@@ -11,7 +11,7 @@ use crate::options::DeleteMode;
 /// How often to ask whether a phase of a deletion is over.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// After so many times it is not a phase any more.
-const MAX_WAITS: u32 = 120;
+pub(super) const MAX_WAITS: u32 = 120;
 
 /// The companion always goes first: a call that ends half-way leaves the secret where it was, so
 /// that the same call finds it again and does the rest.
@@ -100,7 +100,7 @@ impl AzureAdapter {
             let purge = |vault: &mut Vault, at| vault.purge(at, name);
             match self.send(session, "DELETE deleted secret", Access::Write, purge).await {
                 Err(Failure::Refused(AzureError::BeingDeleted)) => {
-                    wait(session, "the deletion has begun and is not done yet").await?;
+                    wait(session).await?;
                 }
                 purged => return purged,
             }
@@ -121,7 +121,7 @@ impl AzureAdapter {
             match self.send(session, "POST recover", Access::Write, recover).await {
                 Ok(()) => break,
                 Err(Failure::Refused(AzureError::BeingDeleted)) => {
-                    wait(session, "the deletion has begun and is not done yet").await?;
+                    wait(session).await?;
                 }
                 Err(failure) => return Err(failure),
             }
@@ -129,7 +129,7 @@ impl AzureAdapter {
         for _ in waits {
             match self.bundle(session, name, None).await {
                 Err(Failure::Refused(AzureError::SecretNotFound)) => {
-                    wait(session, "the recovery has begun and is not done yet").await?;
+                    wait(session).await?;
                 }
                 Ok(_) | Err(Failure::Refused(AzureError::SecretDisabled)) => return Ok(()),
                 Err(failure) => return Err(failure),
@@ -149,10 +149,12 @@ impl AzureAdapter {
     }
 }
 
-fn too_long() -> Error {
+pub(super) fn too_long() -> Error {
     Error::new(ErrorKind::Timeout, "a deletion or a recovery takes longer than two minutes")
 }
 
-async fn wait(session: &Session<'_>, message: &'static str) -> Result<(), Failure<AzureError>> {
+/// Waits for the next look at a phase.
+pub(super) async fn wait(session: &Session<'_>) -> Result<(), Failure<AzureError>> {
+    let message = "a deletion or a recovery has begun and is not done yet";
     session.pause(INTERVAL, message).await.map_err(Failure::Failed)
 }

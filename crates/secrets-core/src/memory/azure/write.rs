@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::memory::adapter::{Place, conflict, not_alone};
 use crate::memory::azure::adapter::AzureAdapter;
+use crate::memory::azure::deletion::{MAX_WAITS, too_long, wait};
 use crate::memory::azure::encoding::{self, Text};
 use crate::memory::azure::lookup::{companion_info, main_info};
 use crate::memory::azure::tags;
@@ -81,15 +82,28 @@ impl AzureAdapter {
             return companion_info(&done);
         }
         let put = self.put_of(value, options, Some(&current))?;
-        let written = match self.put(session, companion, put.clone()).await {
-            // The secret was deleted and recovered, and its companion not with it.
-            Err(Failure::Refused(AzureError::DeletedButRecoverable)) => {
-                self.recover(session, companion).await?;
-                self.put(session, companion, put).await?
-            }
-            written => written?,
-        };
+        let written = self.put_companion(session, companion, put).await?;
         companion_info(&written)
+    }
+
+    /// A companion that was deleted without its secret, or restored a moment ago, is brought back
+    /// before it is used again.
+    async fn put_companion(
+        &self,
+        session: &Session<'_>,
+        companion: &str,
+        put: Put,
+    ) -> Result<Attributes> {
+        for _ in 0..MAX_WAITS {
+            match self.put(session, companion, put.clone()).await {
+                Err(Failure::Refused(
+                    AzureError::DeletedButRecoverable | AzureError::BeingDeleted,
+                )) => self.recover(session, companion).await?,
+                Err(Failure::Refused(AzureError::BeingRecovered)) => wait(session).await?,
+                written => return Ok(written?),
+            }
+        }
+        Err(too_long())
     }
 
     /// The version that an earlier call with the same token wrote. Compared are the values

@@ -1,4 +1,6 @@
 mod aws;
+mod azure;
+mod google;
 mod interrupted;
 mod model;
 mod races;

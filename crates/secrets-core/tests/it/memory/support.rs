@@ -71,3 +71,8 @@ pub(crate) async fn drain<T: Unpin>(mut list: PageStream<'_, T>) -> Result<Vec<T
     }
     Ok(items)
 }
+
+/// How many requests to the backend were made.
+pub(crate) fn requests(provider: &MemoryProvider) -> usize {
+    provider.log().iter().filter(|entry| entry.step.is_some()).count()
+}
