@@ -1,7 +1,9 @@
 mod aws;
 mod azure;
+mod faults;
 mod google;
 mod interrupted;
+mod load;
 mod model;
 mod races;
 mod shared;
