@@ -83,9 +83,14 @@ impl<'h> Cx<'h> {
         Ok(name)
     }
 
+    /// A name that was not used before.
+    pub(super) fn fresh_name(&self) -> Verdict<SecretName> {
+        self.name(&format!("n{}", self.next()))
+    }
+
     /// A secret that does not exist yet.
     pub(super) fn secret(&self) -> Verdict<SecretRef> {
-        Ok(self.name(&format!("n{}", self.next()))?.into())
+        Ok(self.fresh_name()?.into())
     }
 
     /// A token that was not used before.

@@ -54,16 +54,29 @@ async fn not_utf8(cx: &Cx<'_>) -> Verdict {
     kept_or_refused(cx, cx.plant("binary", bytes), ValueClass::NotUtf8).await
 }
 
+/// What is added at the ends of a text.
+const BLANKS: [(&str, &str); 7] = [
+    ("", "\n"),
+    ("", "\r\n"),
+    ("", "\n\n"),
+    ("\n", ""),
+    (" ", " "),
+    ("\t", "\t"),
+    ("\u{feff}", ""),
+];
+
 async fn whitespace(cx: &Cx<'_>) -> Verdict {
-    let mut bytes = "\u{feff} \t\r\n".as_bytes().to_vec();
-    bytes.extend(cx.bytes("blank"));
-    bytes.extend(b"\r\n\n\t ");
-    kept_or_refused(cx, cx.plant("with white space", bytes), ValueClass::Whitespace).await
+    for (before, after) in BLANKS {
+        let bytes = [before.as_bytes(), &cx.bytes("blank"), after.as_bytes()].concat();
+        let value = cx.plant("with white space", bytes);
+        kept_or_refused(cx, value, ValueClass::Whitespace).await?;
+    }
+    Ok(())
 }
 
 async fn kept_or_refused(cx: &Cx<'_>, value: SecretValue, class: ValueClass) -> Verdict {
-    let name = cx.name("value")?;
     if cx.harness.takes(class) {
+        let name = cx.fresh_name()?;
         cx.seed(&name, &value).await?;
         cx.reads("read it back", &name.into(), VersionSelector::Current, &value).await?;
         return Ok(());

@@ -1,10 +1,19 @@
-//! The suite over the in-memory provider.
+//! The suite over the in-memory provider, and over broken ones.
 
+mod broken;
+mod defects;
+mod reduced;
+
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use secrets_core::conformance::{self, MemoryHarness, Report};
+use secrets_core::conformance::{self, MemoryHarness, Outcome, Report};
 use secrets_core::memory::{MemoryBuilder, MemoryProvider, Personality};
+use secrets_core::{Capabilities, Cas, CasSupport, Staging, Support};
+
+use reduced::Reduced;
 
 async fn report(builder: MemoryBuilder) -> Report {
     let harness = MemoryHarness::new(builder).unwrap();
@@ -32,4 +41,76 @@ async fn every_personality_conforms_when_reads_lag_and_deletion_takes_time() {
             .page_size(NonZeroU32::new(2).unwrap());
         report(builder).await;
     }
+}
+
+/// Sound providers that have less and less; the last one reads and does nothing else.
+fn reductions() -> [fn(&mut Capabilities); 4] {
+    [
+        |c| {
+            c.staging = Staging::No;
+            c.cas = CasSupport { set: Cas::No, promote: Cas::No, metadata: c.cas.metadata };
+            c.previous = Support::No;
+        },
+        |c| {
+            c.idempotency = Support::No;
+            c.tags = Support::No;
+            c.describe = Support::No;
+        },
+        |c| {
+            c.versions = Support::No;
+            c.delete = Support::No;
+            c.list = Support::No;
+        },
+        |c| *c = Capabilities::read_only(c.consistency, c.limits),
+    ]
+}
+
+#[tokio::test]
+async fn providers_that_have_less_conform_and_every_check_passes_somewhere() {
+    let mut checks: BTreeSet<_> = conformance::checks().map(|check| check.id).collect();
+    let mut note = |report: Report| {
+        for result in report.results.iter().filter(|result| result.outcome == Outcome::Passed) {
+            checks.remove(result.check.id);
+        }
+    };
+    for personality in Personality::ALL {
+        note(report(MemoryProvider::builder(personality).announce_changes()).await);
+        note(report(MemoryProvider::builder(personality)).await);
+    }
+    for reduce in reductions() {
+        let harness = MemoryHarness::new(MemoryProvider::builder(Personality::Aws)).unwrap();
+        let harness = harness.wrap(|provider| Arc::new(Reduced::new(provider, reduce)));
+        note(conformance::run(&harness).await.into_result().unwrap());
+    }
+    assert!(checks.is_empty(), "on no sound provider these checks pass: {checks:?}");
+}
+
+#[tokio::test]
+async fn every_defect_is_found_by_the_checks_that_are_for_it() {
+    let mut missed = Vec::new();
+    for defect in defects::all() {
+        let (name, fails) = (defect.name, defect.fails);
+        let harness = MemoryHarness::new(defect.builder()).unwrap();
+        let harness = harness.wrap(|provider| defect.plant(provider));
+        let report = conformance::run_only(&harness, |check| fails.contains(&check.id)).await;
+        for check in fails {
+            match report.outcome(check) {
+                Some(Outcome::Failed(_)) => {}
+                other => missed.push(format!("{name}: {check} is {other:?}")),
+            }
+        }
+        assert!(!report.to_string().contains("c4nary"), "a value is in the report of: {name}");
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn every_check_has_a_defect() {
+    let checks: BTreeSet<_> = conformance::checks().map(|check| check.id).collect();
+    let found: BTreeSet<_> =
+        defects::all().iter().flat_map(|defect| defect.fails).copied().collect();
+    let without: Vec<_> = checks.difference(&found).collect();
+    let unknown: Vec<_> = found.difference(&checks).collect();
+    assert!(without.is_empty(), "no defect fails {without:?}");
+    assert!(unknown.is_empty(), "there is no check {unknown:?}");
 }
