@@ -1,0 +1,208 @@
+//! The main process: builds the store, starts the parts, and reports.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use secrets_core::SecretProviderExt;
+use serde::Serialize;
+use tokio::process::ChildStdin;
+use tokio::task::JoinHandle;
+
+use crate::process::{Part, Ready, print_line};
+use crate::resource::{Counts, Setup};
+use crate::rotator::{Event, new_password};
+use crate::service::{HANDLE, READ_ONCE, Seen};
+use crate::verifier::Verifier;
+use crate::{Failure, load, names, store};
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    /// Requests to the service with a handle.
+    requests: u64,
+    /// Of those, the ones that were not answered with 200.
+    failures: u64,
+    /// Logins of that service that the resource refused: no retry hides them.
+    refused: u64,
+    /// Rotations that the service with a handle saw.
+    rotations: usize,
+    /// The longest time from the promotion of a version until the service used it.
+    reload_max_ms: u64,
+    /// How long each old password went on working.
+    grace_ms: u64,
+    /// Requests to the service that read the secret once.
+    read_once_requests: u64,
+    /// Of those, the ones that failed.
+    read_once_failures: u64,
+    /// Logins of that service that the resource refused.
+    read_once_refused: u64,
+}
+
+/// Runs the demonstration; fails unless it shows what it is there to show.
+pub(crate) async fn run(json: bool) -> Result<(), Failure> {
+    let say = Story { silent: json, start: Instant::now() };
+    let folder = tempfile::tempdir()?;
+    let store_path = folder.path().join("secrets.store");
+    let store_path = store_path.to_str().ok_or("the temporary folder's name is not UTF-8")?;
+
+    let setup = build_store(&say, folder.path(), store_path).await?;
+    let (resource, resource_at) = start_resource(&setup).await?;
+    say.line(&format!("resource on {resource_at}: holds two password hashes, counts refusals"));
+
+    let mut handle = Part::start("service", &["handle", store_path, &resource_at])?;
+    let mut read_once = Part::start("service", &["read-once", store_path, &resource_at])?;
+    let handle_at = handle.expect::<Ready>().await?.listening.to_string();
+    let read_once_at = read_once.expect::<Ready>().await?.listening.to_string();
+    say.line(&format!("service with a handle on {handle_at}, the other on {read_once_at}"));
+
+    let mut load = Part::start("load", &[&handle_at, &read_once_at])?;
+    let (handle_stdin, seen) = watch(handle);
+    let Rotations { promoted, grace_ms } = rotate(&say, store_path, &resource_at).await?;
+
+    load.close();
+    let report: load::Report = load.expect().await?;
+    load.finish().await?;
+    drop(handle_stdin);
+    let seen = seen.await??;
+    let counts = counts(&resource_at).await?;
+    read_once.finish().await?;
+    resource.finish().await?;
+
+    let refused = |client: &str| counts.get(client).map_or(0, |logins| logins.refused);
+    let outcome = Outcome {
+        requests: report.handle.requests,
+        failures: report.handle.failures,
+        refused: refused(HANDLE),
+        rotations: promoted.keys().filter(|version| seen.contains_key(*version)).count(),
+        reload_max_ms: slowest(&promoted, &seen),
+        grace_ms,
+        read_once_requests: report.read_once.requests,
+        read_once_failures: report.read_once.failures,
+        read_once_refused: refused(READ_ONCE),
+    };
+    say.outcome(&outcome);
+    if json {
+        print_line(&outcome)?;
+    }
+    verdict(&outcome, promoted.len())
+}
+
+/// From the `.env` file into a new encrypted store. Gives what the resource is told of the secrets.
+async fn build_store(say: &Story, folder: &Path, store_path: &str) -> Result<Setup, Failure> {
+    let password = store::read_env_file(&folder.join(".env")).await?;
+    let admin = new_password()?;
+    let setup = Setup {
+        password: Verifier::of(password.expose_secret())?.to_hex(),
+        admin: Verifier::of(admin.expose_secret())?.to_hex(),
+    };
+    let store = store::create(store_path).await?;
+    store.put(names::PASSWORD, password).await?;
+    store.put(names::ADMIN_TOKEN, admin).await?;
+    say.line("moved the secret of a .env file into an encrypted store");
+    Ok(setup)
+}
+
+async fn start_resource(setup: &Setup) -> Result<(Part, String), Failure> {
+    let mut resource = Part::start("resource", &[])?;
+    resource.send(setup).await?;
+    let address = resource.expect::<Ready>().await?.listening.to_string();
+    Ok((resource, address))
+}
+
+/// What the rotator did.
+struct Rotations {
+    /// When each version was promoted, by its id.
+    promoted: BTreeMap<String, u64>,
+    grace_ms: u64,
+}
+
+/// Lets the rotator do its work, and tells of it.
+async fn rotate(say: &Story, store_path: &str, resource_at: &str) -> Result<Rotations, Failure> {
+    let mut rotator = Part::start("rotator", &[store_path, resource_at])?;
+    let mut rotations = Rotations { promoted: BTreeMap::new(), grace_ms: 0 };
+    while let Some(event) = rotator.next::<Event>().await? {
+        match event {
+            Event::Promoted { version, at_ms, grace_ms } => {
+                say.line(&format!("version {version} is current; the old one works {grace_ms} ms"));
+                rotations.promoted.insert(version, at_ms);
+                rotations.grace_ms = grace_ms;
+            }
+            Event::Revoked { version } => say.line(&format!("version {version} is revoked")),
+        }
+    }
+    rotator.finish().await?;
+    Ok(rotations)
+}
+
+/// Asks the resource what it counted.
+async fn counts(resource_at: &str) -> Result<Counts, Failure> {
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let answer = http.get(format!("http://{resource_at}/counts")).send().await?;
+    Ok(answer.error_for_status()?.json().await?)
+}
+
+/// When each version came into use, by its id.
+type SeenAt = BTreeMap<String, u64>;
+
+/// Collects what the service says about the versions it saw, until it ends. It ends when the first
+/// half of the answer is dropped.
+fn watch(mut service: Part) -> (Option<ChildStdin>, JoinHandle<Result<SeenAt, Failure>>) {
+    let stdin = service.take_stdin();
+    let seen = tokio::spawn(async move {
+        let mut seen = SeenAt::new();
+        while let Some(Seen { version, at_ms }) = service.next().await? {
+            seen.entry(version).or_insert(at_ms);
+        }
+        service.finish().await?;
+        Ok(seen)
+    });
+    (stdin, seen)
+}
+
+fn slowest(promoted: &BTreeMap<String, u64>, seen: &SeenAt) -> u64 {
+    let times =
+        promoted.iter().filter_map(|(version, at)| Some(seen.get(version)?.saturating_sub(*at)));
+    times.max().unwrap_or_default()
+}
+
+/// The demonstration proves something only if ours failed nothing, the other failed, and every
+/// rotation was seen.
+fn verdict(outcome: &Outcome, promoted: usize) -> Result<(), Failure> {
+    if outcome.failures > 0 || outcome.refused > 0 {
+        return Err("requests failed while the secret was rotated".into());
+    }
+    if outcome.requests == 0 || outcome.rotations == 0 || outcome.rotations < promoted {
+        return Err("not every rotation was seen under load".into());
+    }
+    if outcome.read_once_failures == 0 {
+        return Err("the service that read once did not fail: nothing was shown".into());
+    }
+    Ok(())
+}
+
+/// What a person reads along.
+struct Story {
+    silent: bool,
+    start: Instant,
+}
+
+impl Story {
+    #[allow(clippy::print_stdout, reason = "the story is the program's output")]
+    fn line(&self, text: &str) {
+        if !self.silent {
+            println!("{:5.1} s  {text}", self.start.elapsed().as_secs_f32());
+        }
+    }
+
+    fn outcome(&self, outcome: &Outcome) {
+        self.line(&format!(
+            "by handle: {} requests, {} failures, {} logins refused; {} rotations, each seen within {} ms",
+            outcome.requests, outcome.failures, outcome.refused, outcome.rotations, outcome.reload_max_ms,
+        ));
+        self.line(&format!(
+            "read once: {} requests, {} failures, {} logins refused",
+            outcome.read_once_requests, outcome.read_once_failures, outcome.read_once_refused,
+        ));
+    }
+}

@@ -1,0 +1,38 @@
+//! Where the secrets are: first a `.env` file, then an encrypted store beside its key file.
+
+use std::path::Path;
+
+use secrets_core::{SecretName, SecretProviderExt, SecretValue};
+use secrets_local::dotenv::{DotenvConfig, DotenvProvider};
+use secrets_local::store::{FileStore, KeyFile};
+
+use crate::{Failure, names};
+
+/// The `.env` file as many services have one.
+const DEMO_ENV: &str = include_str!("../demo.env");
+/// The variable in it.
+const VARIABLE: &str = "APP_PASSWORD";
+
+/// Writes the `.env` file and reads the password out of it.
+pub(crate) async fn read_env_file(path: &Path) -> Result<SecretValue, Failure> {
+    std::fs::write(path, DEMO_ENV)?;
+    let name = SecretName::new(names::PASSWORD)?;
+    let file = DotenvProvider::new(DotenvConfig::new(path).map(name, VARIABLE))?;
+    Ok(file.read(names::PASSWORD).await?.value)
+}
+
+/// Creates the store with a new key file beside it.
+pub(crate) async fn create(path: &str) -> Result<FileStore, Failure> {
+    let key = KeyFile::generate(key_path(path))?;
+    Ok(FileStore::at(path).create(key).await?)
+}
+
+/// Opens the store with its key file.
+pub(crate) async fn open(path: &str) -> Result<FileStore, Failure> {
+    let key = KeyFile::read(key_path(path))?;
+    Ok(FileStore::at(path).open(key).await?)
+}
+
+fn key_path(store: &str) -> String {
+    format!("{store}.key")
+}

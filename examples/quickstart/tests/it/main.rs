@@ -1,0 +1,53 @@
+//! The demonstration as a stranger runs it: one command, its output, its exit code.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+fn quickstart(args: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_quickstart")).args(args).output().unwrap()
+}
+
+#[test]
+fn the_handle_fails_nothing_while_the_other_service_fails() {
+    let start = Instant::now();
+    let output = quickstart(&["--json"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
+
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "one object: {text}");
+    let outcome: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let number = |field: &str| outcome[field].as_u64().unwrap_or_else(|| panic!("no {field}"));
+    assert!(number("requests") > 100, "{outcome}");
+    assert_eq!(number("failures"), 0, "{outcome}");
+    assert_eq!(number("refused"), 0, "{outcome}");
+    assert_eq!(number("rotations"), 5, "{outcome}");
+    assert!(number("reload_max_ms") < number("grace_ms"), "{outcome}");
+    // The control: what reads once fails under the very same load, and the resource saw it.
+    assert!(number("read_once_failures") > 0, "{outcome}");
+    assert!(number("read_once_refused") > 0, "{outcome}");
+}
+
+#[test]
+fn nonsense_is_answered_with_usage() {
+    let output = quickstart(&["--jsn"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("usage: quickstart"));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn parts_refuse_addresses_that_are_not_loopback() {
+    let output = quickstart(&["load", "192.0.2.1:80", "127.0.0.1:80"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("loopback"));
+}
