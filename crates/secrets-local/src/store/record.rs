@@ -3,13 +3,15 @@ use std::fmt;
 use secrets_core::{SecretName, SecretValue, VersionId};
 use zeroize::Zeroizing;
 
-use super::crypto::{Aead, NotAuthentic, SymmetricKey, associated_data, random_array};
+use super::crypto::{Aead, NotAuthentic, SymmetricKey, random_array};
 use super::environment::Entropy;
-use super::error::{Result, StoreError};
+use super::error::{Result, StoreError, StoreErrorKind};
 use super::format::{StoreId, VersionKey};
 
-/// The domain of a record's associated data.
-const DOMAIN: &[u8] = b"mainstay record 1";
+/// Bytes of a record's associated data before the name.
+const PLACE_LEN: usize = 1 + 16 + 16;
+/// The longest name: of a secret and of a wrapping key alike.
+const MAX_NAME_LEN: usize = 256;
 
 /// Seals and opens the records of a store: XChaCha20-Poly1305 under a random nonce, bound to the
 /// store, the kind of record, the name and the version.
@@ -86,7 +88,9 @@ impl RecordCipher {
         value: &[u8],
     ) -> Result<Vec<u8>> {
         let nonce = random_array(entropy)?;
-        self.aead.seal(&nonce, &self.aad(place), value)
+        let mut buffer = [0; PLACE_LEN + MAX_NAME_LEN];
+        let aad = place.associated_data(self.store, &mut buffer).ok_or_else(name_too_long)?;
+        self.aead.seal(&nonce, aad, value)
     }
 
     pub(crate) fn open_at(
@@ -94,18 +98,14 @@ impl RecordCipher {
         place: RecordPlace<'_>,
         sealed: &[u8],
     ) -> Result<Zeroizing<Box<[u8]>>, NotAuthentic> {
-        self.aead.open(&self.aad(place), sealed)
+        let mut buffer = [0; PLACE_LEN + MAX_NAME_LEN];
+        let aad = place.associated_data(self.store, &mut buffer).ok_or(NotAuthentic)?;
+        self.aead.open(aad, sealed)
     }
+}
 
-    fn aad(&self, place: RecordPlace<'_>) -> Vec<u8> {
-        associated_data(&[
-            DOMAIN,
-            self.store.as_bytes(),
-            &[place.kind as u8],
-            place.name.as_bytes(),
-            place.version.as_bytes(),
-        ])
-    }
+fn name_too_long() -> StoreError {
+    StoreError::new(StoreErrorKind::OutOfBounds, "the name is too long for a record")
 }
 
 impl fmt::Debug for RecordCipher {
@@ -136,6 +136,25 @@ impl<'a> RecordPlace<'a> {
 
     pub(crate) fn secret(name: &'a SecretName, version: VersionKey) -> Self {
         Self::new(RecordKind::Secret, name.as_str(), version)
+    }
+
+    /// What is authenticated with a record: kind, store and version, which have fixed lengths, and
+    /// the name behind them. One form for each place; the key it is used with is for records alone.
+    fn associated_data<'b>(
+        &self,
+        store: StoreId,
+        buffer: &'b mut [u8; PLACE_LEN + MAX_NAME_LEN],
+    ) -> Option<&'b [u8]> {
+        let name = self.name.as_bytes();
+        let aad = buffer.get_mut(..PLACE_LEN + name.len())?;
+        let (fixed, rest) = aad.split_first_chunk_mut::<PLACE_LEN>()?;
+        let (kind, ids) = fixed.split_first_mut()?;
+        let (first, second) = ids.split_at_mut_checked(16)?;
+        *kind = self.kind as u8;
+        first.copy_from_slice(store.as_bytes());
+        second.copy_from_slice(self.version.as_bytes());
+        rest.copy_from_slice(name);
+        Some(aad)
     }
 
     /// The error that names this record.

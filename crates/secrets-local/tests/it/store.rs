@@ -3,6 +3,7 @@
 mod basics;
 mod conformance;
 mod disk;
+mod golden;
 mod leaks;
 mod model;
 mod power;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secrets_core::conformance::{self, ClockHand, Harness, PlainReader, PlainWriter, RunId};
+use secrets_core::conformance::{
+    self, ClockHand, Harness, KeyHarness, PlainReader, PlainWriter, RunId,
+};
 use secrets_core::{
-    DeleteMode, ErrorKind, ManualClock, NativeId, Result, SecretName, SecretProvider, SecretRef,
-    SecretValue, async_trait,
+    DeleteMode, ErrorKind, KeyProvider, KeyRef, ManualClock, NativeId, Result, SecretName,
+    SecretProvider, SecretRef, SecretValue, async_trait,
 };
 use secrets_local::store::{Environment, FileStore};
 
@@ -125,5 +127,40 @@ fn the_store_conforms_to_the_contract() {
         let written = harness.store.set_secret(&foreign, value, Default::default()).await;
         assert_eq!(written.unwrap_err().kind(), ErrorKind::InvalidName);
         assert!(conformance::checks().any(|check| check.id == NOT_HERE));
+    });
+}
+
+struct Keys(FileStore);
+
+impl KeyHarness for Keys {
+    fn provider(&self) -> Arc<dyn KeyProvider> {
+        Arc::new(self.0.clone())
+    }
+
+    fn title(&self) -> String {
+        format!("{:?}", self.0)
+    }
+
+    fn key(&self) -> KeyRef {
+        KeyRef::new("key").unwrap()
+    }
+
+    fn other_key(&self) -> KeyRef {
+        KeyRef::new("other").unwrap()
+    }
+
+    fn unknown_key(&self) -> KeyRef {
+        KeyRef::new("unknown").unwrap()
+    }
+}
+
+#[test]
+fn the_store_conforms_to_the_contract_of_key_providers() {
+    block_on(async {
+        let place = Place::new();
+        let keys = Keys(place.create().await);
+        keys.0.create_wrapping_key(&keys.key()).await.unwrap();
+        keys.0.create_wrapping_key(&keys.other_key()).await.unwrap();
+        conformance::run_keys(&keys).await.into_result().unwrap();
     });
 }

@@ -1,6 +1,6 @@
 //! Several processes with one store, and writers that are killed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::task::{Context, Poll, Waker};
@@ -10,10 +10,11 @@ use futures_util::StreamExt;
 use secrets_core::{ErrorKind, SecretProvider, SetOptions};
 use secrets_local::store::{FileStore, KeyFile, StoreErrorKind};
 
+use crate::support::{self, folder_of_child};
+
 use super::support::{Place, block_on, get, open, reference, set, value};
 
-/// Tells a child what to do: the folder of its store, and its name.
-const FOLDER: &str = "MAINSTAY_TEST_FOLDER";
+/// Tells a child what to do.
 const TASK: &str = "MAINSTAY_TEST_TASK";
 /// How many secrets each of the children adds.
 const ADDED: usize = 20;
@@ -27,7 +28,7 @@ const BEGIN: &str = "/mainstay-write-begins";
 #[test]
 #[ignore = "runs in the processes that other tests start"]
 fn child() {
-    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("started by another test"));
+    let folder = folder_of_child();
     let task = std::env::var(TASK).unwrap();
     without_runtime(async {
         let key = KeyFile::read(folder.join("key")).unwrap();
@@ -87,18 +88,15 @@ fn hold(folder: &Path) {
     std::thread::sleep(Duration::from_secs(60));
 }
 
-fn this_test_as(command: &mut Command, folder: &Path, task: &str) -> Child {
+/// This program, told to do a task.
+fn child_with(folder: &Path, task: &str) -> Command {
+    let mut command = support::Child { test: "store::processes::child", folder }.command();
+    command.args(["--test-threads=1", "--quiet"]).env(TASK, task).stdout(Stdio::null());
     command
-        .args(["--exact", "store::processes::child", "--ignored", "--test-threads=1", "--quiet"])
-        .env(FOLDER, folder)
-        .env(TASK, task)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("a process")
 }
 
 fn start(folder: &Path, task: &str) -> Child {
-    this_test_as(&mut Command::new(std::env::current_exe().unwrap()), folder, task)
+    child_with(folder, task).spawn().expect("a process")
 }
 
 fn wait(mut child: Child) {
@@ -215,10 +213,12 @@ const CALLS: &[&str] = &[
 
 /// A run of a child under `strace`, of which only these calls are traced.
 fn traced(place: &Place, calls: &str, text: &str, options: &[&str]) -> Child {
+    let child = child_with(place.folder.path(), &format!("die {text}"));
     let mut command = Command::new("strace");
     command.args(["-f", "-e"]).arg(format!("trace={calls}")).args(options);
-    command.arg(std::env::current_exe().unwrap()).stderr(Stdio::null());
-    this_test_as(&mut command, place.folder.path(), &format!("die {text}"))
+    command.arg(child.get_program()).args(child.get_args());
+    command.envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace is installed")
 }
 
 /// How often each call is made, on the thread that writes, before the write begins and after.

@@ -1,29 +1,12 @@
 //! What the tests of the store share.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use secrets_core::{SecretName, SecretProvider, SecretRef, SecretValue, SetOptions, VersionInfo};
+use secrets_core::{SecretProvider, SetOptions, VersionInfo};
 use secrets_local::store::{FileStore, KeyFile, Passphrase, PassphraseCost};
 use tempfile::TempDir;
 
-/// Runs a future on a runtime of its own.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.expect("a runtime").block_on(future)
-}
-
-pub(crate) fn name(text: &str) -> SecretName {
-    SecretName::new(text).expect("a name")
-}
-
-pub(crate) fn reference(text: &str) -> SecretRef {
-    SecretRef::from(name(text))
-}
-
-pub(crate) fn value(text: &str) -> SecretValue {
-    SecretValue::from_string(text.to_owned())
-}
+pub(crate) use crate::support::{block_on, name, named as reference, value};
 
 pub(crate) fn passphrase(text: &str) -> Passphrase {
     Passphrase::from_string(text.to_owned()).expect("a passphrase")

@@ -1,27 +1,16 @@
 //! What a path may name, who may read what, full disks and mount points.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use secrets_core::{Effect, Error, ErrorKind, HealthStatus, SecretProvider, SetOptions};
 use secrets_local::store::{
     FileStore, KeyFile, StoreError, StoreErrorKind, Unlock, Warning, inspect_file,
 };
 
+use crate::support::{Child, folder_of_child, is_root, make_pipe, mode, names_in, set_mode};
+
 use super::support::{Place, block_on, get, open, reference, set, value};
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-}
 
 async fn open_error(path: &Path, unlock: impl Into<Unlock>) -> StoreError {
     FileStore::at(path).open(unlock).await.expect_err("no store opens here")
@@ -49,7 +38,7 @@ fn what_is_not_a_store_is_refused_by_kind() {
         std::fs::create_dir(at("folder")).unwrap();
         symlink(at("absent"), at("dangling")).unwrap();
         symlink(at("loop"), at("loop")).unwrap();
-        assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        make_pipe(&at("pipe"));
         for (name, kind) in [
             ("absent", StoreErrorKind::NotFound),
             ("dangling", StoreErrorKind::NotFound),
@@ -229,50 +218,16 @@ fn a_key_mounted_as_kubernetes_does_opens_the_store() {
     });
 }
 
-/// Asks the children below to work in this folder.
-const FOLDER: &str = "MAINSTAY_TEST_SURROUNDINGS";
-
-/// Runs one of the ignored tests below in a process of its own, started by `command`.
-fn run_inside(command: &mut Command, folder: &Path, test: &str) {
-    let output = command
-        .env(FOLDER, folder)
-        .env("TEST", std::env::current_exe().unwrap())
-        .env("NAME", format!("store::surroundings::{test}"))
-        .output()
-        .expect("a process");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+/// One of the ignored tests below, to be run in a process of its own.
+fn inside_of<'a>(place: &'a Place, test: &'a str) -> Child<'a> {
+    Child { test, folder: place.folder.path() }
 }
 
-/// Runs it in a mount namespace of its own that a script prepares; `$FOLDER` is the folder. Users
-/// without rights get a user namespace as well.
-fn run_with_mounts(folder: &Path, mounts: &str, test: &str) {
-    let script = format!("set -e; {mounts}; exec \"$TEST\" --exact \"$NAME\" --ignored");
-    let mut command = Command::new("unshare");
-    if !is_root() {
-        command.args(["--map-root-user", "--user"]);
-    }
-    command.args(["--mount", "sh", "-c", &script]).env("FOLDER", folder);
-    run_inside(&mut command, folder, test);
-}
-
+/// What such a test finds: its folder, and the key in it.
 fn inside() -> (PathBuf, KeyFile) {
-    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("started by another test"));
+    let folder = folder_of_child();
     let key = KeyFile::read(folder.join("key")).unwrap();
     (folder, key)
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -280,7 +235,7 @@ fn a_store_that_is_a_mount_point_is_not_written_in_place() {
     let place = Place::new();
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     let mounts = "mount --bind \"$FOLDER/store\" \"$FOLDER/store\"";
-    run_with_mounts(place.folder.path(), mounts, "inside_a_mounted_file");
+    inside_of(&place, "store::surroundings::inside_a_mounted_file").run_with_mounts(mounts);
 }
 
 #[test]
@@ -291,12 +246,12 @@ fn inside_a_mounted_file() {
         let path = folder.join("store");
         let store = open(&path, &key).await;
         let before = std::fs::read(&path).unwrap();
-        let files = names(&folder);
+        let files = names_in(&folder);
         let refused = (ErrorKind::Unsupported, Effect::NotApplied, StoreErrorKind::NotReplaceable);
         assert_eq!(write_error(&store).await, refused);
         assert!(before == std::fs::read(&path).unwrap());
         assert_eq!(get(&store, "a").await.unwrap(), "1");
-        assert_eq!(names(&folder), files, "no temporary file is left");
+        assert_eq!(names_in(&folder), files, "no temporary file is left");
     });
 }
 
@@ -304,7 +259,7 @@ fn inside_a_mounted_file() {
 fn a_full_disk_leaves_the_old_state() {
     let place = Place::new();
     let mounts = "mkdir \"$FOLDER/disk\"; mount -t tmpfs -o size=256k none \"$FOLDER/disk\"";
-    run_with_mounts(place.folder.path(), mounts, "inside_a_small_disk");
+    inside_of(&place, "store::surroundings::inside_a_small_disk").run_with_mounts(mounts);
 }
 
 #[test]
@@ -316,12 +271,12 @@ fn inside_a_small_disk() {
         let path = disk.join("store");
         let store = FileStore::at(&path).create(key.clone()).await.unwrap();
         set(&store, "a", "1").await;
-        let files = names(&disk);
+        let files = names_in(&disk);
         let long = secrets_core::SecretValue::from_vec(vec![7; 300_000]);
         let error = store.set_secret(&reference("a"), long, SetOptions::new()).await.unwrap_err();
         assert_eq!(behind(&error).kind(), StoreErrorKind::StorageFull);
         assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::NotApplied));
-        assert_eq!(names(&disk), files, "no temporary file is left");
+        assert_eq!(names_in(&disk), files, "no temporary file is left");
         for store in [&store, &open(&path, &key).await] {
             assert_eq!(get(store, "a").await.unwrap(), "1");
         }
@@ -334,7 +289,8 @@ fn a_read_only_file_system_is_read_and_not_written() {
     let place = Place::new();
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     let mounts = "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"";
-    run_with_mounts(place.folder.path(), mounts, "inside_a_read_only_file_system");
+    inside_of(&place, "store::surroundings::inside_a_read_only_file_system")
+        .run_with_mounts(mounts);
 }
 
 #[test]
@@ -349,28 +305,6 @@ fn inside_a_read_only_file_system() {
     });
 }
 
-/// Runs it as somebody without any rights; tests run by such a user stay what they are.
-fn run_as_nobody(folder: &Path, test: &str) {
-    let script = "test ! -e program || TEST=./program; exec \"$TEST\" --exact \"$NAME\" --ignored";
-    let mut command = if is_root() {
-        // Where this program lies, others may not look.
-        let program = folder.join("program");
-        let this = std::env::current_exe().unwrap();
-        std::fs::hard_link(&this, &program)
-            .or_else(|_| std::fs::copy(&this, &program).map(|_| ()))
-            .unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
-        command.args(["sh", "-c", script]);
-        command
-    } else {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    };
-    run_inside(command.current_dir(folder), folder, test);
-}
-
 /// A folder that everybody can enter, and a test program that everybody can run.
 fn public(place: &Place) {
     set_mode(place.folder.path(), 0o755);
@@ -383,7 +317,7 @@ fn a_store_that_may_not_be_read_says_so() {
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     public(&place);
     set_mode(&place.path(), 0o000);
-    run_as_nobody(place.folder.path(), "inside_without_the_right_to_read");
+    inside_of(&place, "store::surroundings::inside_without_the_right_to_read").run_as_nobody();
 }
 
 #[test]
@@ -403,7 +337,7 @@ fn a_folder_that_may_not_be_written_leaves_a_store_to_read() {
     public(&place);
     set_mode(&place.path(), 0o644);
     set_mode(place.folder.path(), 0o555);
-    run_as_nobody(place.folder.path(), "inside_without_the_right_to_write");
+    inside_of(&place, "store::surroundings::inside_without_the_right_to_write").run_as_nobody();
     set_mode(place.folder.path(), 0o755);
 }
 
@@ -446,7 +380,7 @@ fn a_write_that_would_take_the_file_from_its_owner_is_refused() {
     set_mode(&place.path(), 0o644);
     set_mode(place.folder.path(), 0o777);
     set_mode(&place.file("store.lock"), 0o666);
-    run_as_nobody(place.folder.path(), "inside_a_folder_for_everybody");
+    inside_of(&place, "store::surroundings::inside_a_folder_for_everybody").run_as_nobody();
 }
 
 #[test]
@@ -455,7 +389,7 @@ fn inside_a_folder_for_everybody() {
     let (folder, key) = inside();
     block_on(async {
         let store = open(&folder.join("store"), &key).await;
-        let before = names(&folder);
+        let before = names_in(&folder);
         if owner(&folder.join("store")) == owner(Path::new("/proc/self")) {
             // The tests are run by somebody without rights: it is our own file.
             set(&store, "a", "2").await;
@@ -465,6 +399,6 @@ fn inside_a_folder_for_everybody() {
             assert_eq!(found, (refused, Effect::NotApplied, StoreErrorKind::PermissionDenied));
             assert_eq!(get(&store, "a").await.unwrap(), "1");
         }
-        assert_eq!(names(&folder), before, "no temporary file is left");
+        assert_eq!(names_in(&folder), before, "no temporary file is left");
     });
 }
