@@ -11,15 +11,22 @@ const MARK: char = '\u{e000}';
 const LITERAL_MARK: char = '0';
 const END: char = '1';
 
+fn is_harmless(line: &str) -> bool {
+    !line.contains('$') && !line.contains(MARK)
+}
+
 /// At most so many bytes [`disarm`] appends.
 pub(super) fn disarmed_len(line: &str) -> usize {
+    if is_harmless(line) {
+        return line.len();
+    }
     let signs = line.chars().filter(|c| matches!(*c, '$' | MARK)).count();
     line.len() + signs * (2 * MARK.len_utf8() + 2)
 }
 
 /// Appends a line as dotenvy is to see it.
 pub(super) fn disarm(line: &str, to: &mut String) {
-    if !line.contains(['$', MARK]) {
+    if is_harmless(line) {
         return to.push_str(line);
     }
     let mut rest = line;

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 use super::document::{Document, Entry};
 use super::fault::{Fault, What};
 
-/// How many number signs of an entry are tried for the begin of its comment.
-const COMMENT_TRIES: usize = 64;
+/// How many bytes may be read again in search of the comment of one entry: thousands of number signs
+/// in an entry of usual size, dozens in one of a mebibyte.
+const COMMENT_WORK: usize = 64 << 20;
 
 /// The text in which `key` has this value. The entry that counts is rewritten where it stands; a
 /// new one is added at the end.
@@ -131,14 +132,19 @@ fn comment_len(source: &str, entry: &Entry) -> Option<usize> {
             _ => false,
         })
     };
-    // A comment is all on the last line of its entry.
-    let line = source.trim_end_matches('\n').rfind('\n').map_or(0, |at| at + 1);
-    let signs = source.match_indices('#').map(|(at, _)| at).skip_while(|at| *at < line);
-    for (tried, at) in signs.enumerate() {
-        if tried == COMMENT_TRIES {
+    let mut work = 0;
+    for (at, _) in source.match_indices('#') {
+        let head = source.get(..at)?;
+        // A comment begins behind white space on its line, or in the place of the value.
+        let before = head.trim_end_matches(|c: char| c.is_whitespace() && c != '\n');
+        if before.len() == head.len() && !head.ends_with('=') {
+            continue;
+        }
+        work += head.len();
+        if work > COMMENT_WORK {
             return None;
         }
-        if is_same(source.get(..at)?) {
+        if is_same(head) {
             return Some(source.len() - at);
         }
     }

@@ -1,1 +1,251 @@
-//! x
+//! Permissions, links, mount points and full disks.
+
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::path::Path;
+
+use secrets_core::{
+    Effect, Error, ErrorKind, Health, HealthStatus, SecretProvider, SecretProviderExt, SecretValue,
+};
+
+use crate::support::{
+    Child, block_on, error, folder_of_child, is_root, mode, named, names_in, set_mode, shows, text,
+};
+
+use super::{Place, provider};
+
+async fn refused(path: &Path) -> Error {
+    provider(path).put_text("a", "new").await.expect_err("this cannot be written")
+}
+
+#[test]
+fn a_new_file_is_for_its_owner_alone() {
+    let place = Place::new("");
+    let path = place.folder.path().join("new.env");
+    block_on(provider(&path).put_text("a", "x")).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&place.folder.path().join("new.env.lock")), 0o600);
+    assert_eq!(names_in(place.folder.path()), [".env", "new.env", "new.env.lock"]);
+}
+
+#[test]
+fn a_write_keeps_the_permissions_of_the_file() {
+    let place = Place::new("A=1\n");
+    for (turn, kept) in [0o600, 0o640, 0o644, 0o664, 0o700].into_iter().enumerate() {
+        set_mode(&place.path(), kept);
+        block_on(place.provider().put_text("a", &turn.to_string())).unwrap();
+        assert_eq!(mode(&place.path()), kept, "{kept:o}");
+    }
+}
+
+#[test]
+fn a_write_keeps_the_owner_of_the_file() {
+    // Only root can give files away, as who runs a deployment often is.
+    if !is_root() {
+        return check_owner_without_rights();
+    }
+    let place = Place::new("A=1\n");
+    chown(place.path(), Some(65534), Some(65534)).unwrap();
+    block_on(place.provider().put_text("a", "2")).unwrap();
+    let metadata = std::fs::metadata(place.path()).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (65534, 65534));
+}
+
+/// Whoever is not root keeps his own files his.
+fn check_owner_without_rights() {
+    let place = Place::new("A=1\n");
+    let before = std::fs::metadata(place.path()).unwrap();
+    block_on(place.provider().put_text("a", "2")).unwrap();
+    let after = std::fs::metadata(place.path()).unwrap();
+    assert_eq!((before.uid(), before.gid()), (after.uid(), after.gid()));
+}
+
+#[test]
+fn a_file_marked_read_only_is_not_replaced() {
+    let place = Place::new("A=1\n");
+    set_mode(&place.path(), 0o444);
+    let error = block_on(refused(&place.path()));
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::PermissionDenied, Effect::NotApplied));
+    assert_eq!(place.text(), "A=1\n");
+}
+
+#[test]
+fn a_link_stays_and_what_it_points_to_is_replaced() {
+    let place = Place::new("A=1\n");
+    let links = place.folder.path().join("links");
+    std::fs::create_dir(&links).unwrap();
+    symlink("../.env", links.join("one")).unwrap();
+    block_on(provider(&links.join("one")).put_text("a", "2")).unwrap();
+    assert!(links.join("one").is_symlink());
+    assert!(!place.path().is_symlink());
+    assert_eq!(place.text(), "A='2'\n");
+    // Both names take one lock.
+    assert_eq!(names_in(&links), ["one"]);
+    assert_eq!(names_in(place.folder.path()), [".env", ".env.lock", "links"]);
+}
+
+#[test]
+fn a_link_to_nothing_and_a_missing_folder_are_refused() {
+    let place = Place::new("");
+    let dangling = place.folder.path().join("dangling");
+    symlink("absent", &dangling).unwrap();
+    block_on(async {
+        for path in [dangling, place.folder.path().join("no/folder/.env")] {
+            let error = refused(&path).await;
+            assert_eq!(
+                (error.kind(), error.effect()),
+                (ErrorKind::Unavailable, Effect::NotApplied)
+            );
+        }
+    });
+    assert_eq!(names_in(place.folder.path()), [".env", "dangling"]);
+}
+
+#[test]
+fn links_that_others_put_in_the_way_are_not_followed() {
+    let place = Place::new("A=1\n");
+    let victim = place.folder.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    symlink("victim", place.folder.path().join("..env.tmp")).unwrap();
+    block_on(place.provider().put_text("a", "2")).unwrap();
+    assert_eq!(place.text(), "A='2'\n");
+    std::fs::remove_file(place.folder.path().join(".env.lock")).unwrap();
+    symlink("victim", place.folder.path().join(".env.lock")).unwrap();
+    block_on(refused(&place.path()));
+    assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+}
+
+#[test]
+fn what_a_dead_writer_left_is_taken_away() {
+    let place = Place::new("A=1\n");
+    std::fs::write(place.folder.path().join("..env.tmp"), "A='half").unwrap();
+    block_on(place.provider().put_text("a", "2")).unwrap();
+    assert_eq!(names_in(place.folder.path()), [".env", ".env.lock"]);
+}
+
+#[test]
+fn the_health_of_a_file_is_who_may_touch_it() {
+    let place = Place::new("A=canary-5d\n");
+    let health = |path: &Path| -> Health { block_on(provider(path).health()).unwrap() };
+    for (bits, status, finding) in [
+        (0o600, HealthStatus::Healthy, None),
+        (0o640, HealthStatus::Degraded, Some("others can read")),
+        (0o604, HealthStatus::Degraded, Some("others can read")),
+        (0o620, HealthStatus::Degraded, Some("others can write")),
+        (0o666, HealthStatus::Degraded, Some("others can write")),
+    ] {
+        set_mode(&place.path(), bits);
+        let health = health(&place.path());
+        assert_eq!(health.status, status, "{bits:o}");
+        let found = health.findings.first().map(|text| text.to_string());
+        assert_eq!(found.is_some(), finding.is_some());
+        assert!(finding.is_none_or(|finding| found.unwrap().starts_with(finding)));
+    }
+    let absent = health(&place.folder.path().join("absent"));
+    assert_eq!(absent.status, HealthStatus::Degraded);
+    assert_eq!(health(place.folder.path()).status, HealthStatus::Unhealthy);
+}
+
+fn child<'a>(place: &'a Place, test: &'a str) -> Child<'a> {
+    Child { test, folder: place.folder.path() }
+}
+
+#[test]
+fn a_file_that_is_a_mount_point_is_not_written_in_place() {
+    let place = Place::new("A=1\n");
+    child(&place, "dotenv::surroundings::inside_a_mounted_file")
+        .run_with_mounts("mount --bind \"$FOLDER/.env\" \"$FOLDER/.env\"");
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_mounted_file() {
+    let folder = folder_of_child();
+    let path = folder.join(".env");
+    let error = block_on(refused(&path));
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Unsupported, Effect::NotApplied));
+    assert!(error.to_string().contains("is a mount point"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"A=1\n");
+    assert_eq!(names_in(&folder), [".env", ".env.lock"], "no temporary file is left");
+    assert_eq!(block_on(text(&provider(&path), &named("a"))), "1");
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file() {
+    let place = Place::new("");
+    child(&place, "dotenv::surroundings::inside_a_small_disk").run_with_mounts(
+        "mkdir \"$FOLDER/disk\"; mount -t tmpfs -o size=64k none \"$FOLDER/disk\"",
+    );
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_small_disk() {
+    let disk = folder_of_child().join("disk");
+    let path = disk.join(".env");
+    let provider = provider(&path);
+    block_on(async {
+        provider.put_text("a", "1").await.unwrap();
+        let large = SecretValue::from_vec(vec![b'x'; 100_000]);
+        let error = provider.put("a", large).await.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::NotApplied));
+        assert!(!shows(&error, "xxx"));
+        assert_eq!(names_in(&disk), [".env", ".env.lock"], "no temporary file is left");
+        assert_eq!(text(&provider, &named("a")).await, "1");
+        provider.put_text("a", "2").await.unwrap();
+    });
+}
+
+#[test]
+fn a_read_only_file_system_is_read_and_not_written() {
+    let place = Place::new("A=1\n");
+    child(&place, "dotenv::surroundings::inside_a_read_only_file_system").run_with_mounts(
+        "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"",
+    );
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_a_read_only_file_system() {
+    let path = folder_of_child().join(".env");
+    block_on(async {
+        assert_eq!(text(&provider(&path), &named("a")).await, "1");
+        let error = refused(&path).await;
+        let expected = (ErrorKind::PermissionDenied, Effect::NotApplied);
+        assert_eq!((error.kind(), error.effect()), expected);
+    });
+}
+
+#[test]
+fn who_may_not_read_or_write_is_told_so() {
+    let place = Place::new("A=1\n");
+    set_mode(place.folder.path(), 0o755);
+    set_mode(&place.path(), 0o600);
+    let shared = place.folder.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::write(shared.join(".env"), "A=1\n").unwrap();
+    set_mode(&shared, 0o777);
+    set_mode(&shared.join(".env"), 0o666);
+    child(&place, "dotenv::surroundings::inside_without_rights").run_as_nobody();
+}
+
+#[test]
+#[ignore = "runs in the process that another test starts"]
+fn inside_without_rights() {
+    let folder = folder_of_child();
+    block_on(async {
+        let unreadable = folder.join(".env");
+        if std::fs::metadata(&unreadable).unwrap().uid()
+            != std::fs::metadata("/proc/self").unwrap().uid()
+        {
+            let error = error(&provider(&unreadable), &named("a")).await;
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert_eq!(refused(&unreadable).await.kind(), ErrorKind::PermissionDenied);
+
+            // It could be replaced here, and would then belong to somebody else.
+            let foreign = folder.join("shared/.env");
+            assert_eq!(text(&provider(&foreign), &named("a")).await, "1");
+            assert_eq!(refused(&foreign).await.kind(), ErrorKind::PermissionDenied);
+            assert_eq!(std::fs::read(&foreign).unwrap(), b"A=1\n");
+        }
+    });
+}
