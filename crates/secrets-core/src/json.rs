@@ -26,7 +26,13 @@ impl SecretValue {
     /// `InvalidValue` when the secret is not one JSON object, when the field stands in it twice, is
     /// `null`, or holds a lone surrogate; `NotFound` when the object does not have it.
     pub fn json_field(&self, field: &str) -> Result<Self> {
-        let mut json = serde_json::Deserializer::from_slice(self.expose_secret());
+        let document = self.expose_secret();
+        // The parser's error for anything but an object holds a copy of what it found instead,
+        // and would free it unwiped.
+        if !document.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid("the secret is not one JSON object"));
+        }
+        let mut json = serde_json::Deserializer::from_slice(document);
         let raw = FieldSeed(field)
             .deserialize(&mut json)
             .and_then(|raw| json.end().map(|()| raw))

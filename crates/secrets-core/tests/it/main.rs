@@ -9,7 +9,8 @@
     reason = "tests fail by panicking"
 )]
 
-#[cfg(feature = "memory")]
-mod memory;
 #[cfg(all(feature = "conformance", feature = "memory"))]
 mod conformance;
+mod contract;
+#[cfg(feature = "memory")]
+mod memory;

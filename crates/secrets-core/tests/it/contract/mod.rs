@@ -1,0 +1,14 @@
+mod clocks;
+mod codec;
+mod defaults;
+mod errors;
+#[cfg(feature = "json")]
+mod json;
+mod keys;
+mod metadata;
+mod names;
+mod pages;
+mod references;
+mod values;
+mod versions;
+mod wiped;
