@@ -99,6 +99,11 @@ pub(crate) fn folder_of_child() -> PathBuf {
     PathBuf::from(std::env::var_os(FOLDER).expect("started by another test"))
 }
 
+/// The folder of a test that may have been started by another test.
+pub(crate) fn folder_for_child() -> Option<PathBuf> {
+    std::env::var_os(FOLDER).map(PathBuf::from)
+}
+
 /// A test that is marked as ignored, to be run in a process of its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Child<'a> {
@@ -110,7 +115,7 @@ impl Child<'_> {
     /// In this program once more.
     pub(crate) fn command(self) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", self.test, "--ignored"]).env(FOLDER, self.folder);
+        command.args(["--exact", self.test, "--include-ignored"]).env(FOLDER, self.folder);
         command
     }
 
@@ -138,7 +143,10 @@ impl Child<'_> {
         set_mode(&copy, 0o755);
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
-        command.arg(copy).args(["--exact", self.test, "--ignored"]).env(FOLDER, self.folder);
+        command
+            .arg(copy)
+            .args(["--exact", self.test, "--include-ignored"])
+            .env(FOLDER, self.folder);
         run(command.current_dir(self.folder));
     }
 
@@ -159,4 +167,10 @@ pub(crate) fn run(command: &mut Command) {
 
 pub(crate) fn is_root() -> bool {
     std::fs::metadata("/proc/self").expect("procfs").uid() == 0
+}
+
+/// True where this process runs as the owner of the file.
+pub(crate) fn is_owner(path: &Path) -> bool {
+    let uid = |path: &Path| std::fs::metadata(path).expect("a file").uid();
+    uid(path) == uid(Path::new("/proc/self"))
 }

@@ -16,7 +16,7 @@ use secrets_core::{
     MetadataPatch, SecretProvider, SetOptions, VersionSelector, VersionState, WrapContext,
     WrappedKey,
 };
-use secrets_local::store::{Entropy, Environment, FileStore, inspect_file};
+use secrets_local::store::{Entropy, Environment, FileStore, inspect};
 use sha2::Sha256;
 
 use super::support::{Place, block_on, cheap, get, passphrase, reference, set, value};
@@ -46,10 +46,9 @@ impl Entropy for Counting {
     }
 }
 
-/// Makes the golden files. Run once, when format 1 was fixed.
-#[test]
-#[ignore = "the files are made already; a new format gets new ones beside them"]
-fn make() {
+/// A store with something of everything, and a key that it wrapped. The golden files were made by
+/// this, once; a new format gets new ones beside them.
+fn make() -> (Vec<u8>, Vec<u8>) {
     let place = Place::new();
     block_on(async {
         let start = SystemTime::UNIX_EPOCH + Duration::new(1_800_000_000, 7);
@@ -82,10 +81,8 @@ fn make() {
         let plain = secrets_core::DataKey::from_boxed(Box::new(*b"sixteen bytes it"));
         let wrapped = store.wrap_key(&key, &plain, &context()).await.unwrap();
         store.rotate_wrapping_key(&key).await.unwrap();
-        std::fs::create_dir_all(golden("")).unwrap();
-        std::fs::copy(place.path(), golden("store-v1")).unwrap();
-        std::fs::write(golden("wrapped-v1"), wrapped.to_bytes()).unwrap();
-    });
+        (std::fs::read(place.path()).unwrap(), wrapped.to_bytes())
+    })
 }
 
 #[test]
@@ -122,8 +119,21 @@ fn the_file_opens_with_all_that_is_in_it() {
 
 #[test]
 fn a_reader_written_from_the_documentation_reads_the_same() {
-    let file = std::fs::read(golden("store-v1")).unwrap();
-    let secrets = by_hand::read(&file, PASSPHRASE.as_bytes());
+    check_by_hand(
+        &std::fs::read(golden("store-v1")).unwrap(),
+        &std::fs::read(golden("wrapped-v1")).unwrap(),
+    );
+}
+
+#[test]
+fn what_is_written_today_has_the_same_form() {
+    let (file, wrapped) = make();
+    check_by_hand(&file, &wrapped);
+    assert_eq!(file.len(), std::fs::read(golden("store-v1")).unwrap().len());
+}
+
+fn check_by_hand(file: &[u8], wrapped: &[u8]) {
+    let secrets = by_hand::read(file, PASSPHRASE.as_bytes());
     let values: Vec<_> = secrets.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
     assert_eq!(
         values[..4],
@@ -135,9 +145,8 @@ fn a_reader_written_from_the_documentation_reads_the_same() {
         ]
     );
     assert_eq!(values[4..].iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["wrap 0", "wrap 1"]);
-    let wrapped = std::fs::read(golden("wrapped-v1")).unwrap();
-    let store = inspect_file(golden("store-v1")).unwrap().store;
-    let plain = by_hand::unwrap(store.as_bytes(), &secrets["wrap 0"], &wrapped);
+    let store = inspect(file).unwrap().store;
+    let plain = by_hand::unwrap(store.as_bytes(), &secrets["wrap 0"], wrapped);
     assert_eq!(plain, b"sixteen bytes it");
 }
 

@@ -10,12 +10,9 @@ use futures_util::StreamExt;
 use secrets_core::{ErrorKind, SecretProvider, SetOptions};
 use secrets_local::store::{FileStore, KeyFile, StoreErrorKind};
 
-use crate::support::{self, folder_of_child};
-
+use super::child::{self, Task};
 use super::support::{Place, block_on, get, open, reference, set, value};
 
-/// Tells a child what to do.
-const TASK: &str = "MAINSTAY_TEST_TASK";
 /// How many secrets each of the children adds.
 const ADDED: usize = 20;
 /// How often a child that is to be killed writes to another store first. The n-th call is counted by
@@ -24,31 +21,33 @@ const WARM_UP: usize = 25;
 /// Looked for by a child just before it writes, so that a trace shows where the write begins.
 const BEGIN: &str = "/mainstay-write-begins";
 
-/// What the children of the tests below do; by itself it is not a test.
-#[test]
-#[ignore = "runs in the processes that other tests start"]
-fn child() {
-    let folder = folder_of_child();
-    let task = std::env::var(TASK).unwrap();
+/// What the children of the tests below do.
+pub(super) const TASKS: &[Task] = &[
+    ("add", |folder, me| with_store(folder, async |store, _| add(store, me).await)),
+    ("count", |folder, _| with_store(folder, async |store, _| count(store).await)),
+    ("set", |folder, text| with_store(folder, async |store, _| drop(set(store, "b", text).await))),
+    ("die", |folder, text| {
+        with_store(folder, async |store, key| die(folder, store, key, text).await)
+    }),
+    ("hold", |folder, _| hold(folder)),
+];
+
+fn with_store(folder: &Path, work: impl AsyncFnOnce(&FileStore, &KeyFile)) {
     without_runtime(async {
         let key = KeyFile::read(folder.join("key")).unwrap();
         let store = open(&folder.join("store"), &key).await;
-        match task.split_once(' ').unwrap_or((&task, "")) {
-            ("add", me) => add(&store, me).await,
-            ("count", _) => count(&store).await,
-            ("set", text) => drop(set(&store, "b", text).await),
-            ("die", text) => {
-                let scratch = open(&folder.join("scratch"), &key).await;
-                for _ in 0..WARM_UP {
-                    set(&scratch, "b", "x").await;
-                }
-                let _ = std::fs::metadata(BEGIN);
-                set(&store, "b", text).await;
-            }
-            ("hold", _) => hold(&folder),
-            other => panic!("unknown task {other:?}"),
-        }
+        work(&store, &key).await;
     });
+}
+
+/// Writes, to be killed meanwhile.
+async fn die(folder: &Path, store: &FileStore, key: &KeyFile, text: &str) {
+    let scratch = open(&folder.join("scratch"), key).await;
+    for _ in 0..WARM_UP {
+        set(&scratch, "b", "x").await;
+    }
+    let _ = std::fs::metadata(BEGIN);
+    set(store, "b", text).await;
 }
 
 /// Runs a future right here: without a runtime the store does its work on the thread that calls.
@@ -88,15 +87,8 @@ fn hold(folder: &Path) {
     std::thread::sleep(Duration::from_secs(60));
 }
 
-/// This program, told to do a task.
-fn child_with(folder: &Path, task: &str) -> Command {
-    let mut command = support::Child { test: "store::processes::child", folder }.command();
-    command.args(["--test-threads=1", "--quiet"]).env(TASK, task).stdout(Stdio::null());
-    command
-}
-
 fn start(folder: &Path, task: &str) -> Child {
-    child_with(folder, task).spawn().expect("a process")
+    child::command(folder, task).stdout(Stdio::null()).spawn().expect("a process")
 }
 
 fn wait(mut child: Child) {
@@ -213,7 +205,7 @@ const CALLS: &[&str] = &[
 
 /// A run of a child under `strace`, of which only these calls are traced.
 fn traced(place: &Place, calls: &str, text: &str, options: &[&str]) -> Child {
-    let child = child_with(place.folder.path(), &format!("die {text}"));
+    let child = child::command(place.folder.path(), &format!("die {text}"));
     let mut command = Command::new("strace");
     command.args(["-f", "-e"]).arg(format!("trace={calls}")).args(options);
     command.arg(child.get_program()).args(child.get_args());

@@ -1,15 +1,16 @@
 //! What a path may name, who may read what, full disks and mount points.
 
 use std::os::unix::fs::{MetadataExt, chown, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrets_core::{Effect, Error, ErrorKind, HealthStatus, SecretProvider, SetOptions};
 use secrets_local::store::{
     FileStore, KeyFile, StoreError, StoreErrorKind, Unlock, Warning, inspect_file,
 };
 
-use crate::support::{Child, folder_of_child, is_root, make_pipe, mode, names_in, set_mode};
+use crate::support::{is_root, make_pipe, mode, names_in, set_mode};
 
+use super::child::{Task, prepared};
 use super::support::{Place, block_on, get, open, reference, set, value};
 
 async fn open_error(path: &Path, unlock: impl Into<Unlock>) -> StoreError {
@@ -218,16 +219,18 @@ fn a_key_mounted_as_kubernetes_does_opens_the_store() {
     });
 }
 
-/// One of the ignored tests below, to be run in a process of its own.
-fn inside_of<'a>(place: &'a Place, test: &'a str) -> Child<'a> {
-    Child { test, folder: place.folder.path() }
-}
+/// What is done in processes of their own, by the tests below.
+pub(super) const TASKS: &[Task] = &[
+    ("mounted-file", inside_a_mounted_file),
+    ("small-disk", inside_a_small_disk),
+    ("read-only", inside_a_read_only_file_system),
+    ("no-right-to-read", inside_without_the_right_to_read),
+    ("no-right-to-write", inside_without_the_right_to_write),
+    ("folder-for-everybody", inside_a_folder_for_everybody),
+];
 
-/// What such a test finds: its folder, and the key in it.
-fn inside() -> (PathBuf, KeyFile) {
-    let folder = folder_of_child();
-    let key = KeyFile::read(folder.join("key")).unwrap();
-    (folder, key)
+fn key_in(folder: &Path) -> KeyFile {
+    KeyFile::read(folder.join("key")).unwrap()
 }
 
 #[test]
@@ -235,23 +238,21 @@ fn a_store_that_is_a_mount_point_is_not_written_in_place() {
     let place = Place::new();
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     let mounts = "mount --bind \"$FOLDER/store\" \"$FOLDER/store\"";
-    inside_of(&place, "store::surroundings::inside_a_mounted_file").run_with_mounts(mounts);
+    prepared(&place, "mounted-file").run_with_mounts(mounts);
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_mounted_file() {
-    let (folder, key) = inside();
+fn inside_a_mounted_file(folder: &Path, _: &str) {
+    let key = key_in(folder);
     block_on(async {
         let path = folder.join("store");
         let store = open(&path, &key).await;
         let before = std::fs::read(&path).unwrap();
-        let files = names_in(&folder);
+        let files = names_in(folder);
         let refused = (ErrorKind::Unsupported, Effect::NotApplied, StoreErrorKind::NotReplaceable);
         assert_eq!(write_error(&store).await, refused);
         assert!(before == std::fs::read(&path).unwrap());
         assert_eq!(get(&store, "a").await.unwrap(), "1");
-        assert_eq!(names_in(&folder), files, "no temporary file is left");
+        assert_eq!(names_in(folder), files, "no temporary file is left");
     });
 }
 
@@ -259,13 +260,11 @@ fn inside_a_mounted_file() {
 fn a_full_disk_leaves_the_old_state() {
     let place = Place::new();
     let mounts = "mkdir \"$FOLDER/disk\"; mount -t tmpfs -o size=256k none \"$FOLDER/disk\"";
-    inside_of(&place, "store::surroundings::inside_a_small_disk").run_with_mounts(mounts);
+    prepared(&place, "small-disk").run_with_mounts(mounts);
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_small_disk() {
-    let (folder, key) = inside();
+fn inside_a_small_disk(folder: &Path, _: &str) {
+    let key = key_in(folder);
     block_on(async {
         let disk = folder.join("disk");
         let path = disk.join("store");
@@ -289,14 +288,11 @@ fn a_read_only_file_system_is_read_and_not_written() {
     let place = Place::new();
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     let mounts = "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"";
-    inside_of(&place, "store::surroundings::inside_a_read_only_file_system")
-        .run_with_mounts(mounts);
+    prepared(&place, "read-only").run_with_mounts(mounts);
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_read_only_file_system() {
-    let (folder, key) = inside();
+fn inside_a_read_only_file_system(folder: &Path, _: &str) {
+    let key = key_in(folder);
     block_on(async {
         let store = open(&folder.join("store"), &key).await;
         assert_eq!(get(&store, "a").await.unwrap(), "1");
@@ -317,13 +313,11 @@ fn a_store_that_may_not_be_read_says_so() {
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     public(&place);
     set_mode(&place.path(), 0o000);
-    inside_of(&place, "store::surroundings::inside_without_the_right_to_read").run_as_nobody();
+    prepared(&place, "no-right-to-read").run_as_nobody();
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_without_the_right_to_read() {
-    let (folder, key) = inside();
+fn inside_without_the_right_to_read(folder: &Path, _: &str) {
+    let key = key_in(folder);
     block_on(async {
         let error = open_error(&folder.join("store"), key).await;
         assert_eq!(error.kind(), StoreErrorKind::PermissionDenied);
@@ -337,14 +331,12 @@ fn a_folder_that_may_not_be_written_leaves_a_store_to_read() {
     public(&place);
     set_mode(&place.path(), 0o644);
     set_mode(place.folder.path(), 0o555);
-    inside_of(&place, "store::surroundings::inside_without_the_right_to_write").run_as_nobody();
+    prepared(&place, "no-right-to-write").run_as_nobody();
     set_mode(place.folder.path(), 0o755);
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_without_the_right_to_write() {
-    let (folder, key) = inside();
+fn inside_without_the_right_to_write(folder: &Path, _: &str) {
+    let key = key_in(folder);
     block_on(async {
         let store = open(&folder.join("store"), &key).await;
         assert_eq!(get(&store, "a").await.unwrap(), "1");
@@ -380,16 +372,14 @@ fn a_write_that_would_take_the_file_from_its_owner_is_refused() {
     set_mode(&place.path(), 0o644);
     set_mode(place.folder.path(), 0o777);
     set_mode(&place.file("store.lock"), 0o666);
-    inside_of(&place, "store::surroundings::inside_a_folder_for_everybody").run_as_nobody();
+    prepared(&place, "folder-for-everybody").run_as_nobody();
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_folder_for_everybody() {
-    let (folder, key) = inside();
+fn inside_a_folder_for_everybody(folder: &Path, _: &str) {
+    let key = key_in(folder);
     block_on(async {
         let store = open(&folder.join("store"), &key).await;
-        let before = names_in(&folder);
+        let before = names_in(folder);
         if owner(&folder.join("store")) == owner(Path::new("/proc/self")) {
             // The tests are run by somebody without rights: it is our own file.
             set(&store, "a", "2").await;
@@ -399,6 +389,6 @@ fn inside_a_folder_for_everybody() {
             assert_eq!(found, (refused, Effect::NotApplied, StoreErrorKind::PermissionDenied));
             assert_eq!(get(&store, "a").await.unwrap(), "1");
         }
-        assert_eq!(names_in(&folder), before, "no temporary file is left");
+        assert_eq!(names_in(folder), before, "no temporary file is left");
     });
 }
