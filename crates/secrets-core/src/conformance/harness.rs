@@ -95,6 +95,12 @@ pub trait Harness: Send + Sync {
         true
     }
 
+    /// Whether the backend can hold entries that the provider would list under a native id: those
+    /// that are no name's form. Only where the rules cannot tell is there a reason to say no.
+    fn holds_foreign(&self) -> bool {
+        true
+    }
+
     /// The largest value that the suite should write, in bytes, where the provider declares more.
     fn largest_value(&self) -> usize {
         4 * 1024 * 1024

@@ -175,7 +175,9 @@ async fn context(cx: &KeyCx<'_>) -> Verdict {
         facts(&[("tenant", "acme"), ("purpose", "test")])?,
         facts(&[("tenant", "acme"), ("purpose", "tests"), ("more", "x")])?,
         facts(&[("tenant", "tests"), ("purpose", "acme")])?,
-        facts(&[("tenantacme", "purpose"), ("tests", "x")])?,
+        // The same letters in the same order.
+        facts(&[("purposetests", "tenantacme")])?,
+        facts(&[("purpose", "teststenantacme")])?,
     ];
     for context in &wrong {
         let step = "open it with another context";

@@ -195,6 +195,10 @@ async fn bad_token(cx: &Cx<'_>) -> Verdict {
 }
 
 async fn foreign(cx: &Cx<'_>) -> Verdict {
+    if !cx.harness.holds_foreign() {
+        let reason = "the backend holds no foreign entries";
+        return Err(Stop::NotApplicable(Because::Shape(reason)));
+    }
     let form = foreign_form(cx)?;
     let (native, value) = (native_ref(&form)?, cx.value("foreign"));
     cx.touch(&native);

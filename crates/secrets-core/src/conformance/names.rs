@@ -9,6 +9,7 @@ use super::check::Capability::{Staging, Write};
 use super::check::Need::{Has, Seed};
 use super::check::{Because, Stop, Verdict, checks};
 use super::context::{Cx, SecretItem, done, refused};
+use super::reads::native_ref;
 
 checks! {
     SecretItem;
@@ -23,6 +24,9 @@ checks! {
         "a name that looks like a companion is a secret of its own",
         "a companion's suffix is nothing that a name encodes to: secret and pending value do not \
          meet.";
+    "names.native", native, [Has(Write)],
+        "a write by the native id is a write of the secret",
+        "`SecretRef::Native` of the encoded name is the same secret for writes as well.";
     "names.longest", longest, [Seed],
         "the longest name that the rules allow works",
         "a name whose form takes `max_len` less the companion's suffix is written and read.";
@@ -86,6 +90,15 @@ async fn companion_like(cx: &Cx<'_>) -> Verdict {
     }
     cx.reads("read the pending value", &name, VersionSelector::Pending, &pending).await?;
     cx.reads("read the current value", &name, VersionSelector::Current, &current).await?;
+    Ok(())
+}
+
+async fn native(cx: &Cx<'_>) -> Verdict {
+    let (name, value) = (cx.name("by.native/id_1")?, cx.value("by native id"));
+    cx.put(&SecretRef::from(&name), &cx.value("by name")).await?;
+    cx.set(&native_ref(&cx.form(&name)?)?, &value).await?;
+    let step = "read by its name what was written by its native id";
+    cx.reads(step, &name.into(), VersionSelector::Current, &value).await?;
     Ok(())
 }
 

@@ -121,10 +121,10 @@ impl fmt::Display for Report {
         writeln!(f, "conformance of {}", self.provider)?;
         for (check, failure) in self.failures() {
             writeln!(f, "\nfailed    {}: {}", check.id, check.title)?;
-            writeln!(f, "  rule      {}", check.rule)?;
-            writeln!(f, "  step      {}", failure.step)?;
-            writeln!(f, "  expected  {}", failure.expected)?;
-            writeln!(f, "  seen      {}", failure.seen)?;
+            write_field(f, "rule", check.rule)?;
+            write_field(f, "step", &failure.step)?;
+            write_field(f, "expected", &failure.expected)?;
+            write_field(f, "seen", &failure.seen)?;
         }
         let mut lead = "\n";
         for (check, hook, waived) in self.not_run() {
@@ -147,6 +147,22 @@ impl fmt::Display for Report {
             self.count("not applicable"),
         )
     }
+}
+
+/// A label and a text of several lines, where it is long.
+fn write_field(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    const COLUMNS: usize = 100;
+    let mut column = 11;
+    write!(f, "  {label:8} ")?;
+    for word in text.split(' ') {
+        column += word.chars().count() + 1;
+        if column > COLUMNS {
+            write!(f, "\n           ")?;
+            column = 11 + word.chars().count() + 1;
+        }
+        write!(f, " {word}")?;
+    }
+    writeln!(f)
 }
 
 /// A provider, or a harness, that does not pass.
@@ -174,3 +190,40 @@ impl fmt::Debug for NotConformant {
 }
 
 impl std::error::Error for NotConformant {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::check::Stop;
+
+    #[test]
+    fn a_failure_is_readable_without_the_source() {
+        let check = Check {
+            id: "promotion.stale-base",
+            title: "a promotion from a base that is not current is refused",
+            rule: "`promote` with a base that is not current is `Conflict` and changes nothing: the \
+                   pending value still waits.",
+        };
+        let step = "promote from a base that is not current";
+        let Stop::Failed(failure) = Stop::failed(step, "an error of kind `conflict`", "success")
+        else {
+            unreachable!()
+        };
+        let mut report = Report::new("memory:aws".to_owned());
+        report.add(check, Outcome::Failed(failure));
+        let shown = "\
+conformance of memory:aws
+
+failed    promotion.stale-base: a promotion from a base that is not current is refused
+  rule      `promote` with a base that is not current is `Conflict` and changes nothing: the pending
+            value still waits.
+  step      promote from a base that is not current
+  expected  an error of kind `conflict`
+  seen      success
+
+0 passed, 1 failed, 0 not run, 0 not applicable
+";
+        assert_eq!(report.to_string(), shown);
+        assert_eq!(format!("{:?}", report.into_result().unwrap_err()), shown);
+    }
+}

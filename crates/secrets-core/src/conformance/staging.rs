@@ -11,9 +11,10 @@ use crate::version::{Stage, VersionId, VersionInfo, VersionSelector};
 
 use super::check::Capability::{List, Staging, Versions, Write};
 use super::check::Need::{Has, Hook};
-use super::check::{Stop, Verdict, checks};
+use super::check::{Because, Stop, Verdict, checks};
 use super::context::{Cx, SecretItem, done, ensure, refused};
 use super::harness::Hook::PlainReader;
+use super::reads::native_ref;
 
 checks! {
     SecretItem;
@@ -48,6 +49,9 @@ checks! {
     "staging.listed", listed, [Has(Write), Has(Staging), Has(Versions)],
         "staging adds nothing to the plain history",
         "in `list_versions` no version is current and pending at once, and exactly one is current.";
+    "staging.companion-closed", companion_closed, [Has(Write), Has(Staging)],
+        "the place of a pending value cannot be named",
+        "a companion's native id is not found or invalid: `Pending` is the only way to its value.";
     "staging.companion-hidden", companion_hidden, [Has(Write), Has(Staging), Has(List)],
         "the place of a pending value is not listed",
         "`list_secrets` shows a secret with a pending value once; a companion is hidden.";
@@ -217,6 +221,23 @@ async fn listed(cx: &Cx<'_>) -> Verdict {
     ensure(sound, "list the versions", "the base alone as current, and not pending", || {
         format!("{:?}", current.iter().map(|v| (&v.id, v.stages)).collect::<Vec<_>>())
     })
+}
+
+async fn companion_closed(cx: &Cx<'_>) -> Verdict {
+    let staged = Staged::new(cx).await?;
+    let rules = cx.provider.name_rules();
+    let form = staged.name.name().and_then(|name| rules.encode_companion(name).ok());
+    let Some(form) = form else {
+        return Err(Stop::NotApplicable(Because::Shape("this backend has no companions")));
+    };
+    let (native, kinds) = (native_ref(&form)?, [ErrorKind::NotFound, ErrorKind::InvalidName]);
+    let step = "read a companion by its native id";
+    cx.denies(step, &native, VersionSelector::Current, &kinds).await?;
+    let written = cx.provider.set_secret(&native, cx.value("over it"), SetOptions::new()).await;
+    refused("write to a companion by its native id", written, &kinds)?;
+    let step = "read the pending value";
+    cx.reads(step, &staged.name, VersionSelector::Pending, &staged.pending).await?;
+    Ok(())
 }
 
 async fn companion_hidden(cx: &Cx<'_>) -> Verdict {

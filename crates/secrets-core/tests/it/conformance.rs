@@ -2,6 +2,8 @@
 
 mod broken;
 mod defects;
+mod harnesses;
+mod keys;
 mod reduced;
 
 use std::collections::BTreeSet;

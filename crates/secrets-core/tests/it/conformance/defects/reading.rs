@@ -166,6 +166,14 @@ fn names() -> Vec<Defect> {
                     p.set_secret(&companion, v, SetOptions::new()).await
                 })
             }),
+        defect("native ids are for reading", &["names.native"]).set(|p, r, v, o| {
+            Box::pin(async move {
+                match r.name() {
+                    Some(_) => p.set_secret(r, v, o).await,
+                    None => Err(error(ErrorKind::InvalidName, Operation::SetSecret)),
+                }
+            })
+        }),
         defect("shorter names than declared", &["names.longest"]).set(|p, r, v, o| {
             Box::pin(async move {
                 refuse_name(r, |name| name.len() > 200)?;

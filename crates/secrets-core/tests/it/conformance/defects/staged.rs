@@ -1,8 +1,9 @@
 //! Staging and promotion.
 
+use secrets_core::memory::Personality;
 use secrets_core::{
-    ErrorKind, NativeId, Operation, Promoted, SecretInfo, SecretRef, SecretValue, SetOptions,
-    Stage, VersionId, VersionSelector, WriteStage,
+    DecodedName, ErrorKind, NativeId, Operation, Promoted, SecretInfo, SecretRef, SecretValue,
+    SetOptions, Stage, VersionId, VersionSelector, WriteStage,
 };
 
 use super::super::broken::{Defect, Inner, defect};
@@ -11,6 +12,7 @@ use super::{Memory, by, current, error, keep, memory, recall};
 pub(super) fn defects() -> Vec<Defect> {
     let mut all = staging();
     all.extend(waiting_alone());
+    all.extend(companions());
     all.extend(discarding());
     all.extend(promotion());
     all.extend(promoted_wrongly());
@@ -117,8 +119,13 @@ fn waiting_alone() -> Vec<Defect> {
                 })
             },
         ),
+    ]
+}
+
+fn companions() -> Vec<Defect> {
+    vec![
         defect("companions are listed", &["staging.companion-hidden"])
-            .like(secrets_core::memory::Personality::Azure)
+            .like(Personality::Azure)
             .list(|p, filter, page| {
                 Box::pin(async move {
                     let mut page = p.list_secrets(filter, page).await?;
@@ -126,6 +133,28 @@ fn waiting_alone() -> Vec<Defect> {
                         page.items.iter().filter_map(|i| companion(p, i)).collect();
                     page.items.extend(companions);
                     Ok(page)
+                })
+            }),
+        defect("companions can be named", &["staging.companion-closed"])
+            .like(Personality::Azure)
+            .get(|p, r, o| {
+                let main = main_of(p, r);
+                Box::pin(async move {
+                    match main {
+                        Some(main) => p.get_secret(&main, by(VersionSelector::Pending)).await,
+                        None => p.get_secret(r, o).await,
+                    }
+                })
+            }),
+        defect("companions can be written", &["staging.companion-closed"])
+            .like(Personality::Azure)
+            .set(|p, r, v, o| {
+                let main = main_of(p, r);
+                Box::pin(async move {
+                    match main {
+                        Some(main) => p.set_secret(&main, v, SetOptions::pending()).await,
+                        None => p.set_secret(r, v, o).await,
+                    }
                 })
             }),
         defect("a pending value is listed by itself", &["staging.companion-hidden"]).list(
@@ -140,6 +169,15 @@ fn waiting_alone() -> Vec<Defect> {
             },
         ),
     ]
+}
+
+/// The secret of which this is the companion.
+fn main_of(p: &Inner, r: &SecretRef) -> Option<SecretRef> {
+    let SecretRef::Native(id) = r else { return None };
+    match p.name_rules().decode(id.as_str()) {
+        DecodedName::Companion(name) => Some(name.into()),
+        _ => None,
+    }
 }
 
 fn companion(p: &Inner, info: &SecretInfo) -> Option<SecretInfo> {

@@ -1,0 +1,295 @@
+//! The suite for key providers, over a sound one and over broken ones.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex};
+
+use secrets_core::conformance::{self, KeyHarness, Outcome, Report};
+use secrets_core::{
+    DataKey, Error, ErrorKind, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, Result,
+    Support, WrapContext, WrappedKey, async_trait,
+};
+
+const LONGEST: usize = 200;
+
+/// What is wrong with a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Pads,
+    OneLength,
+    OneKey,
+    TakesAll,
+    ForgetsKeyName,
+    IgnoresContext,
+    RunsFactsTogether,
+    BindsUndeclared,
+    IgnoresLastByte,
+    IgnoresTail,
+    MakesKeys,
+    OpensUnderAnyKey,
+    RewrapsAnother,
+    RewrapsWithoutContext,
+    ShowsKeys,
+    QuotesKeys,
+    NamesNoOperation,
+}
+
+/// Every fault with the checks that have to find it.
+const FAULTS: [(Fault, &[&str]); 17] = [
+    (Fault::Pads, &["keys.lengths"]),
+    (Fault::OneLength, &["keys.generated"]),
+    (Fault::OneKey, &["keys.distinct"]),
+    (Fault::TakesAll, &["keys.too-large"]),
+    (Fault::ForgetsKeyName, &["keys.stored"]),
+    (Fault::IgnoresContext, &["keys.context"]),
+    (Fault::RunsFactsTogether, &["keys.context"]),
+    (Fault::BindsUndeclared, &["keys.no-context"]),
+    (Fault::IgnoresLastByte, &["keys.tampered"]),
+    (Fault::IgnoresTail, &["keys.cut"]),
+    (Fault::MakesKeys, &["keys.unknown"]),
+    (Fault::OpensUnderAnyKey, &["keys.apart"]),
+    (Fault::RewrapsAnother, &["keys.rewrap"]),
+    (Fault::RewrapsWithoutContext, &["keys.rewrap-context"]),
+    (Fault::ShowsKeys, &["keys.leaks"]),
+    (Fault::QuotesKeys, &["keys.leaks"]),
+    (Fault::NamesNoOperation, &["keys.operation"]),
+];
+
+/// What a handle stands for.
+struct Entry {
+    key: KeyRef,
+    context: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+/// Keeps data keys in a table and gives out handles for them: no cryptography, all of the contract.
+struct Table {
+    fault: Fault,
+    capabilities: KeyCapabilities,
+    entries: Mutex<HashMap<Vec<u8>, Entry>>,
+}
+
+impl Table {
+    fn new(fault: Fault, context_binding: Support) -> Self {
+        let mut capabilities = KeyCapabilities::native(LONGEST);
+        capabilities.context_binding = context_binding;
+        Self { fault, capabilities, entries: Mutex::default() }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn error(&self, kind: ErrorKind, operation: Operation, bytes: &[u8]) -> Error {
+        let message = match self.fault {
+            Fault::QuotesKeys => format!("a planted fault: {bytes:?}"),
+            _ => "a planted fault".to_owned(),
+        };
+        let error = Error::new(kind, message);
+        if self.has(Fault::NamesNoOperation) { error } else { error.with_operation(operation) }
+    }
+
+    fn aad(&self, operation: Operation, context: &WrapContext) -> Result<Vec<u8>> {
+        let has_facts = context.iter().next().is_some();
+        let is_undeclared = self.capabilities.context_binding == Support::No;
+        if has_facts && is_undeclared && !self.has(Fault::BindsUndeclared) {
+            return Err(Error::unsupported(operation, "no context is bound here"));
+        }
+        Ok(match self.fault {
+            Fault::IgnoresContext => Vec::new(),
+            // The parts without their lengths.
+            Fault::RunsFactsTogether => {
+                context.iter().flat_map(|(n, v)| [n, v]).collect::<String>().into()
+            }
+            _ => context.to_aad(),
+        })
+    }
+
+    fn insert(
+        &self,
+        operation: Operation,
+        key: &KeyRef,
+        mut bytes: Vec<u8>,
+        context: &WrapContext,
+    ) -> Result<WrappedKey> {
+        if key.as_str() == "unknown" && !self.has(Fault::MakesKeys) {
+            return Err(self.error(ErrorKind::NotFound, operation, &bytes));
+        }
+        if bytes.len() > LONGEST && !self.has(Fault::TakesAll) {
+            return Err(self.error(ErrorKind::TooLarge, operation, &bytes));
+        }
+        if self.has(Fault::Pads) {
+            bytes.resize(bytes.len().next_multiple_of(16), 0);
+        }
+        let (handle, context) = (random(24), self.aad(operation, context)?);
+        let entry = Entry { key: key.clone(), context, bytes };
+        self.entries.lock().unwrap().insert(self.looked_up(&handle), entry);
+        let named = if self.has(Fault::ForgetsKeyName) { "default" } else { key.as_str() };
+        Ok(WrappedKey::new(KeyRef::new(named)?, None, handle))
+    }
+
+    /// What of a ciphertext finds the entry.
+    fn looked_up(&self, ciphertext: &[u8]) -> Vec<u8> {
+        let len = match self.fault {
+            Fault::IgnoresLastByte => ciphertext.len().saturating_sub(1),
+            Fault::IgnoresTail => ciphertext.len().min(24),
+            _ => ciphertext.len(),
+        };
+        ciphertext[..len].to_vec()
+    }
+
+    fn open(
+        &self,
+        operation: Operation,
+        wrapped: &WrappedKey,
+        context: Option<&WrapContext>,
+    ) -> Result<Vec<u8>> {
+        if wrapped.key.as_str() == "unknown" && !self.has(Fault::MakesKeys) {
+            return Err(self.error(ErrorKind::NotFound, operation, &wrapped.ciphertext));
+        }
+        let context = context.map(|context| self.aad(operation, context)).transpose()?;
+        let entries = self.entries.lock().unwrap();
+        let found = entries.get(&self.looked_up(&wrapped.ciphertext)).filter(|entry| {
+            let is_named = entry.key == wrapped.key
+                || [Fault::OpensUnderAnyKey, Fault::ForgetsKeyName].contains(&self.fault);
+            is_named && context.is_none_or(|context| context == entry.context)
+        });
+        let found = found.map(|entry| entry.bytes.clone());
+        found.ok_or_else(|| self.error(ErrorKind::Integrity, operation, &wrapped.ciphertext))
+    }
+}
+
+fn random(len: usize) -> Vec<u8> {
+    let words = std::iter::repeat_with(|| RandomState::new().hash_one(()).to_be_bytes());
+    words.flatten().take(len).collect()
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.has(Fault::ShowsKeys) {
+            let entries = self.entries.lock().unwrap();
+            let keys: Vec<_> = entries.values().map(|entry| &entry.bytes).collect();
+            return f.debug_struct("Table").field("keys", &keys).finish();
+        }
+        f.debug_struct("Table").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Table {
+    fn key_capabilities(&self) -> &KeyCapabilities {
+        &self.capabilities
+    }
+
+    async fn generate_data_key(
+        &self,
+        key: &KeyRef,
+        len: KeyLen,
+        context: &WrapContext,
+    ) -> Result<(DataKey, WrappedKey)> {
+        let bytes = match self.fault {
+            Fault::OneLength => random(32),
+            Fault::OneKey => vec![7; len.bytes()],
+            _ => random(len.bytes()),
+        };
+        let wrapped = self.insert(Operation::GenerateDataKey, key, bytes.clone(), context)?;
+        Ok((DataKey::from_boxed(bytes.into()), wrapped))
+    }
+
+    async fn wrap_key(
+        &self,
+        key: &KeyRef,
+        data_key: &DataKey,
+        context: &WrapContext,
+    ) -> Result<WrappedKey> {
+        self.insert(Operation::WrapKey, key, data_key.expose_secret().to_vec(), context)
+    }
+
+    async fn unwrap_key(&self, wrapped: &WrappedKey, context: &WrapContext) -> Result<DataKey> {
+        let bytes = self.open(Operation::UnwrapKey, wrapped, Some(context))?;
+        Ok(DataKey::from_boxed(bytes.into()))
+    }
+
+    async fn rewrap_key(
+        &self,
+        wrapped: &WrappedKey,
+        to: &KeyRef,
+        context: &WrapContext,
+    ) -> Result<WrappedKey> {
+        let operation = Operation::RewrapKey;
+        let bound = (!self.has(Fault::RewrapsWithoutContext)).then_some(context);
+        let mut bytes = self.open(operation, wrapped, bound)?;
+        if self.has(Fault::RewrapsAnother) {
+            bytes = random(bytes.len());
+        }
+        self.insert(operation, to, bytes, context)
+    }
+}
+
+struct Keys(Arc<Table>);
+
+impl KeyHarness for Keys {
+    fn provider(&self) -> Arc<dyn KeyProvider> {
+        self.0.clone()
+    }
+
+    fn title(&self) -> String {
+        "a table of keys".to_owned()
+    }
+
+    fn key(&self) -> KeyRef {
+        KeyRef::new("key").unwrap()
+    }
+
+    fn other_key(&self) -> KeyRef {
+        KeyRef::new("other").unwrap()
+    }
+
+    fn unknown_key(&self) -> KeyRef {
+        KeyRef::new("unknown").unwrap()
+    }
+}
+
+async fn report(fault: Fault, context_binding: Support) -> Report {
+    conformance::run_keys(&Keys(Arc::new(Table::new(fault, context_binding)))).await
+}
+
+#[tokio::test]
+async fn a_sound_key_provider_conforms_and_every_check_passes_somewhere() {
+    let mut checks: BTreeSet<_> = conformance::key_checks().map(|check| check.id).collect();
+    for binding in [Support::Native, Support::No] {
+        let report = report(Fault::None, binding).await.into_result().unwrap();
+        for result in report.results.iter().filter(|result| result.outcome == Outcome::Passed) {
+            checks.remove(result.check.id);
+        }
+    }
+    assert!(checks.is_empty(), "on no sound provider these checks pass: {checks:?}");
+}
+
+#[tokio::test]
+async fn every_fault_of_a_key_provider_is_found() {
+    for (fault, checks) in FAULTS {
+        let binding = match fault {
+            Fault::BindsUndeclared => Support::No,
+            _ => Support::Native,
+        };
+        let report = report(fault, binding).await;
+        for check in checks {
+            let outcome = report.outcome(check);
+            let is_found = matches!(outcome, Some(Outcome::Failed(_)));
+            assert!(is_found, "{fault:?}: {check} is {outcome:?}");
+        }
+        assert!(!report.to_string().contains("k9Zq"), "a key is in the report of {fault:?}");
+        assert!(!report.to_string().contains("107, 57, 90, 113"), "{fault:?}: {report}");
+    }
+}
+
+#[test]
+fn every_check_of_key_providers_has_a_fault() {
+    let checks: BTreeSet<_> = conformance::key_checks().map(|check| check.id).collect();
+    let found: BTreeSet<_> = FAULTS.iter().flat_map(|(_, checks)| *checks).copied().collect();
+    assert_eq!(checks, found);
+}
