@@ -7,7 +7,7 @@ use secrets_core::{Deletion, KeyRef, SecretName, Tags};
 use zeroize::Zeroizing;
 
 use super::bytes::{Malformed, Reader, Writer};
-use super::crypto::{SEALED_OVERHEAD, SymmetricKey};
+use super::crypto::SymmetricKey;
 use super::format::VersionKey;
 use super::index::{Content, Entry, Generation, Index, Labels, RecordRef, TokenMark, Version};
 
@@ -355,4 +355,97 @@ impl RecordTable {
     }
 }
 
-const _: () = assert!(SEALED_OVERHEAD == 40);
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::super::crypto::SEALED_OVERHEAD;
+    use super::*;
+
+    fn time(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn version(id: u8, content: Content) -> Version {
+        let (id, created) = (VersionKey::from_bytes([id; 16]), time(300));
+        let (content_type, token) = (None, None);
+        Version { id, created, content, content_type, not_before: None, expires: None, token }
+    }
+
+    /// An index with every optional field, and without.
+    fn sample() -> Index {
+        let record = |serial| RecordRef { serial, value_len: 200 };
+        let mut full = Entry::new(time(1));
+        full.deletion = Some(Deletion::new(time(2), Some(time(3))));
+        full.description = Some("description".into());
+        full.tags = Tags::from([("a".into(), "1".into()), ("b".into(), String::new())]);
+        let mut dressed = version(2, Content::Disabled(record(130)));
+        dressed.content_type = Some("text/plain".into());
+        dressed.not_before = Some(time(4));
+        dressed.expires = Some(time(5));
+        dressed.token = Some(TokenMark { token: [6; 32], content: [7; 32] });
+        full.versions = vec![version(1, Content::Enabled(record(0))), dressed];
+        full.versions.push(version(3, Content::Destroyed));
+        let id = |place: usize| full.versions.get(place).map(|version| version.id);
+        full.labels = Labels { current: id(0), previous: id(2), pending: id(1) };
+        let key = SymmetricKey::from_slice(&[9; 32]).expect("32 bytes");
+        let mut index = Index::empty(key, time(6));
+        index.generation = Generation { restores: 1, writes: 2 };
+        index.next_serial = 131;
+        for (name, entry) in [("a", Entry::new(time(7))), ("b/c", full.clone())] {
+            index.secrets.insert(SecretName::new(name).expect("a name"), Arc::new(entry));
+        }
+        index.keys.insert(KeyRef::new("Key:1").expect("a key"), Arc::new(full));
+        index
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded() {
+        let bytes = encode(&sample(), 16);
+        assert_eq!(bytes.capacity(), bytes.len() + 16, "the buffer did not grow");
+        let index = decode(&bytes).expect("an index");
+        assert_eq!(encode(&index, 0), encode(&sample(), 0));
+        let entry = index.secrets.values().next_back().expect("two entries");
+        assert_eq!(entry.versions.len(), 3);
+        assert_eq!(entry.labels.pending, entry.versions.get(1).map(|version| version.id));
+    }
+
+    #[test]
+    fn every_index_has_one_encoding() {
+        let bytes = encode(&sample(), 0);
+        for len in 0..bytes.len() {
+            assert!(decode(&bytes[..len]).is_err(), "cut to {len}");
+        }
+        let mut longer = bytes.to_vec();
+        longer.push(0);
+        assert!(decode(&longer).is_err());
+        let mut taken = 0;
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.to_vec();
+                changed[at] ^= 1 << bit;
+                if let Ok(index) = decode(&changed) {
+                    assert_eq!(*encode(&index, 0), changed, "byte {at}, bit {bit}");
+                    taken += 1;
+                }
+            }
+        }
+        assert!(taken > 1000, "times, ids and numbers may have any value: {taken}");
+    }
+
+    #[test]
+    fn records_fill_their_region_exactly() {
+        let mut index = sample();
+        index.keys.clear();
+        let len = 2 * (200 + SEALED_OVERHEAD as u64);
+        let table = RecordTable::build(&index, 104, len).expect("a table");
+        assert_eq!(table.rows().iter().map(|row| row.offset).collect::<Vec<_>>(), [104, 344]);
+        for wrong in [len - 1, len + 1, 0, u64::MAX] {
+            assert!(RecordTable::build(&index, 104, wrong).is_err(), "{wrong}");
+        }
+        // A serial from the future, and one that is there twice.
+        index.next_serial = 130;
+        assert!(RecordTable::build(&index, 104, len).is_err());
+        assert!(RecordTable::build(&sample(), 104, 2 * len).is_err());
+    }
+}

@@ -1,4 +1,63 @@
-//! The encrypted file store.
+//! Secrets in one encrypted file, for development and single machines.
+//!
+//! [`FileStore`] is a [`SecretProvider`](secrets_core::SecretProvider) with all that the contract has (versions,
+//! staging, preconditions, tags, validity, soft delete, change hints) and a
+//! [`KeyProvider`](secrets_core::KeyProvider) for envelope encryption without a cloud.
+//!
+//! ```
+//! use secrets_core::{SecretName, SecretProvider, SecretValue, SetOptions};
+//! use secrets_local::store::{FileStore, KeyFile, Passphrase, Rekey};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let at = |name| folder.path().join(name);
+//! // A service opens the store by a key file, an operator by a passphrase.
+//! let service = KeyFile::generate(at("store.key"))?;
+//! let store = FileStore::at(at("secrets.store")).create(service.clone()).await?;
+//! let operator = Passphrase::from_string("correct horse battery staple".to_owned())?;
+//! let slot = store.add_slot(operator.clone()).await?;
+//!
+//! let name = SecretName::new("billing/db-password")?;
+//! let value = SecretValue::from_string("s3cret".to_owned());
+//! store.set_secret(&(&name).into(), value, SetOptions::new()).await?;
+//!
+//! // The operator leaves: a new data key, without that slot. The service goes on.
+//! store.rekey(Rekey::new().keep(service).drop_slot(slot)).await?;
+//! assert!(FileStore::at(at("secrets.store")).open(operator).await.is_err());
+//! assert!(store.verify().await?.is_sound());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it promises
+//!
+//! - **Old or new.** A write replaces the file atomically; a writer that is killed, a full disk or a power failure leave
+//!   the old state or the new one. A mount point cannot be replaced, and is refused rather than written in place.
+//! - **Tampering shows.** A file that was cut, extended, changed, or mixed from two is
+//!   [`Integrity`](StoreErrorKind::Integrity); the message names the part. Header, slots, index and length are checked when
+//!   the store is opened, a record when it is read, everything by [`verify`](FileStore::verify).
+//! - **Nothing but sizes shows.** Names, tags, versions and times are sealed like values.
+//! - **Several processes.** Writers take a lock; readers see the newest state at each read, hints follow within
+//!   [`poll_interval`](StoreBuilder::poll_interval).
+//!
+//! # What it does not
+//!
+//! - **An old copy of the whole file is authentic.** It is refused by a process that saw a newer one, and where
+//!   [`state_folder`](StoreBuilder::state_folder) keeps a high-water mark; otherwise it opens. After a restore from a backup
+//!   say [`accept_rollback`](StoreBuilder::accept_rollback).
+//! - **A changed passphrase does not change the data key.** After a leak, [`rekey`](FileStore::rekey).
+//! - **A clock that jumps ahead ends windows.** A deleted secret whose window has passed by the clock leaves the file with
+//!   the next write.
+//! - Whoever can read this process's memory has the data key while the store is open. Names and tags lie in ordinary
+//!   memory; values and keys are wiped.
+//!
+//! Work on the file runs on tokio's threads for blocking work, key derivation too; without a tokio runtime it runs on the
+//! thread that polls. Dropping the future of a write does not stop the write. The stream of change hints needs tokio's
+//! timer.
+//!
+//! The file is described, byte by byte, in `docs/store-format.md` of this crate.
 
 mod builder;
 mod bytes;
@@ -48,3 +107,13 @@ pub use slot::SlotId;
 pub use slot_admin::Rekey;
 pub use unlock::Unlock;
 pub use verify::Verification;
+
+/// What the fuzzer enters: the bytes of an index before they are sealed. What decodes must encode to
+/// the same bytes.
+#[cfg(fuzzing)]
+pub fn fuzz_index(bytes: &[u8]) {
+    if let Ok(index) = index_codec::decode(bytes) {
+        assert!(*index_codec::encode(&index, 0) == bytes, "two encodings of one index");
+        let _ = index_codec::RecordTable::build(&index, 0, bytes.len() as u64);
+    }
+}

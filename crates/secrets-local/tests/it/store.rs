@@ -5,6 +5,7 @@ mod child;
 mod conformance;
 mod disk;
 mod golden;
+mod keeping;
 mod leaks;
 mod model;
 mod power;
