@@ -8,7 +8,8 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Previous, Versions, Write};
 use super::check::Need::{Has, Seed};
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, told_error};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure, told_error};
 
 checks! {
     SecretItem;

@@ -15,6 +15,7 @@ use crate::version::{VersionInfo, VersionSelector};
 use super::check::{Capability, Item, Running, Stop, Verdict};
 use super::harness::Harness;
 use super::observe::Observed;
+use super::outcome::{done, told_error, told_kinds};
 
 /// What a check works with: the provider, names and values of its own, and patience.
 pub(super) struct Cx<'h> {
@@ -285,41 +286,4 @@ impl Patience<'_> {
         self.pause = self.pause.saturating_mul(2).min(self.longest);
         true
     }
-}
-
-/// The outcome of a step that has to succeed.
-pub(super) fn done<T>(step: &'static str, result: Result<T>) -> Verdict<T> {
-    result.map_err(|error| Stop::failed(step, "success", told_error(&error)))
-}
-
-/// The error of a step that has to be refused, for one of these reasons.
-pub(super) fn refused<T>(
-    step: &'static str,
-    result: Result<T>,
-    kinds: &[ErrorKind],
-) -> Verdict<Error> {
-    match result {
-        Err(error) if kinds.contains(&error.kind()) => Ok(error),
-        Err(error) => Err(Stop::failed(step, told_kinds(kinds), told_error(&error))),
-        Ok(_) => Err(Stop::failed(step, told_kinds(kinds), "success")),
-    }
-}
-
-/// Fails unless the rule holds.
-pub(super) fn ensure(
-    holds: bool,
-    step: &'static str,
-    expected: &'static str,
-    seen: impl FnOnce() -> String,
-) -> Verdict {
-    if holds { Ok(()) } else { Err(Stop::failed(step, expected, seen())) }
-}
-
-pub(super) fn told_error(error: &Error) -> String {
-    format!("the error `{error}`")
-}
-
-fn told_kinds(kinds: &[ErrorKind]) -> String {
-    let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
-    format!("an error of kind {}", kinds.join(" or "))
 }

@@ -8,9 +8,10 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Delete, Describe, List, Previous, Staging, Versions, Write};
 use super::check::Need::{Has, Hook};
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::PlainReader;
 use super::listing::starting;
+use super::outcome::{done, ensure, refused};
 use super::staging::Staged;
 
 checks! {

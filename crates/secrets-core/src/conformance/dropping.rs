@@ -9,8 +9,9 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Delete, Idempotency, Staging, Versions, Write};
 use super::check::Need::{Has, Seed};
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, told_error};
+use super::context::{Cx, SecretItem};
 use super::join;
+use super::outcome::{done, ensure, told_error};
 use super::staging::Staged;
 
 checks! {

@@ -6,7 +6,8 @@ use crate::health::HealthStatus;
 use crate::options::GetOptions;
 
 use super::check::{Capability, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure};
 
 checks! {
     SecretItem;

@@ -5,8 +5,8 @@ use crate::error::ErrorKind;
 use crate::key::{DataKey, KeyLen, WrapContext, WrappedKey};
 
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{done, ensure, refused};
 use super::keys::{KeyCx, KeyItem};
+use super::outcome::{done, ensure, refused};
 
 checks! {
     KeyItem;

@@ -9,7 +9,7 @@ use crate::value::SecretValue;
 
 use super::canary::Canary;
 use super::check::{Check, Item, Running, Stop, Verdict};
-use super::context::done;
+use super::outcome::{done, refused};
 use super::report::{Outcome, Report};
 
 /// What the author of a key provider writes to run its suite.
@@ -210,6 +210,6 @@ impl KeyCx<'_> {
         context: &WrapContext,
         kinds: &[ErrorKind],
     ) -> Verdict {
-        super::context::refused(step, self.unwrap(wrapped, context).await, kinds).map(drop)
+        refused(step, self.unwrap(wrapped, context).await, kinds).map(drop)
     }
 }

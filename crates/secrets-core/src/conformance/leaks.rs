@@ -7,7 +7,8 @@ use crate::reference::SecretRef;
 use crate::version::{VersionId, VersionSelector, VersionState};
 
 use super::check::{Capability, Need, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure};
 use super::reads::native_ref;
 
 checks! {

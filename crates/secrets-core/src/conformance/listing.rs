@@ -13,8 +13,9 @@ use crate::version::{VersionId, VersionSelector};
 use super::check::Capability::{Describe, List, Previous, Staging, Tags, Write};
 use super::check::Need::{Has, Hook, Seed};
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::PlainWriter;
+use super::outcome::{done, ensure, refused};
 use super::reads::native_ref;
 use super::staging::references;
 

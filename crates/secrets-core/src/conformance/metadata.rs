@@ -9,7 +9,8 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Describe, Tags as HasTags, Versions, Write};
 use super::check::Need::Has;
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, refused, told_error};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure, refused, told_error};
 
 checks! {
     SecretItem;
@@ -197,7 +198,7 @@ async fn no_version(cx: &Cx<'_>) -> Verdict {
     cx.let_changes_show().await;
     cx.reads("read it after the change", &name, VersionSelector::Current, &value).await?;
     let after = cx.versions(&name, None).await?.len();
-    super::context::ensure(before == after, "list the versions", "no new version", || {
+    ensure(before == after, "list the versions", "no new version", || {
         format!("{after} versions where there were {before}")
     })
 }

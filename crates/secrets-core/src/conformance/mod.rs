@@ -135,6 +135,7 @@ mod memory;
 mod metadata;
 mod names;
 mod observe;
+mod outcome;
 mod pages;
 mod preconditions;
 mod promotion;

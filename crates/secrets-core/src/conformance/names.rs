@@ -8,7 +8,8 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Staging, Write};
 use super::check::Need::{Has, Seed};
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, refused};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, refused};
 use super::reads::native_ref;
 
 checks! {

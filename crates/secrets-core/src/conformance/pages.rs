@@ -9,7 +9,8 @@ use crate::reference::SecretRef;
 use crate::version::VersionInfo;
 
 use super::check::{Stop, Verdict};
-use super::context::{Cx, done, ensure};
+use super::context::Cx;
+use super::outcome::{done, ensure};
 
 /// More pages than any list of the suite has, even on an account with much else in it.
 const MOST_PAGES: usize = 20_000;

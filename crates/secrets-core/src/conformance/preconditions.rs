@@ -10,8 +10,9 @@ use crate::version::{VersionId, VersionInfo, VersionSelector};
 use super::check::Capability::{CasMetadata, CasSet, Describe, Tags, Write};
 use super::check::Need::{Has, Hook};
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::PlainWriter;
+use super::outcome::{done, refused};
 
 checks! {
     SecretItem;

@@ -7,8 +7,9 @@ use crate::version::{Stage, VersionId, VersionSelector};
 use super::check::Capability::{CasPromote, Previous, Staging, Versions, Write};
 use super::check::Need::{Has, Hook};
 use super::check::{Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::{PlainReader, PlainWriter};
+use super::outcome::{done, ensure, refused};
 use super::staging::{Staged, sees_outside};
 
 checks! {

@@ -7,7 +7,8 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Previous, Staging};
 use super::check::Need::{Has, Seed};
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure};
 
 checks! {
     SecretItem;

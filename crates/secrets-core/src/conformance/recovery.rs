@@ -13,9 +13,10 @@ use crate::version::VersionSelector;
 use super::check::Capability::{Describe, List, Recover, Tags, Versions, Write};
 use super::check::Need::{Has, Hook};
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::{Clock, PlainReader};
 use super::listing::starting;
+use super::outcome::{done, ensure, refused};
 
 checks! {
     SecretItem;

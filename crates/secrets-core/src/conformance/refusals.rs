@@ -13,7 +13,8 @@ use super::check::Capability::{
 };
 use super::check::Need::{Has, Lacks};
 use super::check::{Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure, refused};
 use super::snapshot::Snapshot;
 
 checks! {

@@ -9,7 +9,8 @@ use crate::value::{Secret, SecretValue};
 use crate::version::{StageSet, VersionId, VersionSelector, VersionState};
 
 use super::check::{Capability, Stop, Verdict};
-use super::context::{Cx, done};
+use super::context::Cx;
+use super::outcome::done;
 
 /// The state of a secret, as far as the provider shows it.
 pub(super) struct Snapshot {

@@ -12,8 +12,9 @@ use crate::version::{Stage, VersionId, VersionInfo, VersionSelector};
 use super::check::Capability::{List, Staging, Versions, Write};
 use super::check::Need::{Has, Hook};
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::PlainReader;
+use super::outcome::{done, ensure, refused};
 use super::reads::native_ref;
 
 checks! {

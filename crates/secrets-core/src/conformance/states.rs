@@ -8,7 +8,8 @@ use crate::version::{VersionId, VersionSelector, VersionState};
 use super::check::Capability::{Destroy, Disable, Versions, Write};
 use super::check::Need::Has;
 use super::check::{Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure, refused};
 
 checks! {
     SecretItem;

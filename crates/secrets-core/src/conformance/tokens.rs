@@ -9,7 +9,8 @@ use crate::version::{VersionInfo, VersionSelector};
 use super::check::Capability::{Idempotency, Staging, Write};
 use super::check::Need::Has;
 use super::check::{Verdict, checks};
-use super::context::{Cx, SecretItem, done, ensure, refused};
+use super::context::{Cx, SecretItem};
+use super::outcome::{done, ensure, refused};
 
 checks! {
     SecretItem;

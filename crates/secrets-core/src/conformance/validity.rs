@@ -12,7 +12,8 @@ use crate::version::{VersionId, VersionInfo, VersionSelector};
 use super::check::Capability::{Validity, Versions, Write};
 use super::check::Need::Has;
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, done};
+use super::context::{Cx, SecretItem};
+use super::outcome::done;
 
 checks! {
     SecretItem;

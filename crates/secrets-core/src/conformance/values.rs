@@ -8,8 +8,9 @@ use crate::version::VersionSelector;
 use super::check::Capability::Write;
 use super::check::Need::{Has, Seed};
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, ensure, refused};
+use super::context::{Cx, SecretItem};
 use super::harness::ValueClass;
+use super::outcome::{ensure, refused};
 
 checks! {
     SecretItem;

@@ -12,7 +12,8 @@ use crate::version::{Stage, VersionId, VersionInfo, VersionSelector, VersionStat
 use super::check::Capability::{Previous, Versions, Write};
 use super::check::Need::Has;
 use super::check::{Because, Stop, Verdict, checks};
-use super::context::{Cx, Probe, SecretItem, done, ensure, refused};
+use super::context::{Cx, Probe, SecretItem};
+use super::outcome::{done, ensure, refused};
 
 checks! {
     SecretItem;

@@ -10,9 +10,10 @@ use crate::version::{VersionInfo, VersionSelector};
 use super::check::Capability::{CasSet, Previous, Versions, Write};
 use super::check::Need::{Has, Hook};
 use super::check::{Stop, Verdict, checks};
-use super::context::{Cx, SecretItem, ensure, told_error};
+use super::context::{Cx, SecretItem};
 use super::harness::Hook::PlainWriter;
 use super::join;
+use super::outcome::{ensure, told_error};
 
 checks! {
     SecretItem;

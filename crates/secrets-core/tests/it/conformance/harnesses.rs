@@ -176,6 +176,12 @@ async fn a_wrapper_is_what_is_tested() {
     assert_eq!(report.count("passed"), 2, "{report}");
 }
 
+#[tokio::test]
+async fn a_run_can_be_a_task_of_its_own() {
+    let run = tokio::spawn(async { conformance::run(&memory()).await.is_conformant() });
+    assert!(run.await.unwrap());
+}
+
 #[test]
 fn a_run_id_makes_names() {
     assert_ne!(RunId::random(), RunId::random());
