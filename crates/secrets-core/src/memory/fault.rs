@@ -153,9 +153,11 @@ impl FaultRule {
 
 /// A schedule of faults, reproducible by its seed.
 ///
-/// Whether a rule strikes is a pure function of the seed, the rule's position, the operation, the
-/// number of the call and the step: SplitMix64 over these numbers. So the third read meets the same
-/// fate in every run with this seed, in whatever order other calls come.
+/// Whether a rule strikes is a pure function of five numbers: the seed, the rule's position (from
+/// 0), FNV-1a (64 bit) of the operation's name, the number of the call, and the step (0 for the call
+/// as a whole). Starting from 0, each is added by exclusive or and the result taken through
+/// SplitMix64 once; the rule strikes when the remainder by 1,000 is below its chance. So the third
+/// read meets the same fate in every run with this seed, in whatever order other calls come.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     seed: u64,

@@ -31,7 +31,7 @@ pub(crate) enum AzureError {
     BeingRecovered,
     /// 400: the value, a tag or a name.
     BadParameter,
-    /// 403: the vault's recovery level lacks `Purgeable`.
+    /// The vault's recovery level lacks `Purgeable`. Status 403 is assumed.
     PurgeProtected,
 }
 
@@ -182,7 +182,8 @@ impl Vault {
         if bundle.attributes.enabled { Ok(bundle.clone()) } else { Err(AzureError::SecretDisabled) }
     }
 
-    /// `PUT /secrets/{name}`: always a new version, always the current one.
+    /// `PUT /secrets/{name}`: always a new version, always the current one. That an empty value is
+    /// taken is assumed.
     pub(crate) fn put(
         &mut self,
         at: Moment,
@@ -289,6 +290,7 @@ impl Vault {
     pub(crate) fn delete(&mut self, at: Moment, name: &str) -> Result<Deletion, AzureError> {
         let key = name.to_ascii_lowercase();
         let secret = self.secrets.get(&key, at.exact()).ok_or(AzureError::SecretNotFound)?;
+        // Assumed: recorded is this answer to a write only.
         if secret.recovering_until > at.now {
             return Err(AzureError::BeingRecovered);
         }
@@ -348,6 +350,7 @@ impl Vault {
         self.deleted.remove(&key, at).map(|_| ()).ok_or(AzureError::SecretNotFound)
     }
 
+    /// Recorded for purging a key; assumed for recovering, and for a write below.
     fn settled_deletion(&self, at: Moment, key: &str) -> Result<(), AzureError> {
         let deleted = self.recoverable(at.exact(), key).ok_or(AzureError::SecretNotFound)?;
         if deleted.visible_from > at.now { Err(AzureError::BeingDeleted) } else { Ok(()) }

@@ -170,7 +170,8 @@ impl Project {
         self.secrets.remove(name, at).map(|_| ()).ok_or(GoogleError::NotFound)
     }
 
-    /// `AddSecretVersion`: has no etag field, so it is never conditional.
+    /// `AddSecretVersion`: has no etag field, so it is never conditional. That an empty payload is
+    /// taken is assumed.
     pub(crate) fn add(
         &mut self,
         at: Moment,
