@@ -89,7 +89,7 @@ mod snapshot;
 mod transaction;
 mod unlock;
 #[cfg(test)]
-mod vectors;
+mod vector_tests;
 mod verify;
 mod wrapping;
 
@@ -106,7 +106,7 @@ pub use record::RecordCipher;
 pub use slot::SlotId;
 pub use slot_admin::Rekey;
 pub use unlock::Unlock;
-pub use verify::Verification;
+pub use verify::{Verification, verify_bytes};
 
 /// What the fuzzer enters: the bytes of an index before they are sealed. What decodes must encode to
 /// the same bytes.

@@ -41,6 +41,16 @@ impl Locked {
         let failed = |error| StoreError::io("open", path, error);
         let stamp = files.stat(path).map_err(failed)?.stamp;
         let (file, stat) = file::open(files, path)?;
+        Self::of_file(file, stat, stamp, path)
+    }
+
+    /// The file's header. `path` is for messages.
+    pub(crate) fn of_file(
+        file: Arc<dyn StoredFile>,
+        stat: FileStat,
+        stamp: Stamp,
+        path: &Path,
+    ) -> Result<Self> {
         let (header_bytes, header) = read_header(&*file, stat.stamp.len)
             .map_err(|error| error.map_io(|error| StoreError::io("read", path, error)))?;
         Ok(Self { file, stamp, stat, header_bytes, header })

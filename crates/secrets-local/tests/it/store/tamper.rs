@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrets_core::{ErrorKind, GetOptions, KeyRef, SecretProvider, VersionSelector};
 use secrets_local::store::{
-    FileStore, KeyFile, StoreErrorKind, Verification, inspect, inspect_file,
+    FileStore, KeyFile, StoreErrorKind, Verification, inspect, inspect_file, verify_bytes,
 };
 
 use super::support::{Place, block_on, cheap, get, open, passphrase, reference, set, value};
@@ -13,6 +13,11 @@ use super::support::{Place, block_on, cheap, get, open, passphrase, reference, s
 async fn read_all(path: &Path, key: &KeyFile) -> Result<Verification, StoreErrorKind> {
     let store = FileStore::at(path).open(key.clone()).await.map_err(|error| error.kind())?;
     store.verify().await.map_err(|error| error.kind())
+}
+
+/// The same of bytes in memory: both ways in must answer alike.
+async fn read_bytes(bytes: &[u8], key: &KeyFile) -> Result<Verification, StoreErrorKind> {
+    verify_bytes(bytes.into(), key.clone()).await.map_err(|error| error.kind())
 }
 
 /// A store with several secrets, versions and a wrapping key; its bytes.
@@ -43,6 +48,7 @@ fn truncated_at_each_byte() {
                 if len == 0 { StoreErrorKind::NotAStore } else { StoreErrorKind::Integrity };
             assert_eq!(error, expected, "cut to {len} of {}", bytes.len());
             assert_eq!(inspect(&bytes[..len]).unwrap_err().kind(), expected);
+            assert_eq!(read_bytes(&bytes[..len], &place.key).await.unwrap_err(), expected);
         }
     });
 }
@@ -88,6 +94,7 @@ fn a_flipped_bit_anywhere_is_found() {
                 forged[at] ^= 1 << bit;
                 let path = write(&place, &forged);
                 check_flip(&parts, at, read_all(&path, &place.key).await);
+                check_flip(&parts, at, read_bytes(&forged, &place.key).await);
             }
         }
     });
