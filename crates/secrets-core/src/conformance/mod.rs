@@ -8,7 +8,7 @@
 //! | who | what to write | what to call |
 //! |---|---|---|
 //! | the author of a provider | a [`Harness`]: the provider, a run id, a way to wait, hooks | [`run`] |
-//! | the author of a wrapper | [`MemoryHarness::wrap`] | [`run`], on each personality |
+//! | the author of a wrapper | `MemoryHarness::wrap` (feature `memory`) | [`run`], on each personality |
 //! | the author of a key provider | a [`KeyHarness`] | [`run_keys`] |
 //!
 //! The suite needs no runtime but the provider's own. It may run against a shared account: all its
