@@ -13,7 +13,7 @@ use crate::version::VersionIds;
 use crate::watch::Snapshot;
 
 use super::config::DirectoryConfig;
-use super::entry_path::{self, EntryPath};
+use super::entry_path::EntryPath;
 use super::scan::{Scan, ScanError, scan};
 use super::walk::{self, Miss};
 
@@ -51,10 +51,10 @@ impl Backend {
     pub(super) fn list(&self) -> Result<Vec<SecretInfo>> {
         let scan = self.settled(|| scan(&self.config.root), |_| false)?;
         let scan = scan.map_err(|error| self.not_listed(error))?;
-        let infos = scan.files.into_iter().filter_map(|(path, metadata)| {
-            let mut info = SecretInfo::new(entry_path::reference(&path)?);
+        let infos = scan.files.into_iter().map(|(reference, metadata)| {
+            let mut info = SecretInfo::new(reference);
             info.updated = metadata.modified().ok();
-            Some(info)
+            info
         });
         Ok(infos.collect())
     }
@@ -65,10 +65,7 @@ impl Backend {
             return Snapshot::from([(None, Stamp::of(&link))]);
         }
         let files = scan(&self.config.root).unwrap_or_default().files.into_iter();
-        let stamps = files.filter_map(|(path, metadata)| {
-            Some((Some(entry_path::reference(&path)?), Stamp::of(&metadata)))
-        });
-        stamps.collect()
+        files.map(|(reference, metadata)| (Some(reference), Stamp::of(&metadata))).collect()
     }
 
     pub(super) fn health(&self) -> Health {
@@ -152,7 +149,8 @@ impl Backend {
         let root = self.config.root.display();
         match error {
             ScanError::TooManyEntries => {
-                let message = format!("the folder `{root}` has too many entries to list");
+                let message =
+                    format!("the folder `{root}` has too many entries or folders to list");
                 Error::new(ErrorKind::TooLarge, message)
             }
             ScanError::Io(error) => io_error(format!("cannot list the folder `{root}`"), error),

@@ -27,21 +27,28 @@ impl EntryPath {
         }
     }
 
+    /// The path of the entry `name` in the folder at `above`, which is empty for the root; `None` for
+    /// names that are not read.
+    pub(super) fn below(above: &str, name: &str) -> Option<Self> {
+        let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+        is_part(name).then_some(Self(path))
+    }
+
+    /// What the file at this path is called; `None` when it cannot be named.
+    pub(super) fn reference(&self) -> Option<SecretRef> {
+        match FILE_RULES.decode(&self.0) {
+            DecodedName::Name(name) => Some(name.into()),
+            _ => NativeId::new(&self.0).ok().map(SecretRef::from),
+        }
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What the file at `path` is called; `None` when it cannot be named.
-pub(super) fn reference(path: &str) -> Option<SecretRef> {
-    match FILE_RULES.decode(path) {
-        DecodedName::Name(name) => Some(name.into()),
-        _ => NativeId::new(path).ok().map(SecretRef::from),
-    }
-}
-
 /// True for what may stand between slashes. On Windows a backslash and a colon are separators, too.
-pub(super) fn is_part(part: &str) -> bool {
+fn is_part(part: &str) -> bool {
     let separates = cfg!(windows) && part.contains(['\\', ':']);
     !(part.is_empty() || part == "." || part.starts_with("..") || separates)
 }

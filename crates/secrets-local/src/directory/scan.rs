@@ -1,22 +1,24 @@
 //! What files there are under a folder.
 
-use std::fs::{self, FileType, Metadata};
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::entry_path::is_part;
+use secrets_core::SecretRef;
 
-/// The most entries that are looked at, and the deepest folder: links can make a small folder look
-/// endless.
+use super::entry_path::EntryPath;
+use super::walk::{self, Kind, Miss};
+
+/// The most entries and folders that are looked at: links can make a few folders look endless.
 const MAX_ENTRIES: usize = 100_000;
-const MAX_DEPTH: usize = 128;
+const MAX_FOLDERS: usize = 1_000;
 
-/// The regular files under a folder.
+/// The files under a folder that can be read as secrets, by their names at least.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// Their paths under it, joined by `/`.
-    pub(super) files: Vec<(String, Metadata)>,
-    /// How many entries no reference can be written for, or no read would open.
+    pub(super) files: Vec<(SecretRef, Metadata)>,
+    /// How many entries there are besides: pipes, links that lead out, names that no reference can
+    /// be written for.
     pub(super) unusable: usize,
 }
 
@@ -35,38 +37,22 @@ impl From<io::Error> for ScanError {
 
 /// Looks for the files under `root`. What vanishes meanwhile is left out.
 pub(super) fn scan(root: &Path) -> Result<Scan, ScanError> {
-    let real = fs::canonicalize(root)?;
     let mut scan = Scan::default();
-    let mut folders = vec![Folder { path: String::new(), line: vec![real.clone()] }];
-    let mut seen = 0;
+    let mut folders = vec![Folder { path: String::new(), line: vec![fs::canonicalize(root)?] }];
+    let (mut seen, mut entered) = (0, 0);
     while let Some(folder) = folders.pop() {
-        let Some(current) = folder.line.last() else { continue };
-        let entries = match fs::read_dir(current) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.line.len() > 1 => {
-                continue;
-            }
-            entries => entries?,
-        };
-        for entry in entries {
+        entered += 1;
+        for entry in folder.entries()? {
             let entry = entry?;
             seen += 1;
-            if seen > MAX_ENTRIES {
+            if seen > MAX_ENTRIES || entered > MAX_FOLDERS {
                 return Err(ScanError::TooManyEntries);
             }
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                scan.unusable += 1;
-                continue;
-            };
-            if !is_part(name) {
-                continue;
-            }
-            let path = folder.child(name);
-            match find(&entry.path(), entry.file_type()?, &real) {
-                Found::File(metadata) => scan.files.push((path, metadata)),
-                Found::Folder(inner) => folders.extend(folder.enter(path, inner)),
+            match folder.find(root, &entry)? {
+                Found::File(reference, metadata) => scan.files.push((reference, metadata)),
+                Found::Folder(inner) => folders.push(inner),
                 Found::Unusable => scan.unusable += 1,
-                Found::Gone => {}
+                Found::Nothing => {}
             }
         }
     }
@@ -80,39 +66,58 @@ struct Folder {
     line: Vec<PathBuf>,
 }
 
+enum Found {
+    File(SecretRef, Metadata),
+    Folder(Folder),
+    Unusable,
+    Nothing,
+}
+
 impl Folder {
-    fn child(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
+    fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
+        let entries = self.line.last().map(fs::read_dir).transpose();
+        match entries {
+            // The root has to be there; another folder may have gone since it was seen.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.line.len() > 1 => {
+                Ok(None.into_iter().flatten())
+            }
+            entries => Ok(entries?.into_iter().flatten()),
+        }
     }
 
-    fn enter(&self, path: String, inner: PathBuf) -> Option<Self> {
-        if self.line.contains(&inner) || self.line.len() == MAX_DEPTH {
+    fn find(&self, root: &Path, entry: &DirEntry) -> io::Result<Found> {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { return Ok(Found::Unusable) };
+        let Some(path) = EntryPath::below(&self.path, name) else { return Ok(Found::Nothing) };
+        let kind = match entry.file_type()? {
+            kind if kind.is_file() => Kind::File,
+            kind if kind.is_dir() => Kind::Folder,
+            kind if kind.is_symlink() => match walk::kind(root, &path) {
+                Ok(kind) => kind,
+                Err(Miss::Absent) => return Ok(Found::Nothing),
+                Err(_) => return Ok(Found::Unusable),
+            },
+            _ => return Ok(Found::Unusable),
+        };
+        Ok(match kind {
+            Kind::File => match (path.reference(), fs::metadata(entry.path())) {
+                (Some(reference), Ok(metadata)) => Found::File(reference, metadata),
+                (None, _) => Found::Unusable,
+                (_, Err(_)) => Found::Nothing,
+            },
+            Kind::Folder => match fs::canonicalize(entry.path()) {
+                Ok(real) => self.enter(path, real).map_or(Found::Nothing, Found::Folder),
+                Err(_) => Found::Nothing,
+            },
+        })
+    }
+
+    fn enter(&self, path: EntryPath, real: PathBuf) -> Option<Self> {
+        if self.line.contains(&real) {
             return None;
         }
         let mut line = self.line.clone();
-        line.push(inner);
-        Some(Self { path, line })
-    }
-}
-
-enum Found {
-    File(Metadata),
-    Folder(PathBuf),
-    /// A pipe, a socket, a device, a link that leads out.
-    Unusable,
-    Gone,
-}
-
-fn find(path: &Path, kind: FileType, root: &Path) -> Found {
-    let real = if kind.is_symlink() { fs::canonicalize(path) } else { Ok(path.to_owned()) };
-    let Ok(real) = real else { return Found::Gone };
-    if !real.starts_with(root) {
-        return Found::Unusable;
-    }
-    match fs::symlink_metadata(&real) {
-        Ok(metadata) if metadata.is_file() => Found::File(metadata),
-        Ok(metadata) if metadata.is_dir() => Found::Folder(real),
-        Ok(_) => Found::Unusable,
-        Err(_) => Found::Gone,
+        line.push(real);
+        Some(Self { path: path.as_str().to_owned(), line })
     }
 }

@@ -23,9 +23,21 @@ pub(super) enum Miss {
     File(ReadError),
 }
 
+/// What is at the end of a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+}
+
 /// Opens the regular file at `path` under `root`.
 pub(super) fn open(root: &Path, path: &EntryPath) -> Result<File, Miss> {
     platform::open(root, path)
+}
+
+/// What is at `path` under `root`, without opening it.
+pub(super) fn kind(root: &Path, path: &EntryPath) -> Result<Kind, Miss> {
+    platform::kind(root, path)
 }
 
 #[cfg(unix)]
@@ -39,7 +51,7 @@ mod platform {
     use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, readlinkat, statat};
     use rustix::io::Errno;
 
-    use super::{EntryPath, Miss, ReadError};
+    use super::{EntryPath, Kind, Miss, ReadError};
 
     /// As many as Linux follows (`MAXSYMLINKS`).
     const MAX_LINKS: u32 = 40;
@@ -58,16 +70,25 @@ mod platform {
         .union(OFlags::CLOEXEC);
 
     pub(super) fn open(root: &Path, path: &EntryPath) -> Result<File, Miss> {
-        let opened = openat(CWD, root, FOLDER, Mode::empty());
-        let folder = opened.map_err(|errno| Miss::Root(errno.into()))?;
-        let mut walk = Walk { root, above: Vec::new(), here: folder, rest: Vec::new(), links: 0 };
-        walk.rest.extend(path.as_str().rsplit('/').map(OsString::from));
-        while let Some(part) = walk.rest.pop() {
-            if let Some(file) = walk.step(&part)? {
-                return Ok(file);
+        match Walk::to(root, path)? {
+            End::File(folder, name) => {
+                Ok(openat(folder, name, FILE, Mode::empty()).map_err(missed)?.into())
             }
+            End::Folder => Err(Miss::Absent),
         }
-        Err(Miss::Absent)
+    }
+
+    pub(super) fn kind(root: &Path, path: &EntryPath) -> Result<Kind, Miss> {
+        Walk::to(root, path).map(|end| match end {
+            End::File(..) => Kind::File,
+            End::Folder => Kind::Folder,
+        })
+    }
+
+    enum End {
+        /// A regular file of this name in that folder.
+        File(OwnedFd, OsString),
+        Folder,
     }
 
     struct Walk<'r> {
@@ -80,12 +101,25 @@ mod platform {
         links: u32,
     }
 
-    impl Walk<'_> {
-        /// Goes one part further; gives the file when that is where the way ends.
-        fn step(&mut self, part: &OsStr) -> Result<Option<File>, Miss> {
+    impl<'r> Walk<'r> {
+        fn to(root: &'r Path, path: &EntryPath) -> Result<End, Miss> {
+            let opened = openat(CWD, root, FOLDER, Mode::empty());
+            let here = opened.map_err(|errno| Miss::Root(errno.into()))?;
+            let rest = path.as_str().rsplit('/').map(OsString::from).collect();
+            let mut walk = Walk { root, above: Vec::new(), here, rest, links: 0 };
+            while let Some(part) = walk.rest.pop() {
+                if walk.step(&part)? {
+                    return Ok(End::File(walk.here, part));
+                }
+            }
+            Ok(End::Folder)
+        }
+
+        /// Goes one part further; true when that is a file and the end of the way.
+        fn step(&mut self, part: &OsStr) -> Result<bool, Miss> {
             if part == ".." {
                 self.here = self.above.pop().ok_or(Miss::LeadsOut)?;
-                return Ok(None);
+                return Ok(false);
             }
             let found = statat(&self.here, part, AtFlags::SYMLINK_NOFOLLOW).map_err(missed)?;
             match FileType::from_raw_mode(found.st_mode) {
@@ -95,14 +129,11 @@ mod platform {
                     let inner = openat(&self.here, part, flags, Mode::empty()).map_err(missed)?;
                     self.above.push(std::mem::replace(&mut self.here, inner));
                 }
-                FileType::RegularFile if self.rest.is_empty() => {
-                    let file = openat(&self.here, part, FILE, Mode::empty()).map_err(missed)?;
-                    return Ok(Some(file.into()));
-                }
+                FileType::RegularFile if self.rest.is_empty() => return Ok(true),
                 FileType::RegularFile => return Err(Miss::Absent),
                 _ => return Err(Miss::File(ReadError::Special)),
             }
-            Ok(None)
+            Ok(false)
         }
 
         fn follow(&mut self, part: &OsStr) -> Result<(), Miss> {
@@ -150,21 +181,33 @@ mod platform {
 mod platform {
     use std::fs::{self, File};
     use std::io;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
-    use super::{EntryPath, Miss, ReadError};
+    use super::{EntryPath, Kind, Miss, ReadError};
 
     /// Between the check and the opening a link could be exchanged; there is no way around it here.
     pub(super) fn open(root: &Path, path: &EntryPath) -> Result<File, Miss> {
+        match find(root, path)? {
+            (Kind::File, real) => File::open(real).map_err(missed),
+            (Kind::Folder, _) => Err(Miss::Absent),
+        }
+    }
+
+    pub(super) fn kind(root: &Path, path: &EntryPath) -> Result<Kind, Miss> {
+        find(root, path).map(|(kind, _)| kind)
+    }
+
+    fn find(root: &Path, path: &EntryPath) -> Result<(Kind, PathBuf), Miss> {
         let root = fs::canonicalize(root).map_err(Miss::Root)?;
         let real = fs::canonicalize(root.join(path.as_str())).map_err(missed)?;
         if !real.starts_with(&root) {
             return Err(Miss::LeadsOut);
         }
-        if real.is_dir() {
-            return Err(Miss::Absent);
+        match fs::metadata(&real).map_err(missed)? {
+            found if found.is_file() => Ok((Kind::File, real)),
+            found if found.is_dir() => Ok((Kind::Folder, real)),
+            _ => Err(Miss::File(ReadError::Special)),
         }
-        File::open(real).map_err(missed)
     }
 
     fn missed(error: io::Error) -> Miss {

@@ -94,17 +94,13 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
 /// Where a test that runs in a process of its own finds the folder it is to work in.
 const FOLDER: &str = "MAINSTAY_TEST_FOLDER";
 
-/// The folder of a test that another test has started.
-pub(crate) fn folder_of_child() -> PathBuf {
-    PathBuf::from(std::env::var_os(FOLDER).expect("started by another test"))
-}
-
-/// The folder of a test that may have been started by another test.
+/// The folder that a test was given which runs once more in a process of its own; nothing where
+/// the test runs for itself.
 pub(crate) fn folder_for_child() -> Option<PathBuf> {
     std::env::var_os(FOLDER).map(PathBuf::from)
 }
 
-/// A test that is marked as ignored, to be run in a process of its own.
+/// A test to be run in a process of its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Child<'a> {
     pub(crate) test: &'a str,

@@ -8,7 +8,7 @@ use secrets_core::{
 };
 
 use crate::support::{
-    Child, block_on, error, folder_of_child, is_root, mode, named, names_in, set_mode, shows, text,
+    Child, block_on, error, folder_for_child, is_root, mode, named, names_in, set_mode, shows, text,
 };
 
 use super::{Place, provider};
@@ -145,42 +145,44 @@ fn the_health_of_a_file_is_who_may_touch_it() {
     assert_eq!(health(place.folder.path()).status, HealthStatus::Unhealthy);
 }
 
-fn child<'a>(place: &'a Place, test: &'a str) -> Child<'a> {
+/// A test of this file once more, in a process of its own, where it finds the folder.
+fn again<'a>(place: &'a Place, test: &'a str) -> Child<'a> {
     Child { test, folder: place.folder.path() }
 }
 
 #[test]
 fn a_file_that_is_a_mount_point_is_not_written_in_place() {
+    if let Some(folder) = folder_for_child() {
+        return inside_a_mounted_file(&folder);
+    }
     let place = Place::new("A=1\n");
-    child(&place, "dotenv::surroundings::inside_a_mounted_file")
+    again(&place, "dotenv::surroundings::a_file_that_is_a_mount_point_is_not_written_in_place")
         .run_with_mounts("mount --bind \"$FOLDER/.env\" \"$FOLDER/.env\"");
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_mounted_file() {
-    let folder = folder_of_child();
+fn inside_a_mounted_file(folder: &Path) {
     let path = folder.join(".env");
     let error = block_on(refused(&path));
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Unsupported, Effect::NotApplied));
     assert!(error.to_string().contains("is a mount point"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"A=1\n");
-    assert_eq!(names_in(&folder), [".env", ".env.lock"], "no temporary file is left");
+    assert_eq!(names_in(folder), [".env", ".env.lock"], "no temporary file is left");
     assert_eq!(block_on(text(&provider(&path), &named("a"))), "1");
 }
 
 #[test]
 fn a_full_disk_leaves_the_old_file() {
+    if let Some(folder) = folder_for_child() {
+        return inside_a_small_disk(&folder);
+    }
     let place = Place::new("");
-    child(&place, "dotenv::surroundings::inside_a_small_disk").run_with_mounts(
+    again(&place, "dotenv::surroundings::a_full_disk_leaves_the_old_file").run_with_mounts(
         "mkdir \"$FOLDER/disk\"; mount -t tmpfs -o size=64k none \"$FOLDER/disk\"",
     );
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_small_disk() {
-    let disk = folder_of_child().join("disk");
+fn inside_a_small_disk(folder: &Path) {
+    let disk = folder.join("disk");
     let path = disk.join(".env");
     let provider = provider(&path);
     block_on(async {
@@ -197,16 +199,18 @@ fn inside_a_small_disk() {
 
 #[test]
 fn a_read_only_file_system_is_read_and_not_written() {
+    if let Some(folder) = folder_for_child() {
+        return inside_a_read_only_file_system(&folder);
+    }
     let place = Place::new("A=1\n");
-    child(&place, "dotenv::surroundings::inside_a_read_only_file_system").run_with_mounts(
-        "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"",
-    );
+    again(&place, "dotenv::surroundings::a_read_only_file_system_is_read_and_not_written")
+        .run_with_mounts(
+            "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"",
+        );
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_a_read_only_file_system() {
-    let path = folder_of_child().join(".env");
+fn inside_a_read_only_file_system(folder: &Path) {
+    let path = folder.join(".env");
     block_on(async {
         assert_eq!(text(&provider(&path), &named("a")).await, "1");
         let error = refused(&path).await;
@@ -217,6 +221,9 @@ fn inside_a_read_only_file_system() {
 
 #[test]
 fn who_may_not_read_or_write_is_told_so() {
+    if let Some(folder) = folder_for_child() {
+        return inside_without_rights(&folder);
+    }
     let place = Place::new("A=1\n");
     set_mode(place.folder.path(), 0o755);
     set_mode(&place.path(), 0o600);
@@ -225,13 +232,10 @@ fn who_may_not_read_or_write_is_told_so() {
     std::fs::write(shared.join(".env"), "A=1\n").unwrap();
     set_mode(&shared, 0o777);
     set_mode(&shared.join(".env"), 0o666);
-    child(&place, "dotenv::surroundings::inside_without_rights").run_as_nobody();
+    again(&place, "dotenv::surroundings::who_may_not_read_or_write_is_told_so").run_as_nobody();
 }
 
-#[test]
-#[ignore = "runs in the process that another test starts"]
-fn inside_without_rights() {
-    let folder = folder_of_child();
+fn inside_without_rights(folder: &Path) {
     block_on(async {
         let unreadable = folder.join(".env");
         if std::fs::metadata(&unreadable).unwrap().uid()

@@ -1,0 +1,107 @@
+//! Hints at changes.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use secrets_core::{ChangeHint, ChangeStream, SecretProvider};
+use secrets_local::directory::{DirectoryConfig, DirectoryProvider};
+use tempfile::TempDir;
+
+use crate::support::{block_on, named, native};
+
+fn watch(root: &Path) -> ChangeStream {
+    let config = DirectoryConfig::new(root).with_poll_interval(Duration::from_millis(10));
+    DirectoryProvider::new(config).unwrap().changes().unwrap()
+}
+
+/// The next hint, or nothing within 5 seconds.
+async fn next(hints: &mut ChangeStream) -> ChangeHint {
+    let hint = tokio::time::timeout(Duration::from_secs(5), hints.next()).await;
+    hint.expect("a hint in time").expect("a stream that goes on")
+}
+
+async fn is_quiet(hints: &mut ChangeStream) -> bool {
+    tokio::time::timeout(Duration::from_millis(60), hints.next()).await.is_err()
+}
+
+#[test]
+fn a_file_that_comes_changes_or_goes_is_hinted_at() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("inner")).unwrap();
+    std::fs::write(at("a"), "1").unwrap();
+    std::fs::write(at("b"), "1").unwrap();
+    block_on(async {
+        let mut hints = watch(folder.path());
+        assert_eq!(next(&mut hints).await, ChangeHint::any(), "the first look");
+        assert!(is_quiet(&mut hints).await);
+        std::fs::write(at("a"), "2").unwrap();
+        assert_eq!(next(&mut hints).await, ChangeHint::secret(named("a")));
+        // The same length, the same name, another file: as an editor saves.
+        std::fs::write(at("new"), "3").unwrap();
+        std::fs::rename(at("new"), at("b")).unwrap();
+        let mut seen = vec![next(&mut hints).await];
+        while !is_quiet(&mut hints).await {
+            seen.push(ChangeHint::any());
+        }
+        assert!(seen.contains(&ChangeHint::secret(named("b"))), "{seen:?}");
+        std::fs::write(at("inner/X"), "1").unwrap();
+        assert_eq!(next(&mut hints).await, ChangeHint::secret(native("inner/X")));
+        std::fs::remove_file(at("a")).unwrap();
+        assert_eq!(next(&mut hints).await, ChangeHint::secret(named("a")));
+        assert!(is_quiet(&mut hints).await);
+    });
+}
+
+#[test]
+fn a_swapped_mount_is_one_hint_at_everything() {
+    let mount = TempDir::new().unwrap();
+    let swap = |folder: &str, content: &str| {
+        std::fs::create_dir(mount.path().join(folder)).unwrap();
+        std::fs::write(mount.path().join(folder).join("key"), content).unwrap();
+        symlink(folder, mount.path().join("..data_tmp")).unwrap();
+        std::fs::rename(mount.path().join("..data_tmp"), mount.path().join("..data")).unwrap();
+    };
+    swap("..1", "1");
+    symlink("..data/key", mount.path().join("key")).unwrap();
+    block_on(async {
+        let mut hints = watch(mount.path());
+        next(&mut hints).await;
+        assert!(is_quiet(&mut hints).await);
+        swap("..2", "2");
+        assert_eq!(next(&mut hints).await, ChangeHint::any());
+        assert!(is_quiet(&mut hints).await);
+    });
+}
+
+#[test]
+fn by_default_a_change_is_seen_within_a_second() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a"), "1").unwrap();
+    let provider = super::provider(folder.path());
+    block_on(async {
+        let mut hints = provider.changes().unwrap();
+        next(&mut hints).await;
+        let begun = Instant::now();
+        std::fs::write(folder.path().join("a"), "22").unwrap();
+        next(&mut hints).await;
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn a_folder_that_vanishes_and_comes_back_is_followed() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("root");
+    let mut hints = watch(&root);
+    block_on(async {
+        next(&mut hints).await;
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join("a"), "1").unwrap();
+        assert_eq!(next(&mut hints).await, ChangeHint::secret(named("a")));
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(next(&mut hints).await, ChangeHint::secret(named("a")));
+    });
+}
