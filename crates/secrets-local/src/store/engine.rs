@@ -73,7 +73,7 @@ impl Engine {
     ) -> Result<Self> {
         let target = Target::new(&*environment.files, path)?;
         let keys = Arc::new(StoreKeys::derive(store, data_key)?);
-        let _lock = file::lock(&*environment.files, &target, options.lock_timeout)?;
+        let _lock = file::lock(&*environment.files, &target, None, options.lock_timeout)?;
         if environment.files.stat(target.path()).is_ok() {
             let message = format!("there is a file at `{}`", path.display());
             return Err(StoreError::new(StoreErrorKind::AlreadyExists, message));
@@ -264,7 +264,8 @@ impl Engine {
         // failure when the file did not would make the old file look rolled back.
         let target = Target::existing(&*self.environment.files, &self.path)?;
         file::sync_name(&*self.environment.files, &target)?;
-        mark_file.raise(&self.environment, &snapshot.index.lasting_key, &snapshot.mark())
+        let (key, mark) = (&snapshot.index.lasting_key, snapshot.mark());
+        mark_file.raise(&self.environment, key, &mark, &snapshot.stat)
     }
 
     /// Changes the store: `change` sees the newest state under the writers' lock, and what it
@@ -276,7 +277,7 @@ impl Engine {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let files = &*self.environment.files;
         let target = Target::existing(files, &self.path)?;
-        let _lock = file::lock(files, &target, self.lock_timeout)?;
+        let _lock = file::lock(files, &target, Some(&self.current().stat), self.lock_timeout)?;
         let base = self.snapshot()?;
         if !writer.swept {
             file::sweep(files, &target);

@@ -193,7 +193,13 @@ impl std::error::Error for StoreError {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::new(error.0.kind.core_kind(), "the store file cannot be used")
+        // A key service that cannot be reached now may be reached later.
+        let behind = error.0.source.as_ref().and_then(|source| source.downcast_ref::<Self>());
+        let kind = match behind {
+            Some(behind) if behind.is_transient() => ErrorKind::Unavailable,
+            _ => error.0.kind.core_kind(),
+        };
+        Self::new(kind, "the store file cannot be used")
             .with_effect(error.0.effect)
             .with_source(error)
     }

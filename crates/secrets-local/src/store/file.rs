@@ -116,12 +116,13 @@ fn regular(stat: &FileStat, path: &Path) -> Result<()> {
 pub(crate) fn lock(
     files: &dyn FileSystem,
     target: &Target,
+    like: Option<&FileStat>,
     timeout: Duration,
 ) -> Result<Box<dyn FileLock>> {
     let path = target.sidecar(".lock");
     let begun = Instant::now();
     loop {
-        match files.try_lock(&path) {
+        match files.try_lock(&path, like) {
             Ok(Some(lock)) => return Ok(lock),
             Ok(None) => {}
             Err(error) => return Err(StoreError::io("lock", &path, error)),
@@ -158,6 +159,8 @@ pub(crate) fn check_writable(stat: &FileStat, target: &Target) -> Result<()> {
 pub(crate) enum Place<'a> {
     /// Nothing: refused when there is a file.
     Empty,
+    /// Nothing; the new file takes owner, group and read permissions of this one.
+    EmptyLike(&'a FileStat),
     /// This file; the new one takes its owner, group and read permissions.
     Of(&'a FileStat),
 }
@@ -178,7 +181,7 @@ pub(crate) fn write(
     let mut file = files.create(&path).map_err(failed)?;
     // From here on the temporary file is removed whatever happens.
     let temporary = Temporary { files, path: &path, kept: false };
-    if let Place::Of(old) = place {
+    if let Place::Of(old) | Place::EmptyLike(old) = place {
         file.take_after(old).map_err(|error| {
             StoreError::io("keep the owner and group of", &target.path, error)
                 .with_kind(StoreErrorKind::PermissionDenied)
@@ -189,11 +192,11 @@ pub(crate) fn write(
     output.flush()?;
     file.sync().map_err(failed)?;
     match place {
-        Place::Empty => files.publish(&path, &target.path),
+        Place::Empty | Place::EmptyLike(_) => files.publish(&path, &target.path),
         Place::Of(_) => files.replace(&path, &target.path),
     }
     .map_err(|error| match (place, error.kind()) {
-        (Place::Empty, io::ErrorKind::AlreadyExists) => {
+        (Place::Empty | Place::EmptyLike(_), io::ErrorKind::AlreadyExists) => {
             StoreError::io("create", &target.path, error)
         }
         _ => cannot_replace(target, error),

@@ -71,11 +71,16 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     fn list(&self, folder: &Path) -> io::Result<Vec<OsString>>;
 
     /// Takes the lock on the file at `path`, which is created if need be; `None` when another
-    /// holds it.
+    /// holds it. The file should belong to the owner of `like`, so that root does not lock out a
+    /// service by being the first to write.
     ///
     /// # Errors
     /// `Unsupported` where the file system has no locks.
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
+    fn try_lock(
+        &self,
+        path: &Path,
+        like: Option<&FileStat>,
+    ) -> io::Result<Option<Box<dyn FileLock>>>;
 }
 
 /// A file that is open to read. It stays the same file when its name is given to another.

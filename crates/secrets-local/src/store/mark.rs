@@ -9,6 +9,7 @@ use super::environment::Environment;
 use super::error::{Result, StoreError, StoreErrorKind};
 use super::file::{self, Place, Target};
 use super::format::StoreId;
+use super::fs::FileStat;
 use super::index::Generation;
 
 const MAGIC: [u8; 8] = *b"\x89MNSH\r\n\x1a";
@@ -84,26 +85,24 @@ impl MarkFile {
         self.decode(&bytes, key).map(Some)
     }
 
-    /// Keeps the newer of the mark that is there and this one.
+    /// Keeps the newer of the mark that is there and this one. A new mark is for whom the store is
+    /// for.
     pub(crate) fn raise(
         &self,
         environment: &Environment,
         key: &SymmetricKey,
         mark: &Mark,
+        store: &FileStat,
     ) -> Result<()> {
-        let _lock = file::lock(&*environment.files, &self.target, self.lock_timeout)?;
+        let files = &*environment.files;
+        let _lock = file::lock(files, &self.target, Some(store), self.lock_timeout)?;
         match self.read(environment, key)? {
-            Some(old) if old.generation >= mark.generation => Ok(()),
-            _ => self.write(environment, key, mark),
+            Some(old) if old.generation >= mark.generation => return Ok(()),
+            _ => {}
         }
-    }
-
-    fn write(&self, environment: &Environment, key: &SymmetricKey, mark: &Mark) -> Result<()> {
-        let path = self.target.path();
-        let old = environment.files.stat(path).ok();
-        let place = old.as_ref().map_or(Place::Empty, Place::Of);
-        let bytes = self.encode(key, mark)?;
-        file::write_exactly(environment, &self.target, place, &bytes)?.durable
+        let old = files.stat(self.target.path()).ok();
+        let place = old.as_ref().map_or(Place::EmptyLike(store), Place::Of);
+        file::write_exactly(environment, &self.target, place, &self.encode(key, mark)?)?.durable
     }
 
     fn encode(&self, key: &SymmetricKey, mark: &Mark) -> Result<Vec<u8>> {

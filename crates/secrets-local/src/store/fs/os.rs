@@ -53,10 +53,12 @@ impl FileSystem for OsFileSystem {
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let file = platform::not_through_links(platform::private(options)).open(path)?;
+    fn try_lock(
+        &self,
+        path: &Path,
+        like: Option<&FileStat>,
+    ) -> io::Result<Option<Box<dyn FileLock>>> {
+        let file = open_lock(path, like)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -72,6 +74,26 @@ impl FileSystem for OsFileSystem {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Opens the file of a lock, or creates it. Only a file of our own making is given away: what was
+/// there may be a hard link to something else.
+fn open_lock(path: &Path, like: Option<&FileStat>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = platform::private(options.read(true).write(true));
+    match options.create_new(true).open(path) {
+        Ok(file) => {
+            if let Some(like) = like {
+                // Who may not give it away has nobody to lock out.
+                let _ = platform::give_to_owner_of(&file, like);
+            }
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            platform::not_through_links(options.create_new(false)).open(path)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -165,11 +187,17 @@ mod platform {
         file.read_exact_at(buffer, offset)
     }
 
-    pub(super) fn take_after(file: &File, other: &FileStat) -> io::Result<()> {
+    pub(super) fn give_to_owner_of(file: &File, other: &FileStat) -> io::Result<()> {
         let now = stat(&file.metadata()?);
-        if (now.owner, now.group) != (other.owner, other.group) {
-            fchown(file, Some(other.owner), Some(other.group))?;
+        if (now.owner, now.group) == (other.owner, other.group) {
+            return Ok(());
         }
+        fchown(file, Some(other.owner), Some(other.group))
+    }
+
+    pub(super) fn take_after(file: &File, other: &FileStat) -> io::Result<()> {
+        give_to_owner_of(file, other)?;
+        let now = stat(&file.metadata()?);
         let mode = other.mode & KEPT | 0o600;
         if now.mode == mode {
             return Ok(());
@@ -251,6 +279,10 @@ mod platform {
             buffer = buffer.get_mut(read..).unwrap_or_default();
             offset += read as u64;
         }
+        Ok(())
+    }
+
+    pub(super) fn give_to_owner_of(_file: &File, _other: &FileStat) -> io::Result<()> {
         Ok(())
     }
 

@@ -355,7 +355,11 @@ impl FileSystem for Disk {
         Ok(inside.filter_map(|path| path.file_name().map(Into::into)).collect())
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
+    fn try_lock(
+        &self,
+        path: &Path,
+        _like: Option<&FileStat>,
+    ) -> io::Result<Option<Box<dyn FileLock>>> {
         let taken = self.lock().locks.insert(path.to_owned());
         let lock = || Box::new(Held { disk: self.clone(), path: path.to_owned() }) as Box<_>;
         Ok(taken.then(lock))

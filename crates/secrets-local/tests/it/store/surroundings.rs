@@ -359,6 +359,28 @@ fn a_write_keeps_the_owner() {
     });
 }
 
+#[test]
+fn a_write_by_root_leaves_nothing_that_locks_the_owner_out() {
+    block_on(async {
+        let place = Place::new();
+        drop(place.create().await);
+        let (owner, group) = if is_root() { (65534, 65533) } else { owner(&place.path()) };
+        chown(place.path(), Some(owner), Some(group)).unwrap();
+        std::fs::remove_file(place.file("store.lock")).unwrap();
+        let state = place.file("state");
+        std::fs::create_dir(&state).unwrap();
+        let store = FileStore::at(place.path()).state_folder(&state);
+        let store = store.open(place.key.clone()).await.unwrap();
+        set(&store, "a", "1").await;
+        let mut files = vec![place.path(), place.file("store.lock")];
+        files.extend(names_in(&state).iter().map(|name| state.join(name)));
+        assert_eq!(files.len(), 4, "{files:?}");
+        for file in files {
+            assert_eq!(self::owner(&file), (owner, group), "{}", file.display());
+        }
+    });
+}
+
 fn owner(path: &Path) -> (u32, u32) {
     let metadata = std::fs::metadata(path).unwrap();
     (metadata.uid(), metadata.gid())
