@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn any_bytes_come_back_with_their_type() {
         for len in 0..70 {
-            let bytes: Vec<u8> = (0..len).map(|n| 0x80 ^ (n * 37)).collect();
+            let bytes: Vec<u8> = (0..len).map(|n: u8| 0x80 ^ n.wrapping_mul(37)).collect();
             for user_type in [None, Some("image/png")] {
                 let mut value = SecretValue::copy_from_slice(&bytes);
                 if let Some(user_type) = user_type {
