@@ -113,8 +113,8 @@ impl StoreBuilder {
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound) when there is no file,
     /// [`WrongKey`](StoreErrorKind::WrongKey) when no slot opens,
-    /// [`Integrity`](StoreErrorKind::Integrity) and [`Rollback`](StoreErrorKind::Rollback) for files
-    /// that were tampered with, and what the operating system refuses.
+    /// [`Integrity`](StoreErrorKind::Integrity) and [`Rollback`](StoreErrorKind::Rollback) for
+    /// files that were tampered with, and what the operating system refuses.
     pub async fn open(self, unlock: impl Into<Unlock>) -> Result<FileStore> {
         let unlock = unlock.into();
         let mut attempts = OPEN_ATTEMPTS;
@@ -142,8 +142,8 @@ impl StoreBuilder {
     /// Creates a store with one key slot. The folder must exist.
     ///
     /// # Errors
-    /// [`AlreadyExists`](StoreErrorKind::AlreadyExists) when there is a file, and what the operating
-    /// system refuses.
+    /// [`AlreadyExists`](StoreErrorKind::AlreadyExists) when there is a file, and what the
+    /// operating system refuses.
     pub async fn create(self, unlock: impl Into<Unlock>) -> Result<FileStore> {
         let unlock = unlock.into();
         let entropy = Arc::clone(&self.environment.entropy);

@@ -62,8 +62,8 @@ struct Inner {
 }
 
 impl FileStore {
-    /// Begins to open or create the store at `path`. A link is followed, and stays when the store is
-    /// written.
+    /// Begins to open or create the store at `path`. A link is followed, and stays when the store
+    /// is written.
     pub fn at(path: impl AsRef<Path>) -> StoreBuilder {
         StoreBuilder::new(path.as_ref())
     }

@@ -87,7 +87,8 @@ impl From<&Header> for Inspection {
 /// Reads the header of a whole store file that is in memory.
 ///
 /// # Errors
-/// [`NotAStore`](super::StoreErrorKind::NotAStore), [`NewerFormat`](super::StoreErrorKind::NewerFormat),
+/// [`NotAStore`](super::StoreErrorKind::NotAStore),
+/// [`NewerFormat`](super::StoreErrorKind::NewerFormat),
 /// [`OutOfBounds`](super::StoreErrorKind::OutOfBounds), or
 /// [`Integrity`](super::StoreErrorKind::Integrity) when the form is broken or the length wrong.
 pub fn inspect(file: &[u8]) -> Result<Inspection> {

@@ -63,8 +63,8 @@ impl KeyFile {
     ///
     /// # Errors
     /// [`KeyFile`](StoreErrorKind::KeyFile) when others can write it or it has another size;
-    /// [`NotFound`](StoreErrorKind::NotFound), [`NotAStore`](StoreErrorKind::NotAStore) for a folder
-    /// or a pipe, and what the operating system refuses.
+    /// [`NotFound`](StoreErrorKind::NotFound), [`NotAStore`](StoreErrorKind::NotAStore) for a
+    /// folder or a pipe, and what the operating system refuses.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_in(&Environment::system(), path.as_ref())
     }
@@ -82,11 +82,12 @@ impl KeyFile {
         Ok(Self(Arc::new(Inner { key, warnings })))
     }
 
-    /// Creates a key file with a new random key, readable by its owner alone. The folder must exist.
+    /// Creates a key file with a new random key, readable by its owner alone. The folder must
+    /// exist.
     ///
     /// # Errors
-    /// [`AlreadyExists`](StoreErrorKind::AlreadyExists) when there is a file, and what the operating
-    /// system refuses.
+    /// [`AlreadyExists`](StoreErrorKind::AlreadyExists) when there is a file, and what the
+    /// operating system refuses.
     pub fn generate(path: impl AsRef<Path>) -> Result<Self> {
         Self::generate_in(&Environment::system(), path.as_ref())
     }

@@ -1,7 +1,7 @@
 //! Secrets in one encrypted file, for development and single machines.
 //!
-//! [`FileStore`] is a [`SecretProvider`](secrets_core::SecretProvider) with all that the contract has (versions,
-//! staging, preconditions, tags, validity, soft delete, change hints) and a
+//! [`FileStore`] is a [`SecretProvider`](secrets_core::SecretProvider) with all that the contract
+//! has (versions, staging, preconditions, tags, validity, soft delete, change hints) and a
 //! [`KeyProvider`](secrets_core::KeyProvider) for envelope encryption without a cloud.
 //!
 //! ```
@@ -33,29 +33,33 @@
 //!
 //! # What it promises
 //!
-//! - **Old or new.** A write replaces the file atomically; a writer that is killed, a full disk or a power failure leave
-//!   the old state or the new one. A mount point cannot be replaced, and is refused rather than written in place.
+//! - **Old or new.** A write replaces the file atomically; a writer that is killed, a full disk or
+//!   a power failure leave the old state or the new one. A mount point cannot be replaced, and is
+//!   refused rather than written in place.
 //! - **Tampering shows.** A file that was cut, extended, changed, or mixed from two is
-//!   [`Integrity`](StoreErrorKind::Integrity); the message names the part. Header, slots, index and length are checked when
-//!   the store is opened, a record when it is read, everything by [`verify`](FileStore::verify).
+//!   [`Integrity`](StoreErrorKind::Integrity); the message names the part. Header, slots, index and
+//!   length are checked when the store is opened, a record when it is read, everything by
+//!   [`verify`](FileStore::verify).
 //! - **Nothing but sizes shows.** Names, tags, versions and times are sealed like values.
-//! - **Several processes.** Writers take a lock; readers see the newest state at each read, hints follow within
-//!   [`poll_interval`](StoreBuilder::poll_interval).
+//! - **Several processes.** Writers take a lock; readers see the newest state at each read, hints
+//!   follow within [`poll_interval`](StoreBuilder::poll_interval).
 //!
 //! # What it does not
 //!
-//! - **An old copy of the whole file is authentic.** It is refused by a process that saw a newer one, and where
-//!   [`state_folder`](StoreBuilder::state_folder) keeps a high-water mark; otherwise it opens. After a restore from a backup
-//!   say [`accept_rollback`](StoreBuilder::accept_rollback).
-//! - **A changed passphrase does not change the data key.** After a leak, [`rekey`](FileStore::rekey).
-//! - **A clock that jumps ahead ends windows.** A deleted secret whose window has passed by the clock leaves the file with
-//!   the next write.
-//! - Whoever can read this process's memory has the data key while the store is open. Names and tags lie in ordinary
-//!   memory; values and keys are wiped.
+//! - **An old copy of the whole file is authentic.** It is refused by a process that saw a newer
+//!   one, and where [`state_folder`](StoreBuilder::state_folder) keeps a high-water mark; otherwise
+//!   it opens. After a restore from a backup say
+//!   [`accept_rollback`](StoreBuilder::accept_rollback).
+//! - **A changed passphrase does not change the data key.** After a leak,
+//!   [`rekey`](FileStore::rekey).
+//! - **A clock that jumps ahead ends windows.** A deleted secret whose window has passed by the
+//!   clock leaves the file with the next write.
+//! - Whoever can read this process's memory has the data key while the store is open. Names and
+//!   tags lie in ordinary memory; values and keys are wiped.
 //!
-//! Work on the file runs on tokio's threads for blocking work, key derivation too; without a tokio runtime it runs on the
-//! thread that polls. Dropping the future of a write does not stop the write. The stream of change hints needs tokio's
-//! timer.
+//! Work on the file runs on tokio's threads for blocking work, key derivation too; without a tokio
+//! runtime it runs on the thread that polls. Dropping the future of a write does not stop the
+//! write. The stream of change hints needs tokio's timer.
 //!
 //! The file is described, byte by byte, in `docs/store-format.md` of this crate.
 
@@ -108,8 +112,8 @@ pub use slot_admin::Rekey;
 pub use unlock::Unlock;
 pub use verify::{Verification, verify_bytes};
 
-/// What the fuzzer enters: the bytes of an index before they are sealed. What decodes must encode to
-/// the same bytes.
+/// What the fuzzer enters: the bytes of an index before they are sealed. What decodes must encode
+/// to the same bytes.
 #[cfg(fuzzing)]
 pub fn fuzz_index(bytes: &[u8]) {
     if let Ok(index) = index_codec::decode(bytes) {

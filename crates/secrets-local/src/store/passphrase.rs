@@ -78,9 +78,9 @@ impl Drop for Memory {
 /// What one guess at a passphrase costs: the parameters of Argon2id (RFC 9106, section 3.1).
 ///
 /// The default is the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes, 4 lanes
-/// (about 0.1 s on one core). Allowed are at least 19 MiB with 2 passes (the minimum of the OWASP
-/// Password Storage Cheat Sheet) and at most 1 GiB, 16 passes, 16 lanes: the parameters stand in the
-/// clear in the file, and a forged one must not exhaust the reader.
+/// (some tenths of a second on one core). Allowed are at least 19 MiB with 2 passes (the minimum of
+/// the OWASP Password Storage Cheat Sheet) and at most 1 GiB, 16 passes, 16 lanes: the parameters
+/// stand in the clear in the file, and a forged one must not exhaust the reader.
 ///
 /// ```
 /// use secrets_local::store::PassphraseCost;

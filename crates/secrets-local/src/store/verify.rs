@@ -58,8 +58,8 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verification> {
 /// ```
 ///
 /// # Errors
-/// As [`StoreBuilder::open`](super::StoreBuilder::open); a record that does not open is listed in the
-/// answer.
+/// As [`StoreBuilder::open`](super::StoreBuilder::open); a record that does not open is listed in
+/// the answer.
 pub async fn verify_bytes(file: Arc<[u8]>, unlock: impl Into<Unlock>) -> Result<Verification> {
     let stat = stat_of(&file);
     let locked =

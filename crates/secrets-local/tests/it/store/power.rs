@@ -219,6 +219,27 @@ fn a_power_failure_while_creating_leaves_a_store_or_none() {
 }
 
 #[test]
+fn a_mark_never_outlives_the_state_that_it_speaks_of() {
+    block_on(async {
+        let machine = Machine::new(Marks::Kept);
+        machine.prepare().await;
+        machine.disk.record();
+        // A writer dies between the rename and the sync of the folder, and knows no marks.
+        let dying = FileStore::at(STORE)
+            .environment(environment(&machine.disk.with_defect(Defect::NoFolderSync)));
+        set(&dying.open(machine.key.clone()).await.unwrap(), "b", "2").await;
+        // A reader sees the new state and raises the mark; then the power fails.
+        machine.builder(&machine.disk).open(machine.key.clone()).await.unwrap();
+        for step in 0..=machine.disk.steps() {
+            for disk in machine.disk.after_power_failure(step) {
+                let opened = machine.builder(&disk).open(machine.key.clone()).await;
+                assert!(opened.is_ok(), "step {step}: {opened:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn the_failures_are_seen_when_a_step_of_the_protocol_is_missing() {
     block_on(async {
         for (defect, seen_as) in [

@@ -15,8 +15,8 @@ use super::support::{Place, block_on, get, open, reference, set, value};
 
 /// How many secrets each of the children adds.
 const ADDED: usize = 20;
-/// How often a child that is to be killed writes to another store first. The n-th call is counted by
-/// each thread for itself: like this no other thread gets as far as the one that writes.
+/// How often a child that is to be killed writes to another store first. The n-th call is counted
+/// by each thread for itself: like this no other thread gets as far as the one that writes.
 const WARM_UP: usize = 25;
 /// Looked for by a child just before it writes, so that a trace shows where the write begins.
 const BEGIN: &str = "/mainstay-write-begins";

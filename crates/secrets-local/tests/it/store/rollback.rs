@@ -92,6 +92,20 @@ fn a_high_water_mark_outlives_the_process() {
 }
 
 #[test]
+fn a_mark_is_raised_by_the_write_itself() {
+    block_on(async {
+        let place = Place::new();
+        let store = marked(&place).create(place.key.clone()).await.unwrap();
+        let older = std::fs::read(place.path()).unwrap();
+        set(&store, "a", "1").await;
+        drop(store);
+        put_back(&place, &older);
+        let error = marked(&place).open(place.key.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Rollback);
+    });
+}
+
+#[test]
 fn a_mark_is_raised_by_readers_too() {
     block_on(async {
         let place = Place::new();

@@ -206,7 +206,8 @@ fn a_key_mounted_as_kubernetes_does_opens_the_store() {
     block_on(async {
         let place = Place::new();
         drop(place.create().await);
-        // mount/key -> ..data/key, mount/..data -> ..2026/, as the kubelet's atomic writer lays out.
+        // mount/key -> ..data/key, mount/..data -> ..2026/, as the kubelet's atomic writer lays
+        // out.
         let mount = place.file("mount");
         std::fs::create_dir_all(mount.join("..2026")).unwrap();
         std::fs::copy(place.file("key"), mount.join("..2026/key")).unwrap();
