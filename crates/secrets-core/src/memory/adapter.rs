@@ -129,6 +129,12 @@ pub(crate) trait Foreign: Send + Sync {
     /// What the store holds, companions and all, without what is deleted.
     fn names(&self, at: Moment) -> Vec<String>;
 
+    /// A secret without a version, where the backend has such a thing.
+    fn create_empty(&self, _: Moment, _: &str) -> Result<()> {
+        let message = "this backend has no secrets without a version";
+        Err(Error::unsupported(Operation::SetSecret, message))
+    }
+
     /// A rotation that has begun and has not set a value yet, where the backend has such a thing.
     fn begin_rotation(&self, _: Moment, _: &str) -> Result<VersionId> {
         let message = "this backend has no pending versions of its own";

@@ -116,7 +116,8 @@ impl MemoryBuilder {
         self
     }
 
-    /// Every read that the cloud does not promise to be up to date sees the state of so long ago.
+    /// Every read that the cloud does not promise to be up to date sees the state of so long ago;
+    /// what a write looks up on its way is up to date.
     pub fn propagation(mut self, lag: Duration) -> Self {
         self.settings.propagation = lag;
         self

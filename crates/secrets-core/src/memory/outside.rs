@@ -81,6 +81,15 @@ impl Outside {
         Ok(())
     }
 
+    /// Creates a secret without a version: what AWS and Google show when somebody's second call
+    /// never came.
+    ///
+    /// # Errors
+    /// `Unsupported` on Azure; those of the cloud.
+    pub fn create_empty(&self, reference: &SecretRef) -> Result<()> {
+        self.foreign().create_empty(self.moment(), &self.place(reference)?.main)
+    }
+
     /// Begins a rotation that has not set a value yet: on AWS a version with the label `AWSPENDING`
     /// and [`VersionState::Empty`], as `RotateSecret` makes.
     ///

@@ -83,6 +83,22 @@ impl Client {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How far the reads of an operation lag. Those inside a write do not, or a second write would
+    /// find what was before the first: only a fault makes them.
+    fn lag(&self, operation: Operation) -> Lag {
+        match operation {
+            // At once is not a lag of zero: the clock may jump back.
+            _ if self.propagation.is_zero() => Lag::NONE,
+            Operation::GetSecret
+            | Operation::GetSecrets
+            | Operation::DescribeSecret
+            | Operation::ListVersions
+            | Operation::ListSecrets
+            | Operation::Health => Lag::Time(self.propagation),
+            _ => Lag::NONE,
+        }
+    }
+
     /// Begins a call; the faults that strike it as a whole strike now.
     pub(crate) async fn begin(
         &self,
@@ -99,7 +115,7 @@ impl Client {
             call,
             step: AtomicU32::new(0),
             wrote: AtomicBool::new(false),
-            lag: if self.propagation.is_zero() { Lag::NONE } else { Lag::Time(self.propagation) },
+            lag: self.lag(operation),
             strikes: schedule.strikes(operation, call, None),
             schedule,
         };

@@ -472,6 +472,10 @@ impl Foreign for AwsAdapter {
         living.map(|(name, _)| name).collect()
     }
 
+    fn create_empty(&self, at: Moment, name: &str) -> Result<()> {
+        self.cloud().create_empty(at, name).map_err(Refusal::to_error)
+    }
+
     fn begin_rotation(&self, at: Moment, name: &str) -> Result<VersionId> {
         let id = self.cloud().begin_rotation(at, name).map_err(Refusal::to_error)?;
         version_id(&id)

@@ -199,17 +199,24 @@ impl AwsCloud {
         value: SecretValue,
     ) -> Result<Described, AwsError> {
         check(&value)?;
+        // Repeated with the same token and value: the same request, not another one.
+        let is_repeated =
+            |secret: &AwsSecret| secret.deletion.is_none() && secret.versions.contains_key(token);
+        if !self.there(name, at.exact()).is_some_and(is_repeated) {
+            self.create_empty(at, name)?;
+        }
+        self.put(at, name, token, value, &[Label::Current])
+    }
+
+    /// `CreateSecret` without a value.
+    pub(crate) fn create_empty(&mut self, at: Moment, name: &str) -> Result<(), AwsError> {
         match self.there(name, at.exact()) {
+            Some(secret) if secret.deletion.is_some() => Err(AwsError::ScheduledForDeletion),
+            Some(_) => Err(AwsError::ResourceExists),
             None => {
                 self.secrets.insert(name, at, AwsSecret::new(at.now));
-                self.put(at, name, token, value, &[Label::Current])
+                Ok(())
             }
-            Some(secret) if secret.deletion.is_some() => Err(AwsError::ScheduledForDeletion),
-            // Repeated with the same token and value: the same request, not another one.
-            Some(secret) if secret.versions.contains_key(token) => {
-                self.put(at, name, token, value, &[Label::Current])
-            }
-            Some(_) => Err(AwsError::ResourceExists),
         }
     }
 
@@ -414,5 +421,29 @@ fn check(value: &SecretValue) -> Result<(), AwsError> {
     match value.len() {
         1..=MAX_VALUE => Ok(()),
         _ => Err(AwsError::InvalidParameter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::personality::Personality;
+    use crate::memory::shelf::Lag;
+
+    #[test]
+    fn the_first_version_is_current_whatever_label_is_asked_for() {
+        let mut cloud = AwsCloud::new(&Settings::new(Personality::Aws));
+        let at = Moment { now: SystemTime::UNIX_EPOCH, lag: Lag::NONE };
+        let value = |text: &str| SecretValue::copy_from_slice(text.as_bytes());
+        cloud.create_empty(at, "db").unwrap();
+        let pending = Wanted::Label(Label::Pending);
+        assert_eq!(cloud.get(at, "db", pending).err(), Some(AwsError::ResourceNotFound));
+        cloud.put(at, "db", "token-1", value("untested"), &[Label::Pending]).unwrap();
+        let (shown, described) = cloud.get(at, "db", Wanted::Label(Label::Current)).unwrap();
+        assert_eq!(shown.expose_secret(), b"untested");
+        assert_eq!(described.labels, [Label::Current, Label::Pending]);
+        // From the second on the label decides.
+        let second = cloud.put(at, "db", "token-2", value("second"), &[Label::Pending]).unwrap();
+        assert_eq!(second.labels, [Label::Pending]);
     }
 }

@@ -126,7 +126,12 @@ impl Write<'_> {
     /// Only over `base`. The service has no conditional put, but it moves labels conditionally: the
     /// version is put under a label of ours that no reader asks for, and then made current.
     pub(super) async fn after(&self, base: &VersionId) -> Result<VersionInfo> {
-        let secret = self.adapter.living(self.session, self.place).await?;
+        let secret = match self.adapter.living(self.session, self.place).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(conflict("the base is not current"));
+            }
+            secret => secret?,
+        };
         check_tags(&secret.tags, &self.options.metadata)?;
         let token = self.token.as_str();
         let current = secret.label(Label::Current);

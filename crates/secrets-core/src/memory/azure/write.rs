@@ -38,10 +38,13 @@ impl AzureAdapter {
             (Precondition::Absent, Some(_)) => {
                 return Err(Error::new(ErrorKind::AlreadyExists, "the secret exists"));
             }
-            (Precondition::CurrentIs(base), before)
-                if before.as_ref().is_none_or(|before| before.id != base.as_str()) =>
-            {
+            (Precondition::CurrentIs(base), Some(before)) if before.id != base.as_str() => {
                 return Err(conflict("the base is not current"));
+            }
+            (Precondition::CurrentIs(_), None) => {
+                let absence = self.absence(session, place).await?;
+                let deleted = absence.kind() == ErrorKind::PendingDeletion;
+                return Err(if deleted { absence } else { conflict("the base is not current") });
             }
             _ => {}
         }

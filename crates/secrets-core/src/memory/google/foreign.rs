@@ -53,4 +53,8 @@ impl Foreign for GoogleAdapter {
         let (secrets, _) = self.project().list(at, None, Some(NonZeroU32::MAX));
         secrets.into_iter().map(|(name, _)| name).collect()
     }
+
+    fn create_empty(&self, at: Moment, name: &str) -> Result<()> {
+        self.project().create(at, name).map(drop).map_err(Refusal::to_error)
+    }
 }

@@ -1,11 +1,13 @@
 //! What holds for every personality.
 
+use std::time::Duration;
+
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
     ErrorKind, GetOptions, Precondition, SecretProvider, SetOptions, Stage, VersionSelector,
 };
 
-use super::support::{get, kind, name, set, set_pending, text, token, value};
+use super::support::{get, kind, manual, name, set, set_pending, text, token, value};
 
 #[tokio::test]
 async fn pending_is_promoted_and_never_seen_from_outside() {
@@ -78,5 +80,50 @@ async fn a_token_makes_repeating_a_write_harmless() {
         assert_eq!(late.id, one, "{personality:?}");
         assert!(late.stages.contains(Stage::Previous) && !late.stages.contains(Stage::Current));
         assert_eq!(text(&get(&provider, &db, VersionSelector::Current).await.unwrap()), "two");
+    }
+}
+
+/// Reads lag, and a write that looks something up on its way does not trip over the one before.
+#[tokio::test]
+async fn reads_lag_and_writes_follow_one_another() {
+    for personality in Personality::ALL {
+        let (builder, clock) = manual(personality);
+        let lag = Duration::from_secs(8);
+        let (provider, db) = (builder.propagation(lag).build().unwrap(), name("db"));
+        let read = |selector| get(&provider, &db, selector);
+        set(&provider, &db, "one").await;
+        assert_eq!(kind(read(VersionSelector::Current).await), ErrorKind::NotFound);
+        clock.advance(lag);
+        let base = set(&provider, &db, "two").await;
+        let pending = set_pending(&provider, &db, "three").await;
+        provider.promote(&db, &pending, &base, &token(1)).await.unwrap();
+        assert_eq!(text(&read(VersionSelector::Current).await.unwrap()), "one", "{personality:?}");
+        assert_eq!(kind(read(VersionSelector::Pending).await), ErrorKind::NotFound);
+        assert_eq!(text(&provider.outside().read(&db).unwrap()), "three");
+        clock.advance(lag);
+        assert_eq!(text(&read(VersionSelector::Current).await.unwrap()), "three");
+        assert_eq!(text(&read(VersionSelector::Previous).await.unwrap()), "two", "{personality:?}");
+    }
+}
+
+/// A secret without a version reads as absent, takes no pending value, and is finished by a write.
+#[tokio::test]
+async fn an_empty_secret_does_not_exist_yet() {
+    for personality in Personality::ALL {
+        let (provider, db) = (MemoryProvider::new(personality), name("db"));
+        let outside = provider.outside();
+        if personality == Personality::Azure {
+            assert_eq!(kind(outside.create_empty(&db)), ErrorKind::Unsupported);
+            continue;
+        }
+        outside.create_empty(&db).unwrap();
+        assert_eq!(kind(get(&provider, &db, VersionSelector::Current).await), ErrorKind::NotFound);
+        // On AWS the first version is current whatever label is asked for.
+        let pending = provider.set_secret(&db, value("untested"), SetOptions::pending()).await;
+        assert_eq!(kind(pending), ErrorKind::NotFound, "{personality:?}");
+        assert_eq!(kind(outside.read(&db)), ErrorKind::NotFound, "{personality:?}");
+        assert_eq!(provider.describe_secret(&db).await.unwrap().current, None);
+        set(&provider, &db, "one").await;
+        assert_eq!(text(&outside.read(&db).unwrap()), "one");
     }
 }
