@@ -35,3 +35,11 @@ mod provider;
 
 pub use config::{DotenvConfig, Substitution};
 pub use provider::DotenvProvider;
+
+/// The parser and the writer by themselves, for the fuzzer.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::face::{read, remove, set};
+}
+#[cfg(fuzzing)]
+mod face;
