@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use secrets_core::{SecretRef, VersionSelector};
 
 use crate::line::{Key, LineId};
@@ -7,7 +8,7 @@ use crate::line::{Key, LineId};
 /// Where the lines of one provider stand.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    pages: HashMap<SecretRef, Vec<(VersionSelector, LineId)>>,
+    pages: HashMap<SecretRef, Vec<(VersionSelector, LineId)>, RandomState>,
     /// How many of the pages are about native ids.
     natives: usize,
 }

@@ -107,7 +107,7 @@ impl CachedProvider {
         if found.listed.stale_since.is_some() && self.source.names.want(&found) {
             self.inner().wake.notify_one();
         }
-        Some(found.listed.secret.clone())
+        Some(Secret::clone(&found.listed.secret))
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Nothing here reads a clock, takes a lock or calls a provider: time comes in as a [`Moment`].
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState};
+use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState, SecretValue};
 use tokio::time::Instant;
 
 use crate::jitter::Jitter;
@@ -28,7 +29,7 @@ pub(crate) struct Terms {
 /// A value and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) secret: Secret,
+    pub(crate) secret: Arc<Secret>,
     /// Counts the values: one more for each that differs from the one before.
     pub(crate) revision: u64,
     /// Nobody looks after it: no run future was alive when it was last dealt with.
@@ -101,11 +102,27 @@ fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(factor)
 }
 
+/// Small values are copied, so that value and bytes lie together in memory wherever the provider had
+/// them: readers of a large cache wait for memory more than for anything else.
+fn gathered(secret: Secret) -> Arc<Secret> {
+    const SMALL: usize = 1024;
+    let Secret { value, version } = secret;
+    if value.len() > SMALL {
+        return Arc::new(Secret::new(value, version));
+    }
+    let copy = SecretValue::copy_from_slice(value.expose_secret());
+    let copy = match value.content_type() {
+        Some(content_type) => copy.with_content_type(content_type),
+        None => copy,
+    };
+    Arc::new(Secret::new(copy, version))
+}
+
 impl Held {
     /// A value as its provider just gave it.
     pub(crate) fn new(secret: Secret, moment: &Moment, terms: &Terms) -> Self {
         let mut held = Self {
-            secret,
+            secret: gathered(secret),
             revision: 1,
             is_orphaned: true,
             is_wanted: false,
@@ -127,10 +144,12 @@ impl Held {
 
     /// The provider gave this value.
     pub(crate) fn renew(&mut self, secret: Secret, moment: &Moment, terms: &Terms) {
-        let is_same =
-            secret.version == self.secret.version && secret.value.ct_eq(&self.secret.value);
+        let (new, old) = (&secret, &self.secret);
+        let is_same = new.version == old.version
+            && new.value.content_type() == old.value.content_type()
+            && new.value.ct_eq(&old.value);
         if !is_same {
-            self.secret = secret;
+            self.secret = gathered(secret);
             self.revision += 1;
         }
         self.confirm(moment, terms);
@@ -159,10 +178,10 @@ impl Held {
         let usual = ttl.mul_f64(terms.policy.refresh_at);
         let lead = ttl.saturating_sub(usual);
         let left = self.secret.version.expires.and_then(|at| at.duration_since(moment.wall).ok());
-        let longest = match left.and_then(|left| left.checked_sub(lead)) {
-            Some(before_expiry) => usual.min(before_expiry),
-            None => usual,
-        };
+        // Not so close to the expiry that asking early would be asking again and again.
+        let soonest = lead.max(ttl / 100);
+        let early = left.and_then(|left| left.checked_sub(lead)).filter(|early| *early > soonest);
+        let longest = early.map_or(usual, |early| usual.min(early));
         terms.jitter.shorten(longest, terms.policy.jitter)
     }
 
@@ -228,7 +247,7 @@ impl Held {
 
     /// What handles show for this kind. The first time it is stale is remembered.
     pub(crate) fn state(&mut self, kind: Kind, moment: &Moment) -> SecretState {
-        let secret = self.secret.clone();
+        let secret = Secret::clone(&self.secret);
         match kind {
             Kind::Fresh => SecretState::Fresh(secret),
             Kind::Stale => SecretState::Stale { secret, since: self.stale_since(moment) },
@@ -328,13 +347,13 @@ impl Held {
         self.gone.as_ref().or(self.trouble.as_ref())
     }
 
-    /// The run future takes it over: at once when it was confirmed lately and nothing can have been
-    /// missed, otherwise once it has been asked for.
+    /// The run future takes it over. When it may have missed something the value is stale until it
+    /// is confirmed.
     pub(crate) fn adopt(&mut self, has_gap: bool, moment: &Moment) {
-        if has_gap || moment.now >= self.fresh_until {
-            self.refresh_at = moment.now;
-        } else {
-            self.is_orphaned = false;
+        self.is_orphaned = false;
+        if has_gap {
+            self.fresh_until = self.fresh_until.min(moment.now);
+            self.hurry(moment);
         }
     }
 

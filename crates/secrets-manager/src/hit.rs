@@ -29,7 +29,7 @@ impl Hit {
     #[inline]
     #[must_use]
     pub fn value(&self) -> &SecretValue {
-        &self.listed.secret.value
+        &self.listed.value
     }
 
     /// Since when it has been past its time to live; `None` while it is fresh.

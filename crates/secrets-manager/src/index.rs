@@ -20,16 +20,84 @@ use crate::pulse::Stamp;
 const IN_USE: u64 = 1 << 63;
 const EMPTY: u64 = 0;
 
-/// What is served under a name, replaced as a whole.
+/// What is served under a name, replaced as a whole. What a hit needs stands first and together:
+/// in a large cache each line of memory that is touched is fetched from afar.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Listed {
-    /// `None` in a vacant slot.
-    pub(crate) name: Option<SecretName>,
-    pub(crate) secret: Secret,
+    name: ListedName,
+    /// The same as in `secret`.
+    pub(crate) value: SecretValue,
     pub(crate) stale_since: Option<SystemTime>,
+    pub(crate) secret: Arc<Secret>,
     /// Until when it may be served without asking.
     pub(crate) good_until: Stamp,
     pub(crate) line: LineId,
+}
+
+/// A name that is compared without another trip to memory, unless it is long.
+#[derive(Debug)]
+enum ListedName {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(SecretName),
+}
+
+/// With a tag and a length this makes 40 bytes.
+const SHORT: usize = 38;
+
+impl ListedName {
+    /// In a vacant slot; no secret has an empty name.
+    const VACANT: Self = Self::Short { len: 0, bytes: [0; SHORT] };
+
+    fn new(name: &SecretName) -> Self {
+        let text = name.as_str().as_bytes();
+        let mut bytes = [0; SHORT];
+        match (u8::try_from(text.len()), bytes.get_mut(..text.len())) {
+            (Ok(len), Some(room)) => {
+                room.copy_from_slice(text);
+                Self::Short { len, bytes }
+            }
+            _ => Self::Long(name.clone()),
+        }
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Long(name) => name.as_str().as_bytes(),
+        }
+    }
+}
+
+impl Listed {
+    pub(crate) fn new(
+        name: &SecretName,
+        secret: Arc<Secret>,
+        stale_since: Option<SystemTime>,
+        good_until: Stamp,
+        line: LineId,
+    ) -> Self {
+        let (name, value) = (ListedName::new(name), secret.value.clone());
+        Self { name, value, stale_since, secret, good_until, line }
+    }
+
+    fn vacant() -> Result<Self> {
+        let version = VersionInfo::new(VersionId::new("vacant")?, SystemTime::UNIX_EPOCH);
+        let value = SecretValue::copy_from_slice(&[]);
+        Ok(Self {
+            name: ListedName::VACANT,
+            value: value.clone(),
+            stale_since: None,
+            secret: Arc::new(Secret::new(value, version)),
+            good_until: Stamp::ZERO,
+            line: LineId::NONE,
+        })
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.line == LineId::NONE
+    }
 }
 
 /// A slot that was found.
@@ -61,17 +129,10 @@ pub(crate) struct NameIndex {
 pub(crate) struct Full;
 
 impl NameIndex {
-    /// Room for `entries` names at a load of at most one half.
+    /// Room for `entries` names at a load of at most three quarters.
     pub(crate) fn new(entries: usize) -> Result<Self> {
-        let size = entries.max(4).saturating_mul(2).next_power_of_two();
-        let nothing = VersionInfo::new(VersionId::new("vacant")?, SystemTime::UNIX_EPOCH);
-        let vacant = Arc::new(Listed {
-            name: None,
-            secret: Secret::new(SecretValue::copy_from_slice(&[]), nothing),
-            stale_since: None,
-            good_until: Stamp::ZERO,
-            line: LineId::NONE,
-        });
+        let size = (entries.max(4).saturating_mul(4) / 3).next_power_of_two();
+        let vacant = Arc::new(Listed::vacant()?);
         let slot = || Slot { hash: AtomicU64::new(EMPTY), cell: ArcSwap::new(Arc::clone(&vacant)) };
         Ok(Self {
             hashing: RandomState::default(),
@@ -87,7 +148,7 @@ impl NameIndex {
     /// What is served under `name`. No lock, no allocation, no clock; one `arc_swap` load.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<Found> {
-        let hash = self.hash(name);
+        let hash = self.hash(name.as_bytes());
         let mut position = self.place(hash);
         loop {
             let slot = self.slots.get(position)?;
@@ -96,7 +157,7 @@ impl NameIndex {
                 EMPTY => return None,
                 found if found == hash => {
                     let listed = slot.cell.load();
-                    if listed.name.as_ref().is_some_and(|found| found.as_str() == name) {
+                    if listed.name.as_bytes() == name.as_bytes() {
                         return Some(Found { listed, position });
                     }
                 }
@@ -138,14 +199,13 @@ impl NameIndex {
     }
 
     /// Serves `listed` under its name from now on.
-    pub(crate) fn list(&self, listed: Listed) -> Result<(), Full> {
-        let Some(name) = listed.name.clone() else { return Err(Full) };
-        let hash = self.hash(name.as_str());
-        if let Some(slot) = self.slot_of(hash, &name) {
+    pub(crate) fn list(&self, name: &SecretName, listed: Listed) -> Result<(), Full> {
+        let hash = self.hash(name.as_str().as_bytes());
+        if let Some(slot) = self.slot_of(hash, name) {
             slot.cell.store(Arc::new(listed));
             return Ok(());
         }
-        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 4 * 3 {
+        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 8 * 7 {
             self.rebuild();
         }
         self.place_new(hash, Arc::new(listed))
@@ -153,7 +213,7 @@ impl NameIndex {
 
     /// Serves nothing under `name` any more.
     pub(crate) fn delist(&self, name: &SecretName) {
-        if let Some(slot) = self.slot_of(self.hash(name.as_str()), name) {
+        if let Some(slot) = self.slot_of(self.hash(name.as_str().as_bytes()), name) {
             slot.cell.store(Arc::clone(&self.vacant));
         }
     }
@@ -162,7 +222,7 @@ impl NameIndex {
     pub(crate) fn clear(&self) {
         for slot in &self.slots {
             slot.hash.store(EMPTY, Ordering::Release);
-            if slot.cell.load().name.is_some() {
+            if !slot.cell.load().is_vacant() {
                 slot.cell.store(Arc::clone(&self.vacant));
             }
         }
@@ -175,22 +235,22 @@ impl NameIndex {
         let live: Vec<_> = self.slots.iter().map(|slot| slot.cell.load_full()).collect();
         self.clear();
         for listed in live {
-            let Some(name) = &listed.name else { continue };
-            let hash = self.hash(name.as_str());
-            // There was room for it before.
-            let _ = self.place_new(hash, listed);
+            if !listed.is_vacant() {
+                // There was room for it before.
+                let _ = self.place_new(self.hash(listed.name.as_bytes()), listed);
+            }
         }
     }
 
     fn place_new(&self, hash: u64, listed: Arc<Listed>) -> Result<(), Full> {
-        // A quarter stays empty, so that every search ends soon.
-        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 4 * 3 {
+        // An eighth stays empty, so that every search ends.
+        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 8 * 7 {
             return Err(Full);
         }
         let mut position = self.place(hash);
         while let Some(slot) = self.slots.get(position) {
             let found = slot.hash.load(Ordering::Relaxed);
-            if found == EMPTY || slot.cell.load().name.is_none() {
+            if found == EMPTY || slot.cell.load().is_vacant() {
                 slot.cell.store(listed);
                 slot.hash.store(hash, Ordering::Release);
                 self.used.fetch_add(usize::from(found == EMPTY), Ordering::Relaxed);
@@ -208,7 +268,7 @@ impl NameIndex {
             let slot = self.slots.get(position)?;
             match slot.hash.load(Ordering::Relaxed) {
                 EMPTY => return None,
-                found if found == hash && slot.cell.load().name.as_ref() == Some(name) => {
+                found if found == hash && is_of(slot, name) => {
                     return Some(slot);
                 }
                 _ => position = self.after(position),
@@ -217,9 +277,9 @@ impl NameIndex {
     }
 
     #[inline]
-    fn hash(&self, name: &str) -> u64 {
+    fn hash(&self, name: &[u8]) -> u64 {
         let mut hasher = self.hashing.build_hasher();
-        hasher.write(name.as_bytes());
+        hasher.write(name);
         hasher.finish() | IN_USE
     }
 
@@ -232,6 +292,10 @@ impl NameIndex {
     fn after(&self, position: usize) -> usize {
         (position + 1) & self.mask
     }
+}
+
+fn is_of(slot: &Slot, name: &SecretName) -> bool {
+    slot.cell.load().name.as_bytes() == name.as_str().as_bytes()
 }
 
 impl std::fmt::Debug for NameIndex {

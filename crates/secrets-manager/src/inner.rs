@@ -1,7 +1,10 @@
 //! What all faces of a manager share, and how a read goes that the index does not answer.
 
+use std::future::{Future, poll_fn};
 use std::mem;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 
 use secrets_core::{
     Error, ErrorKind, Operation, Result, Secret, SecretRef, Stage, VersionSelector,
@@ -64,6 +67,8 @@ enum Step {
     Serve(Secret),
     Refuse(Error),
     Board(Flight),
+    /// A flight that did not exist before.
+    Start(Flight),
 }
 
 impl Inner {
@@ -151,12 +156,13 @@ impl Inner {
     /// A read that minds the clock: from the cache if it may, from the provider otherwise. Bounds
     /// of validity are the caller's business.
     pub(crate) async fn read(self: &Arc<Self>, key: &Key) -> Result<Secret> {
-        let flight = match self.with(|desk| self.approach(desk, key)) {
+        let answer = match self.with(|desk| self.approach(desk, key)) {
             Step::Serve(secret) => return Ok(secret),
             Step::Refuse(error) => return Err(error),
-            Step::Board(flight) => flight,
+            Step::Board(flight) => flight.await,
+            Step::Start(flight) => self.see_off(flight).await,
         };
-        match flight.await {
+        match answer {
             Ok(secret) => Ok(secret),
             Err(error) => self.with(|desk| fallback(desk, key)).ok_or(error),
         }
@@ -177,30 +183,34 @@ impl Inner {
         };
         match (offer, desk.held_mut(id)) {
             (Offer::Refuse(error), _) => Step::Refuse(error),
-            (Offer::Serve, Some(held)) => Step::Serve(held.secret.clone()),
+            (Offer::Serve, Some(held)) => Step::Serve(Secret::clone(&held.secret)),
             (Offer::ServeStale, Some(held)) => {
                 held.want(&moment);
-                let secret = held.secret.clone();
+                let secret = Secret::clone(&held.secret);
                 desk.reconcile(id);
                 Step::Serve(secret)
             }
-            _ => Step::Board(self.join(desk, id, key)),
+            _ => match under_way(desk, id) {
+                Some(flight) => Step::Board(flight),
+                None => Step::Start(self.board(desk, id, key)),
+            },
         }
     }
 
-    /// The flight that a reader waits for: the one under way, or a new one.
-    fn join(self: &Arc<Self>, desk: &mut Desk<'_>, id: LineId, key: &Key) -> Flight {
-        let under_way = desk.line(id).and_then(|line| line.flight.as_ref());
-        if let Some(flight) = under_way.and_then(|flight| flight.weak.upgrade()) {
-            return flight;
+    /// Waits for a flight that was just started. Unless it ends at once the run future is asked to
+    /// see it through, so that it ends well though all its readers give up.
+    async fn see_off(&self, mut flight: Flight) -> Result<Secret> {
+        let first = poll_fn(|context| Poll::Ready(Pin::new(&mut flight).poll(context))).await;
+        if let Poll::Ready(answer) = first {
+            return answer;
         }
-        let flight = self.board(desk, id, key);
-        if desk.store.is_running {
-            // So that it ends well though all its readers give up.
-            desk.store.begun.push(flight.clone());
-            desk.after.wake = true;
-        }
-        flight
+        self.with(|desk| {
+            if desk.store.is_running {
+                desk.store.begun.push(flight.clone());
+                desk.after.wake = true;
+            }
+        });
+        flight.await
     }
 
     /// Starts a flight.
@@ -263,6 +273,11 @@ impl Inner {
     }
 }
 
+/// The flight that answers for a line, if somebody is on it.
+fn under_way(desk: &Desk<'_>, id: LineId) -> Option<Flight> {
+    desk.line(id)?.flight.as_ref()?.weak.upgrade()
+}
+
 /// Ends a flight; false when it was overtaken and its answer counts no more.
 fn take_off(desk: &mut Desk<'_>, id: LineId, number: u64) -> bool {
     let Some(line) = desk.line_mut(id) else { return false };
@@ -305,7 +320,7 @@ pub(crate) fn fallback(desk: &mut Desk<'_>, key: &Key) -> Option<Secret> {
     let id = desk.store.find(key)?;
     let moment = desk.moment;
     let held = desk.held_mut(id)?;
-    held.is_usable(&moment).then(|| held.secret.clone())
+    held.is_usable(&moment).then(|| Secret::clone(&held.secret))
 }
 
 pub(crate) fn lost_line() -> Error {

@@ -72,7 +72,7 @@ fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
         Content::Absent(_) | Content::Nothing => return None,
     };
     match held.offer(&desk.moment, desk.is_kept_up(line)) {
-        Offer::Serve => Some(Ok(held.secret.clone())),
+        Offer::Serve => Some(Ok(Secret::clone(&held.secret))),
         Offer::Refuse(error) => Some(Err(error)),
         // Asking along with the others costs no call of its own.
         Offer::ServeStale | Offer::Ask => None,

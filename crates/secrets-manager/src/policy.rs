@@ -4,7 +4,7 @@ use std::time::Duration;
 /// Longer times than this are taken for a mistake, and would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The most entries: the index takes 32 bytes for each up front.
+/// The most entries: the index takes 21 to 43 bytes for each up front.
 const MOST_ENTRIES: usize = 1 << 24;
 
 /// How long values are good for, when they are asked for again, and how many are kept.
@@ -170,8 +170,8 @@ impl CachePolicy {
     }
 
     /// How many values are kept at most; beyond, the one that was fetched longest ago goes. What a
-    /// handle holds never goes, so handles alone can exceed this. 10,000; the index takes 32 bytes
-    /// for each up front.
+    /// handle holds never goes, so handles alone can exceed this. 10,000; the index takes 21 to
+    /// 43 bytes for each up front.
     #[must_use]
     pub const fn with_max_entries(mut self, entries: NonZeroUsize) -> Self {
         self.max_entries = entries;

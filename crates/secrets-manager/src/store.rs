@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use live_value::Publisher;
 use secrets_core::{Error, ErrorKind, Secret, SecretRef, SecretState, VersionInfo};
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ use crate::usage::Usage;
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) books: Vec<Book>,
-    pub(crate) lines: HashMap<LineId, Line>,
+    pub(crate) lines: HashMap<LineId, Line, RandomState>,
     /// When which line has to be looked at.
     pub(crate) schedule: BTreeSet<(Instant, LineId)>,
     /// Lines with a value by last fetch. Pinned ones may be missing.
@@ -70,7 +71,7 @@ impl Store {
     pub(crate) fn new(sources: usize) -> Self {
         Self {
             books: std::iter::repeat_with(Book::default).take(sources).collect(),
-            lines: HashMap::new(),
+            lines: HashMap::default(),
             schedule: BTreeSet::new(),
             eviction: BTreeSet::new(),
             absences: BTreeSet::new(),
@@ -324,14 +325,10 @@ impl Desk<'_> {
             }
             Some(until) => {
                 let stale_since = (kind == Kind::Stale).then(|| held.stale_since(&moment));
-                let entry = Listed {
-                    name: Some(name.clone()),
-                    secret: held.secret.clone(),
-                    stale_since,
-                    good_until: setting.pulse.stamp(until),
-                    line: id,
-                };
-                source.names.list(entry).ok().and(wanted)
+                let good_until = setting.pulse.stamp(until);
+                let secret = Arc::clone(&held.secret);
+                let entry = Listed::new(name, secret, stale_since, good_until, id);
+                source.names.list(name, entry).ok().and(wanted)
             }
         };
     }

@@ -48,12 +48,7 @@ pub(crate) struct WriteTicket<'a> {
 
 impl<'a> WriteTicket<'a> {
     pub(crate) fn begin(inner: &'a Inner, source: &'a Source, reference: &'a SecretRef) -> Self {
-        inner.with(|desk| {
-            let key = (source.number, reference.clone());
-            let writing = desk.store.writes.entry(key).or_default();
-            writing.active += 1;
-            writing.is_mixed |= writing.active > 1;
-        });
+        inner.with(|desk| enter(desk, (source.number, reference.clone())));
         Self { inner, source, reference, is_settled: false }
     }
 
@@ -154,6 +149,23 @@ impl Change {
             Self::Something => related.into_iter().for_each(|id| desk.distrust(id)),
         }
     }
+}
+
+/// One more write is under way. It overlaps with those of the same secret, and, since only the
+/// provider knows what a native id means, with those by native ids.
+fn enter(desk: &mut Desk<'_>, key: (usize, SecretRef)) {
+    let is_native = |reference: &SecretRef| reference.name().is_none();
+    let mut is_mixed = false;
+    for ((source, reference), writing) in &mut desk.store.writes {
+        let may_be_same = *reference == key.1 || is_native(reference) || is_native(&key.1);
+        if *source == key.0 && may_be_same {
+            writing.is_mixed = true;
+            is_mixed = true;
+        }
+    }
+    let writing = desk.store.writes.entry(key).or_default();
+    writing.active += 1;
+    writing.is_mixed |= is_mixed;
 }
 
 /// One write less is under way; true when it overlapped with another.

@@ -1,0 +1,249 @@
+//! Handles and the run future they live by.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use secrets_core::memory::Personality;
+use secrets_core::{ErrorKind, Operation, SecretProviderExt, SecretState};
+use secrets_manager::{AlreadyRunning, UnusableKind};
+
+use crate::support::{
+    NAME, Running, Scripted, build, build_with, memory, millis, pass, policy, secs, settle, text,
+    version,
+};
+
+fn is_orphaned(state: &SecretState) -> bool {
+    matches!(state, SecretState::Orphaned { .. })
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_run_future_starts_nobody_refreshes() {
+    let provider = memory(Personality::Aws).await;
+    let manager = build(provider.clone());
+    let handle = manager.handle(NAME).await.unwrap();
+    assert!(is_orphaned(&handle.load()));
+    assert!(handle.load_checked().is_ok(), "it was just read");
+    let _running = Running::start(&manager).await;
+    assert!(handle.load().is_fresh(), "taken over without another call");
+    assert_eq!(provider.calls(Operation::GetSecret), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_run_future_shows() {
+    let manager = build(memory(Personality::Aws).await);
+    let handle = manager.handle(NAME).await.unwrap();
+    pass(secs(1_099)).await;
+    assert!(is_orphaned(&handle.load()) && handle.load_checked().is_ok());
+    pass(secs(2)).await;
+    assert_eq!(handle.load_checked().unwrap_err().kind(), UnusableKind::Orphaned);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_run_future_is_dropped_handles_are_orphaned_and_another_takes_over() {
+    let provider = memory(Personality::Aws).await;
+    let manager = build(provider.clone());
+    let running = Running::start(&manager).await;
+    let mut handle = manager.handle(NAME).await.unwrap();
+    assert!(manager.try_get(NAME).is_some());
+    running.stop().await;
+    let state = handle.changed().await.unwrap();
+    assert!(is_orphaned(&state) && text(state.secret().unwrap()) == "one");
+    assert!(handle.load_checked().is_ok(), "within its bound");
+    assert!(manager.try_get(NAME).is_none() && manager.get(NAME).await.is_ok());
+    assert!(!manager.usage().is_running);
+
+    provider.put_text(NAME, "two").await.unwrap();
+    let _running = Running::start(&manager).await;
+    assert_eq!(text(handle.load().secret().unwrap()), "two", "asked for, whatever its age");
+    assert!(handle.load().is_fresh() && manager.try_get(NAME).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_take_over_a_failing_provider_leaves_what_is_known() {
+    let provider = Scripted::new(|call, _| async move {
+        if call == 1 { Ok(version("v1")) } else { Err(crate::support::unavailable()) }
+    });
+    let manager = build(provider);
+    let running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    running.stop().await;
+    assert!(is_orphaned(&handle.load()));
+    let _running = Running::start(&manager).await;
+    assert!(matches!(*handle.load(), SecretState::Stale { .. }), "until it is confirmed");
+    assert!(handle.load_checked().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_run_future_at_a_time() {
+    let manager = build(memory(Personality::Aws).await);
+    let running = Running::start(&manager).await;
+    assert_eq!(manager.run().await, Err(AlreadyRunning));
+    assert_eq!(AlreadyRunning.to_string(), "the manager is running already");
+    running.stop().await;
+    let _running = Running::start(&manager).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_future_that_is_never_polled_does_nothing() {
+    let manager = build(memory(Personality::Aws).await);
+    let idle = manager.run();
+    let _running = Running::start(&manager).await;
+    drop(idle);
+    assert!(manager.usage().is_running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_run_future_ends_when_nobody_is_left() {
+    let manager = build(memory(Personality::Aws).await);
+    let running = Running::start(&manager).await;
+    let mut handle = manager.handle(NAME).await.unwrap();
+    let cached = manager.cached().clone();
+    drop(manager);
+    pass(secs(10)).await;
+    assert!(!running.is_finished() && cached.try_get(NAME).is_some());
+    drop(cached);
+    pass(secs(1_000)).await;
+    assert!(!running.is_finished(), "the handle still follows");
+    assert!(handle.load().is_fresh());
+    let live = handle.live();
+    assert!(handle.load_checked().is_ok());
+    let waiting = tokio::spawn(async move { handle.changed().await.map(|_| ()) });
+    pass(secs(10)).await;
+    waiting.abort();
+    pass(secs(10)).await;
+    assert!(!running.is_finished(), "and so does what came from it");
+    drop(live);
+    pass(secs(2)).await;
+    assert!(running.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_outlives_its_manager() {
+    let manager = build(memory(Personality::Aws).await);
+    let running = Running::start(&manager).await;
+    let mut handle = manager.handle(NAME).await.unwrap();
+    running.stop().await;
+    drop(manager);
+    assert!(is_orphaned(&handle.changed().await.unwrap()));
+    assert!(handle.changed().await.is_err(), "there will be no more");
+    assert_eq!(text(handle.load().secret().unwrap()), "one");
+}
+
+/// A runtime of one thread that something blocks: nobody can refresh, and no timer fires.
+#[test]
+fn a_blocked_runtime_is_noticed() {
+    let policy = policy()
+        .with_ttl(millis(200))
+        .with_stale_while_revalidate(millis(100))
+        .with_stale_if_error(secs(60))
+        .with_stall_after(millis(100));
+    let provider = Scripted::new(|_, _| async { Ok(version("v1")) });
+    let manager = build_with(provider, policy);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let release = Arc::new(AtomicBool::new(false));
+    let blocker = {
+        let (manager, release) = (manager.clone(), Arc::clone(&release));
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::spawn(manager.run());
+                let handle = manager.handle(NAME).await.unwrap();
+                tokio::time::sleep(millis(300)).await;
+                sender.send(handle).unwrap();
+                while !release.load(Ordering::SeqCst) {
+                    std::thread::sleep(millis(5));
+                }
+                tokio::time::sleep(secs(60)).await;
+            });
+        })
+    };
+    let handle = receiver.recv().unwrap();
+    assert!(handle.load().is_fresh() && handle.load_checked().is_ok());
+    let mut waited = Duration::ZERO;
+    let unusable = loop {
+        match handle.load_checked() {
+            Err(unusable) => break unusable,
+            Ok(_) => assert!(waited < secs(5), "not noticed"),
+        }
+        std::thread::sleep(millis(10));
+        waited += millis(10);
+    };
+    assert_eq!(unusable.kind(), UnusableKind::Stalled);
+    assert!(handle.load().is_fresh(), "nobody was there to say otherwise");
+    assert!(manager.try_get(NAME).is_some(), "the unchecked read cannot tell");
+
+    release.store(true, Ordering::SeqCst);
+    let mut waited = Duration::ZERO;
+    while handle.load_checked().is_err() {
+        assert!(waited < secs(5), "does not recover");
+        std::thread::sleep(millis(10));
+        waited += millis(10);
+    }
+    drop(blocker); // its thread sleeps on; the process ends without it
+}
+
+/// Reads that await go around a stalled run future.
+#[test]
+fn a_read_on_another_runtime_goes_around_a_stalled_one() {
+    let policy = policy().with_ttl(millis(100)).with_stale_while_revalidate(millis(50));
+    let policy = policy.with_stall_after(millis(50));
+    let provider = Scripted::new(|call, _| async move { Ok(version(&format!("v{call}"))) });
+    let manager = build_with(provider, policy);
+    let stalled = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    stalled.block_on(async {
+        tokio::spawn(manager.run());
+        settle().await;
+        manager.get(NAME).await.unwrap();
+    });
+    // Nobody drives that runtime from here on.
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert!(manager.try_get(NAME).is_some());
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(text(&other.block_on(manager.get(NAME)).unwrap()), "v2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_no_handle_without_a_value() {
+    let provider = memory(Personality::Aws).await;
+    let manager = build(provider);
+    assert_eq!(manager.handle("not/there").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(manager.usage().pinned, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_of_one_secret_share_it() {
+    let provider = memory(Personality::Aws).await;
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let handles = futures_util::future::join_all((0..100).map(|_| manager.handle(NAME))).await;
+    assert_eq!((provider.calls(Operation::GetSecret), manager.usage().pinned), (1, 1));
+    provider.put_text(NAME, "two").await.unwrap();
+    manager.invalidate(&crate::support::reference(NAME));
+    settle().await;
+    for handle in handles {
+        assert_eq!(text(handle.unwrap().load().secret().unwrap()), "two");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_shows_the_value() {
+    let manager = build(memory(Personality::Aws).await);
+    let _running = Running::start(&manager).await;
+    let cached = manager.cached();
+    cached.put_text(NAME, "canary-in-the-open").await.unwrap();
+    let handle = manager.handle(NAME).await.unwrap();
+    let shown = [
+        format!("{manager:?}"),
+        format!("{cached:?}"),
+        format!("{handle:?} {:?}", handle.load()),
+        format!("{:?}", manager.try_get(NAME).unwrap()),
+        format!("{:?}", manager.get(NAME).await.unwrap()),
+        format!("{:?}", handle.live()),
+    ];
+    for text in shown {
+        assert!(!text.contains("canary"), "{text}");
+        assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{text}");
+    }
+    assert!(format!("{handle:?}").contains("fresh"));
+}

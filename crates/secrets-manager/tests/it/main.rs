@@ -1,0 +1,29 @@
+//! The manager as its users see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod bounds;
+mod clocks;
+mod conformance;
+mod first_reads;
+mod handles;
+mod hints;
+mod hit_path;
+mod model;
+mod outages;
+mod races;
+mod staleness;
+mod support;
+mod wiping;
+mod writes;
+
+use probe::Probe;
+
+#[global_allocator]
+static PROBE: Probe = Probe::new();

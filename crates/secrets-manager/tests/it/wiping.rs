@@ -1,0 +1,109 @@
+//! Secrets are wiped when the last reader lets go: no freed block holds one.
+
+use std::hint::black_box;
+
+use secrets_core::memory::{MemoryProvider, Personality};
+use secrets_core::{SecretProviderExt, SecretValue};
+
+use crate::PROBE;
+use crate::support::{NAME, Running, build_with, pass, policy, reference, secs, settle};
+
+/// A provider that keeps nothing itself: it makes each value anew.
+fn forgetful(canary: &'static [u8]) -> crate::support::Scripted {
+    crate::support::Scripted::new(move |call, _| async move {
+        let mut secret = crate::support::version(&format!("v{call}"));
+        secret.value = SecretValue::copy_from_slice(canary);
+        Ok(secret)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn rotated_values_are_wiped() {
+    const CANARY: &[u8] = b"canary-rotated-5d1c";
+    let scan = PROBE.scan_for(CANARY);
+    let manager = build_with(forgetful(CANARY), policy());
+    let running = Running::start(&manager).await;
+    let mut handle = manager.handle(NAME).await.unwrap();
+    for _ in 0..5 {
+        let hit = manager.try_get(NAME).unwrap();
+        handle.changed().await.unwrap();
+        drop(hit);
+    }
+    manager.get("by-name").await.unwrap();
+    pass(secs(5_000)).await; // nobody reads it any more
+    running.stop().await;
+    drop((handle, manager));
+    assert!(scan.finish().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicted_and_invalidated_values_are_wiped() {
+    const CANARY: &[u8] = b"canary-evicted-77a0";
+    let scan = PROBE.scan_for(CANARY);
+    let policy = policy().with_max_entries(3.try_into().unwrap());
+    let manager = build_with(forgetful(CANARY), policy);
+    let running = Running::start(&manager).await;
+    for number in 0..20 {
+        manager.get(&format!("name-{number}")).await.unwrap();
+    }
+    manager.invalidate_all();
+    settle().await;
+    running.stop().await;
+    drop(manager);
+    assert!(scan.finish().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn written_and_deleted_values_are_wiped() {
+    const CANARY: &[u8] = b"canary-written-31fe";
+    let scan = PROBE.scan_for(CANARY);
+    let provider = MemoryProvider::new(Personality::Google);
+    let manager = build_with(provider.clone(), policy());
+    let running = Running::start(&manager).await;
+    let cached = manager.cached();
+    cached.put(NAME, SecretValue::copy_from_slice(CANARY)).await.unwrap();
+    let handle = manager.handle(NAME).await.unwrap();
+    cached.put_text(NAME, "another value").await.unwrap();
+    cached.put(NAME, SecretValue::copy_from_slice(CANARY)).await.unwrap();
+    use secrets_core::{DeleteMode, SecretProvider};
+    cached.delete_secret(&reference(NAME), DeleteMode::Immediate).await.unwrap();
+    settle().await;
+    running.stop().await;
+    drop((handle, manager, provider));
+    assert!(scan.finish().is_clean());
+}
+
+/// Nothing of the manager is left when the run future ends by itself.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_manager_leaves_nothing() {
+    const CANARY: &[u8] = b"canary-dropped-e2b9";
+    let scan = PROBE.scan_for(CANARY);
+    let manager = build_with(forgetful(CANARY), policy());
+    let running = Running::start(&manager).await;
+    let live = manager.handle(NAME).await.unwrap().live();
+    for number in 0..100 {
+        manager.get(&format!("name-{number}")).await.unwrap();
+    }
+    drop(manager);
+    drop(live);
+    pass(secs(2)).await;
+    assert!(running.is_finished());
+    assert!(scan.finish().is_clean());
+}
+
+/// The same readers, holding copies that nobody wipes: the scan must see them.
+#[tokio::test(start_paused = true)]
+async fn the_scan_would_find_a_value_that_is_not_wiped() {
+    const CANARY: &[u8] = b"canary-control-0c44";
+    let scan = PROBE.scan_for(CANARY);
+    let manager = build_with(forgetful(CANARY), policy());
+    let running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    let copied = handle
+        .live()
+        .map(|state| black_box(state.secret().map(|secret| secret.value.expose_secret().to_vec())));
+    pass(secs(85)).await; // one rotation: the derived value is replaced
+    running.stop().await; // orphaned: replaced again
+    drop((copied, handle, manager));
+    assert_eq!(scan.finish().sizes, [CANARY.len(); 3]);
+}
