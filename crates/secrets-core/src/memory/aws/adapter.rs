@@ -8,7 +8,7 @@ use crate::capability::{
     Capabilities, Cas, CasSupport, Consistency, Limits, Scope, Staging, Support,
 };
 use crate::codec::NameRules;
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::health::Health;
 use crate::memory::adapter::{
     Adapter, Foreign, Place, conflict, listed, not_found, passes, version_id,
@@ -28,6 +28,8 @@ use crate::version::{
     Stage, StageSet, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
 };
 
+/// How often to ask whether a forced deletion has taken effect.
+const MAX_WAITS: u32 = 10;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A provider over [`AwsCloud`].
@@ -425,7 +427,7 @@ impl AwsAdapter {
     async fn force(&self, session: &Session<'_>, place: &Place) -> Result<()> {
         let delete = |aws: &mut AwsCloud, at| aws.force_delete(at, &place.main);
         self.send(session, "DeleteSecret", Access::Write, delete).await?;
-        loop {
+        for _ in 0..MAX_WAITS {
             match self.described(session, place).await {
                 Err(Failure::Refused(AwsError::ResourceNotFound)) => return Ok(()),
                 Err(failure) => return Err(failure.into()),
@@ -435,6 +437,7 @@ impl AwsAdapter {
                 }
             }
         }
+        Err(Error::new(ErrorKind::Timeout, "a forced deletion does not take effect"))
     }
 }
 

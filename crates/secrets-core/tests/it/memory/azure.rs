@@ -279,6 +279,8 @@ async fn names_ignore_case() {
     );
     set(&provider, &native("BILLING"), "two").await;
     assert_eq!(provider.outside().names(), ["Billing"]);
+    let shouted = get(&provider, &native("BILLING"), VersionSelector::Current).await.unwrap();
+    assert_eq!(text(&shouted), "two");
     let listed = drain(provider.secrets(SecretFilter::all())).await.unwrap();
     assert_eq!(listed[0].reference, native("Billing"));
 
@@ -407,10 +409,11 @@ async fn deleted_secrets_have_a_list_of_their_own() {
 /// The list is in the order of the ids, and times are whole seconds.
 #[tokio::test]
 async fn the_order_of_versions_says_nothing() {
-    let (builder, _) = manual(Personality::Azure);
+    let (builder, clock) = manual(Personality::Azure);
     let (provider, db) = (builder.seed(11).build().unwrap(), name("db"));
     let mut written = Vec::new();
     for number in 0..8 {
+        clock.advance(Duration::from_millis(100));
         written.push(set(&provider, &db, &number.to_string()).await);
     }
     let versions = drain(provider.versions(db.clone())).await.unwrap();
