@@ -252,7 +252,14 @@ fn read_versions(reader: &mut Reader<'_>) -> Read<Vec<Version>> {
     for _ in 0..count {
         versions.push(read_version(reader)?);
     }
-    Ok(versions)
+    if distinct(&versions) { Ok(versions) } else { Err(Malformed) }
+}
+
+/// Ids of versions are distinct, or a label could mean two.
+fn distinct(versions: &[Version]) -> bool {
+    let mut ids: Vec<_> = versions.iter().map(|version| version.id).collect();
+    ids.sort_unstable();
+    ids.is_sorted_by(|a, b| a < b)
 }
 
 fn read_version(reader: &mut Reader<'_>) -> Read<Version> {
@@ -431,6 +438,15 @@ mod tests {
             }
         }
         assert!(taken > 1000, "times, ids and numbers may have any value: {taken}");
+    }
+
+    #[test]
+    fn two_versions_have_two_ids() {
+        let mut index = sample();
+        let entry = index.keys.values_mut().next().expect("a key");
+        let first = entry.versions.first().map(|version| version.id);
+        Arc::make_mut(entry).versions[2].id = first.expect("a version");
+        assert!(decode(&encode(&index, 0)).is_err());
     }
 
     #[test]

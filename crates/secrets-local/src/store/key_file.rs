@@ -2,6 +2,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use secrets_core::SecretValue;
+
 use super::crypto::{KEY_LEN, SymmetricKey};
 use super::environment::Environment;
 use super::error::{Result, StoreError, StoreErrorKind};
@@ -100,6 +102,18 @@ impl KeyFile {
         let key = SymmetricKey::random(&*environment.entropy)?;
         let target = Target::new(&*environment.files, path)?;
         file::write_exactly(environment, &target, Place::Empty, key.as_bytes())?.durable?;
+        Ok(Self(Arc::new(Inner { key, warnings: Vec::new() })))
+    }
+
+    /// Takes a key that was read from elsewhere: exactly 32 random bytes.
+    ///
+    /// # Errors
+    /// [`KeyFile`](StoreErrorKind::KeyFile) when it has another size.
+    pub fn from_value(key: &SecretValue) -> Result<Self> {
+        let key = SymmetricKey::from_slice(key.expose_secret()).ok_or_else(|| {
+            let message = format!("a key has exactly {KEY_LEN} bytes, not {}", key.len());
+            StoreError::new(StoreErrorKind::KeyFile, message)
+        })?;
         Ok(Self(Arc::new(Inner { key, warnings: Vec::new() })))
     }
 

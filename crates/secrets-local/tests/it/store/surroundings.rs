@@ -193,7 +193,16 @@ fn key_files_have_exactly_32_bytes() {
         std::fs::write(&path, vec![7; len]).unwrap();
         set_mode(&path, 0o600);
         assert_eq!(KeyFile::read(&path).unwrap_err().kind(), StoreErrorKind::KeyFile, "{len}");
+        let value = secrets_core::SecretValue::from_vec(vec![7; len]);
+        let error = KeyFile::from_value(&value).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::KeyFile, "{len}");
     }
+    block_on(async {
+        drop(place.create().await);
+        let bytes = std::fs::read(place.file("key")).unwrap();
+        let key = KeyFile::from_value(&secrets_core::SecretValue::from_vec(bytes)).unwrap();
+        open(&place.path(), &key).await;
+    });
     assert_eq!(KeyFile::read(place.file("absent")).unwrap_err().kind(), StoreErrorKind::NotFound);
     let error = KeyFile::read(place.folder.path()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::NotAStore);
