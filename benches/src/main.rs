@@ -1,6 +1,7 @@
 //! Ours beside a peer, sampled in turns. See README.md for how.
 
 mod arguments;
+mod cache;
 mod crypto;
 mod harness;
 mod live;
@@ -19,7 +20,12 @@ static PROBE: probe::Probe = probe::Probe::new();
 type Suite = (&'static str, fn() -> Vec<Row>);
 
 /// In the order in which they run.
-const SUITES: &[Suite] = &[("live", live::rows), ("crypto", crypto::rows), ("store", store::rows)];
+const SUITES: &[Suite] = &[
+    ("live", live::rows),
+    ("crypto", crypto::rows),
+    ("store", store::rows),
+    ("cache", cache::rows),
+];
 
 fn main() -> ExitCode {
     let names: Vec<_> = SUITES.iter().map(|(name, _)| *name).collect();

@@ -75,7 +75,11 @@ impl FileSystem for Image {
         Ok(Vec::new())
     }
 
-    fn try_lock(&self, _path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
+    fn try_lock(
+        &self,
+        _path: &Path,
+        _like: Option<&FileStat>,
+    ) -> io::Result<Option<Box<dyn FileLock>>> {
         Err(ErrorKind::ReadOnlyFilesystem.into())
     }
 }
