@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(all(feature = "env", feature = "dotenv", feature = "directory", feature = "serde"))]
+mod config;
 #[cfg(all(feature = "env", feature = "dotenv", feature = "directory"))]
 mod conformance;
 #[cfg(feature = "directory")]
