@@ -156,7 +156,7 @@ fn saturating_i64(seconds: u64) -> i64 {
 }
 
 fn before_epoch(before: Duration) -> (i64, u32) {
-    let seconds = -saturating_i64(before.as_secs());
+    let seconds = 0_i64.saturating_sub_unsigned(before.as_secs());
     match before.subsec_nanos() {
         0 => (seconds, 0),
         nanos => (seconds.saturating_sub(1), 1_000_000_000 - nanos),
@@ -198,6 +198,8 @@ mod tests {
             SystemTime::UNIX_EPOCH,
             SystemTime::UNIX_EPOCH + nanos,
             SystemTime::UNIX_EPOCH - nanos,
+            SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 63),
+            SystemTime::UNIX_EPOCH - Duration::new((1 << 63) - 1, 999_999_999),
             SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799),
         ] {
             let mut bytes = Vec::new();
