@@ -8,9 +8,6 @@ const SHORTEST: usize = 8;
 const LONGEST: usize = 64;
 const SIZES: usize = 16;
 
-/// The needle is kept under this mask, so that the probe's own memory never matches.
-const MASK: u8 = 0xA5;
-
 /// What the allocator looks for in blocks that are freed.
 ///
 /// The hook neither allocates nor blocks. `inside` counts the hooks that are reading; who disarms
@@ -22,7 +19,7 @@ pub(crate) struct Scanner {
     armed: AtomicBool,
     inside: AtomicUsize,
     length: AtomicUsize,
-    masked: [AtomicU8; LONGEST],
+    needle: [AtomicU8; LONGEST],
     blocks: AtomicUsize,
     sizes: [AtomicUsize; SIZES],
 }
@@ -34,7 +31,7 @@ impl Scanner {
             armed: AtomicBool::new(false),
             inside: AtomicUsize::new(0),
             length: AtomicUsize::new(0),
-            masked: [const { AtomicU8::new(0) }; LONGEST],
+            needle: [const { AtomicU8::new(0) }; LONGEST],
             blocks: AtomicUsize::new(0),
             sizes: [const { AtomicUsize::new(0) }; SIZES],
         }
@@ -57,16 +54,13 @@ impl Scanner {
     }
 
     fn matches(&self, block: &[u8]) -> bool {
-        // On the stack, which nobody frees; wiped so that it does not linger there either.
+        // On the stack, because this runs inside the allocator.
         let mut needle = [0; LONGEST];
-        for (byte, masked) in needle.iter_mut().zip(&self.masked) {
-            *byte = masked.load(Ordering::Relaxed) ^ MASK;
+        for (byte, kept) in needle.iter_mut().zip(&self.needle) {
+            *byte = kept.load(Ordering::Relaxed);
         }
         let length = self.length.load(Ordering::Relaxed);
-        let found = needle.get(..length).is_some_and(|needle| contains(block, needle));
-        needle.fill(0);
-        std::hint::black_box(&needle);
-        found
+        needle.get(..length).is_some_and(|needle| contains(block, needle))
     }
 
     pub(crate) fn arm<'a>(&'a self, needle: &[u8], watching: Watching<'a>) -> Scan<'a> {
@@ -75,8 +69,8 @@ impl Scanner {
             "a needle has {SHORTEST} to {LONGEST} bytes"
         );
         let turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        for (masked, byte) in self.masked.iter().zip(needle) {
-            masked.store(byte ^ MASK, Ordering::Relaxed);
+        for (kept, byte) in self.needle.iter().zip(needle) {
+            kept.store(*byte, Ordering::Relaxed);
         }
         self.length.store(needle.len(), Ordering::Relaxed);
         self.blocks.store(0, Ordering::SeqCst);

@@ -1,7 +1,7 @@
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -112,12 +112,42 @@ fn sees_only_while_it_runs() {
 }
 
 #[test]
-fn does_not_find_itself() {
+fn compares_the_longest_needle_to_its_last_byte() {
     const CANARY: &[u8; 64] = b"canary-of-the-longest-kind-that-the-probe-takes-sixty-four-bytes";
     let scan = PROBE.scan_for(CANARY);
-    let busy: HashMap<String, Vec<u8>> = (0..200).map(|n| (n.to_string(), vec![0; n])).collect();
-    drop(busy);
-    assert!(scan.finish().is_clean());
+    drop(black_box([&CANARY[..63], b"S"].concat()));
+    drop(black_box([b"C", &CANARY[1..]].concat()));
+    drop(black_box(CANARY.to_vec()));
+    assert_eq!(scan.finish().blocks, 1);
+}
+
+#[test]
+fn the_end_waits_for_threads_that_are_still_looking() {
+    const CANARY: &[u8] = b"canary-at-a-far-end-6";
+    const LATER: &[u8] = b"canary-of-the-next-scan";
+    // Takes much longer to look through than the five milliseconds below.
+    const SIZE: usize = 32 << 20;
+    let attempt = || {
+        let mut block = vec![0; SIZE];
+        block[SIZE - CANARY.len()..].copy_from_slice(CANARY);
+        let start = Barrier::new(2);
+        let scan = PROBE.scan_for(CANARY);
+        thread::scope(|scope| {
+            let freeing = scope.spawn(|| {
+                start.wait();
+                drop(black_box(block));
+            });
+            start.wait();
+            thread::sleep(Duration::from_millis(5));
+            let findings = scan.finish();
+            let next = PROBE.scan_for(LATER);
+            freeing.join().unwrap();
+            assert!(next.finish().is_clean(), "what one scan found must not show in the next");
+            findings.blocks == 1
+        })
+    };
+    // On a busy machine the other thread may not have begun to look after five milliseconds.
+    assert!((0..50).any(|_| attempt()));
 }
 
 #[test]
