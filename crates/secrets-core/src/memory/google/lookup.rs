@@ -189,7 +189,7 @@ impl GoogleAdapter {
     }
 
     /// The companion's version that waits for promotion: its newest one, if it is enabled and was
-    /// not promoted by a call that ended before it could destroy it.
+    /// not promoted by a call that ended before it could note that, or destroy it.
     pub(super) async fn waiting(
         &self,
         session: &Session<'_>,
@@ -197,15 +197,23 @@ impl GoogleAdapter {
         secret: &SecretMeta,
     ) -> Result<Option<VersionMeta>> {
         let Some(companion) = &place.companion else { return Ok(None) };
-        match self.version(session, companion, Wanted::Latest).await {
-            Ok(version) => {
-                let promoted = journal::done(secret).iter().any(|e| e.pending == version.number);
-                let waits = version.state == VersionState::Enabled && !promoted;
-                Ok(waits.then_some(version))
-            }
-            Err(Failure::Refused(GoogleError::NotFound)) => Ok(None),
-            Err(failure) => Err(failure.into()),
+        let version = match self.version(session, companion, Wanted::Latest).await {
+            Err(Failure::Refused(GoogleError::NotFound)) => return Ok(None),
+            version => version?,
+        };
+        let noted = journal::done(secret).iter().any(|entry| entry.pending == version.number);
+        if version.state != VersionState::Enabled || noted {
+            return Ok(None);
         }
+        let begun = journal::intent(secret).filter(|entry| entry.pending == version.number);
+        if let Some(begun) = begun {
+            let (main, number) = (&place.main, Wanted::Number(version.number));
+            let latest = self.latest(session, main).await?;
+            let (_, value) = self.payload(session, companion, number).await?;
+            let added = self.added_since(session, main, begun.base, latest, &value).await?;
+            return Ok(added.is_none().then_some(version));
+        }
+        Ok(Some(version))
     }
 }
 

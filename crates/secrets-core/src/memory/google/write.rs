@@ -213,7 +213,7 @@ impl GoogleAdapter {
     }
 
     /// The addition that an earlier call with the same token made: noted as done, or begun and then
-    /// cut short. Versions tell nothing about themselves, so values are compared.
+    /// cut short.
     pub(super) async fn repeated(
         &self,
         session: &Session<'_>,
@@ -232,17 +232,29 @@ impl GoogleAdapter {
         }
         let begun = journal::intent(secret).filter(|entry| entry.token == token.as_str());
         let Some(mut entry) = begun else { return Ok(None) };
-        for number in entry.base + 1..=latest {
-            let read = self.payload(session, name, Wanted::Number(number)).await;
-            let same = match read {
-                Ok((_, written)) => written.ct_eq(value),
-                Err(error) if is_unreadable(&error) => false,
-                Err(error) => return Err(error),
-            };
-            if same {
-                entry.number = number;
-                self.finish(session, name, secret.clone(), &entry).await?;
-                return Ok(Some(entry));
+        let Some(number) = self.added_since(session, name, entry.base, latest, value).await? else {
+            return Ok(None);
+        };
+        entry.number = number;
+        self.finish(session, name, secret.clone(), &entry).await?;
+        Ok(Some(entry))
+    }
+
+    /// The version above `base` that has this value. Versions tell nothing about themselves, so
+    /// values are compared.
+    pub(super) async fn added_since(
+        &self,
+        session: &Session<'_>,
+        name: &str,
+        base: u64,
+        latest: u64,
+        value: &SecretValue,
+    ) -> Result<Option<u64>> {
+        for number in base + 1..=latest {
+            match self.payload(session, name, Wanted::Number(number)).await {
+                Ok((_, written)) if written.ct_eq(value) => return Ok(Some(number)),
+                Err(error) if !is_unreadable(&error) => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(None)

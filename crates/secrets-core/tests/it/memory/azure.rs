@@ -282,7 +282,7 @@ async fn names_ignore_case() {
     let shouted = get(&provider, &native("BILLING"), VersionSelector::Current).await.unwrap();
     assert_eq!(text(&shouted), "two");
     let listed = drain(provider.secrets(SecretFilter::all())).await.unwrap();
-    assert_eq!(listed[0].reference, native("Billing"));
+    assert_eq!(listed[0].reference, name("billing"));
 
     // A companion is one in capitals, too.
     for unfit in ["billing-pending", "Billing-Pending", "a_b", "a/b", &"x".repeat(128)] {

@@ -225,3 +225,40 @@ async fn check_effect(
         assert_eq!(after[..5], before[..5], "{what}: {error} was applied");
     }
 }
+
+/// A promotion that was cut short after it took effect: what it promoted does not wait any more,
+/// though it still lies in the companion, and nobody promotes it a second time.
+#[tokio::test]
+async fn what_was_promoted_does_not_wait() {
+    for personality in Personality::ALL {
+        let mut took_effect = 0;
+        for step in 1.. {
+            let start = start(personality, Write::Promote).await;
+            let Some(result) = struck(&start, Write::Promote, Fault::LostReply, step).await else {
+                break;
+            };
+            assert!(result.is_err());
+            let (provider, db) = (&start.provider, name("db"));
+            let current = get(provider, &db, VersionSelector::Current).await.unwrap();
+            let pending = get(provider, &db, VersionSelector::Pending).await;
+            let info = provider.describe_secret(&db).await.unwrap();
+            let what = format!("{personality:?} at {step}");
+            if text(&current) == "one" {
+                assert_eq!(text(&pending.unwrap()), "two", "{what}");
+                assert_eq!(info.pending, Some(start.pending), "{what}");
+                continue;
+            }
+            took_effect += 1;
+            assert_eq!(pending.unwrap_err().kind(), ErrorKind::NotFound, "{what}");
+            assert_eq!(info.pending, None, "{what}");
+            let base = info.current.unwrap();
+            let again = provider.promote(&db, &start.pending, &base, &token(8)).await;
+            let kind = again.unwrap_err().kind();
+            assert!(matches!(kind, ErrorKind::NotFound | ErrorKind::Conflict), "{what}: {kind:?}");
+            provider.discard_pending(&db, &start.pending).await.unwrap();
+            run(&start, Write::Promote).await.unwrap();
+            assert_eq!(text(&provider.outside().read(&db).unwrap()), "two", "{what}");
+        }
+        assert!(took_effect > 0, "{personality:?}");
+    }
+}
