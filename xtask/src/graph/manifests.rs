@@ -16,7 +16,8 @@ const CHECKERS: [&str; 6] =
 ///
 /// A manifest cannot be read.
 pub(super) fn problems(workspace: &Workspace) -> Result<Vec<String>, Failure> {
-    let mut problems = uncommented_members(&files::read(&workspace.root.join("Cargo.toml"))?);
+    let root = files::read(&workspace.root.join("Cargo.toml"))?;
+    let mut problems = uncommented_members(&root, workspace.members.len());
     for package in &workspace.members {
         problems.extend(of_package(package));
         let manifest = files::read(&workspace.root.join(&package.folder).join("Cargo.toml"))?;
@@ -45,8 +46,11 @@ fn of_package(package: &Package) -> Vec<String> {
 
 fn of_dependency(package: &Package, edge: &Dependency) -> Option<String> {
     let Dependency { package: name, requirement, .. } = edge;
-    if !edge.ours && matches!(requirement.as_str(), "*" | "^0" | ">=0") {
-        return Some(format!("`{}` takes any version of `{name}` (`{requirement}`)", package.name));
+    if !edge.ours && is_open(requirement) {
+        return Some(format!(
+            "`{}` takes `{name}` in versions that may break it (`{requirement}`)",
+            package.name
+        ));
     }
     if package.is_crate() && edge.purpose != Purpose::Dev && CHECKERS.contains(&name.as_str()) {
         return Some(format!(
@@ -57,23 +61,40 @@ fn of_dependency(package: &Package, edge: &Dependency) -> Option<String> {
     None
 }
 
-/// Members in the root manifest that no comment on their line describes.
-fn uncommented_members(manifest: &str) -> Vec<String> {
-    let members = manifest
+/// Whether a requirement, as cargo prints it, goes past the next incompatible version.
+fn is_open(requirement: &str) -> bool {
+    requirement == "^0" || requirement.contains('*') || requirement.starts_with(['>', '<'])
+}
+
+/// Members in the root manifest that no comment on their line describes. `expected` is how many cargo knows: a list
+/// that is laid out in another way than one member a line is a problem too, not a list without members.
+fn uncommented_members(manifest: &str, expected: usize) -> Vec<String> {
+    let members: Vec<&str> = manifest
         .lines()
-        .skip_while(|line| line.trim() != "members = [")
+        .map(str::trim)
+        .skip_while(|line| *line != "members = [")
         .skip(1)
-        .take_while(|line| line.trim() != "]");
-    let uncommented = |line: &&str| match line.split_once('#') {
+        .take_while(|line| *line != "]")
+        .filter(|line| line.starts_with('"'))
+        .collect();
+    let uncommented = |line: &&&str| match line.split_once('#') {
         Some((_, comment)) => comment.trim().is_empty(),
         None => true,
     };
-    members
+    let mut problems: Vec<String> = members
+        .iter()
         .filter(uncommented)
         .map(|line| {
-            format!("the member {} has no comment in Cargo.toml", line.trim().trim_end_matches(','))
+            format!("the member {} has no comment in Cargo.toml", line.trim_end_matches(','))
         })
-        .collect()
+        .collect();
+    if members.len() < expected {
+        problems.push(format!(
+            "Cargo.toml lists {} of {expected} members on a line of their own below `members = [`",
+            members.len()
+        ));
+    }
+    problems
 }
 
 fn inherits_lints(manifest: &str) -> bool {
@@ -119,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_requirement_that_takes_anything_is_refused() {
-        for requirement in ["*", "^0", ">=0"] {
+        for requirement in ["*", "^0", ">=0", "0.*", "1.*", ">=0.1", ">=1, <2", "<2"] {
             let member = needing("xtask", "serde", requirement, Purpose::Dev);
             assert_eq!(of_package(&member).len(), 1, "{requirement}");
         }
@@ -138,12 +159,21 @@ mod tests {
         let manifest =
             "[workspace]\nmembers = [\n  \"a\", # the first\n  \"b\",\n  \"c\", #\n]\n\"d\"\n";
         assert_eq!(
-            uncommented_members(manifest),
+            uncommented_members(manifest, 3),
             [
                 "the member \"b\" has no comment in Cargo.toml",
                 "the member \"c\", # has no comment in Cargo.toml"
             ]
         );
+    }
+
+    #[test]
+    fn members_that_are_not_on_lines_of_their_own_are_refused() {
+        let found = |manifest| uncommented_members(manifest, 2).len();
+        assert_eq!(found("members = [\n\"a\", # a\n# more\n\"b\", # b\n]"), 0);
+        assert_eq!(found("members = [\"a\", \"b\"]"), 1);
+        assert_eq!(found("members = [\n\"a\", \"b\", # both\n]"), 1);
+        assert_eq!(found("members = [ # all\n\"a\", # a\n\"b\", # b\n]"), 1);
     }
 
     #[test]

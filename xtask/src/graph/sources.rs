@@ -31,17 +31,74 @@ pub(super) fn problems(workspace: &Workspace) -> Result<Vec<String>, Failure> {
     Ok(problems)
 }
 
-/// Root files of the libraries and programs of a package.
+/// Root files of all that is built for users: libraries of every kind, programs and build scripts.
 fn product_roots(package: &Package) -> impl Iterator<Item = &str> {
     package
         .targets
         .iter()
-        .filter(|target| matches!(target.kind.as_str(), "lib" | "bin" | "proc-macro"))
+        .filter(|target| !matches!(target.kind.as_str(), "test" | "bench" | "example"))
         .map(|target| target.source.as_str())
 }
 
+/// Whether `#![forbid(unsafe_code)]` is among the attributes at the top, where alone it counts.
 fn forbids_unsafe(source: &str) -> bool {
-    source.lines().any(|line| line.trim() == "#![forbid(unsafe_code)]")
+    let mut rest = source;
+    loop {
+        rest = past_comments(rest);
+        let Some(body) = rest.strip_prefix("#![") else { return false };
+        let Some((attribute, after)) = split_at_bracket(body) else { return false };
+        if attribute.trim() == "forbid(unsafe_code)" {
+            return true;
+        }
+        rest = after;
+    }
+}
+
+/// What follows white space and comments.
+fn past_comments(mut source: &str) -> &str {
+    loop {
+        source = source.trim_start();
+        if source.starts_with("//") {
+            source = source.split_once('\n').map_or("", |(_, after)| after);
+        } else if let Some(comment) = source.strip_prefix("/*") {
+            source = past_block(comment);
+        } else {
+            return source;
+        }
+    }
+}
+
+/// What follows a block comment that was entered; block comments nest.
+fn past_block(mut source: &str) -> &str {
+    let mut depth = 1;
+    while depth > 0 {
+        let mark = |mark| source.find(mark).unwrap_or(source.len());
+        let (open, close) = (mark("/*"), mark("*/"));
+        if open < close {
+            depth += 1
+        } else {
+            depth -= 1
+        }
+        source = source.get(open.min(close) + 2..).unwrap_or_default();
+    }
+    source
+}
+
+/// Text before and after the bracket that closes an attribute. Brackets within strings (`reason = "a]"`) do not count.
+fn split_at_bracket(body: &str) -> Option<(&str, &str)> {
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in body.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '[' if !quoted => depth += 1,
+            ']' if !quoted && depth == 0 => return Some((body.get(..at)?, body.get(at + 1..)?)),
+            ']' if !quoted => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn too_long(name: &str, source: &str) -> Option<String> {
@@ -59,14 +116,18 @@ mod tests {
     #[test]
     fn libraries_and_programs_are_product_and_tests_are_not() {
         let mut member = package("crates/live-value");
-        for kind in ["lib", "bin", "test", "bench", "example"] {
+        let product = ["lib", "rlib", "dylib", "cdylib", "staticlib", "proc-macro", "bin"];
+        for kind in product.into_iter().chain(["test", "bench", "example", "custom-build"]) {
             member.targets.push(Target {
                 name: kind.to_owned(),
                 kind: kind.to_owned(),
                 source: format!("{kind}.rs"),
             });
         }
-        assert_eq!(product_roots(&member).collect::<Vec<_>>(), ["lib.rs", "bin.rs"]);
+        let roots: Vec<_> = product_roots(&member).collect();
+        assert_eq!(roots.len(), product.len() + 1);
+        assert!(roots.contains(&"cdylib.rs") && roots.contains(&"custom-build.rs"));
+        assert!(!roots.contains(&"test.rs"));
     }
 
     #[test]
@@ -74,6 +135,20 @@ mod tests {
         assert!(forbids_unsafe("//! A crate.\n#![forbid(unsafe_code)]\n"));
         assert!(!forbids_unsafe("//! A crate.\n// #![forbid(unsafe_code)]\n"));
         assert!(!forbids_unsafe("#![deny(unsafe_code)]\n"));
+        assert!(!forbids_unsafe(""));
+    }
+
+    #[test]
+    fn an_attribute_counts_where_the_compiler_sees_it() {
+        assert!(forbids_unsafe(
+            "#![doc = \"[\\\"]\"]\n#![allow(a, reason = \"b]\")] /* c */ #![forbid(unsafe_code)]"
+        ));
+        assert!(forbids_unsafe("/* a /* b */ c */\n#![forbid(unsafe_code)]"));
+        assert!(!forbids_unsafe("/*\n#![forbid(unsafe_code)]\n*/\nfn a() {}"));
+        assert!(!forbids_unsafe("/* a /* b */\n#![forbid(unsafe_code)]\n*/"));
+        assert!(!forbids_unsafe("/* never ends\n#![forbid(unsafe_code)]"));
+        assert!(!forbids_unsafe("const A: &str = r\"\n#![forbid(unsafe_code)]\n\";"));
+        assert!(!forbids_unsafe("#![cfg_attr(test, forbid(unsafe_code))]"));
     }
 
     #[test]
