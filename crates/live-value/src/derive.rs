@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use crate::panics::Panics;
 use crate::shared::Shared;
 use crate::sync::{AtomicU64, Step, left_out};
 use crate::version::Version;
@@ -76,7 +77,8 @@ impl Error for DeriveError {
 
 /// What a parent knows of a value derived from it.
 pub(crate) trait Follow<T>: Send + Sync {
-    /// Called by one thread at a time, without any lock held.
+    /// Called by one thread at a time, without any lock held. Panics of wakers and destructors go
+    /// on to the caller after all the rest was done.
     fn follow(&self, parent: &Shared<T>);
 }
 
@@ -138,11 +140,13 @@ where
     fn follow(&self, parent: &Shared<T>) {
         // In this order: a value that is read after "closed" is the last one.
         let closed = !left_out(Step::ClosedBeforeValue) && parent.is_closed();
-        self.catch_up(parent);
+        let mut panics = Panics::default();
+        panics.run(|| self.catch_up(parent));
         let closed = closed || (left_out(Step::ClosedBeforeValue) && parent.is_closed());
         if closed && let Some(target) = self.target.upgrade() {
-            target.close();
+            panics.run(|| target.close());
         }
+        panics.go_on();
     }
 }
 

@@ -5,6 +5,7 @@ mod derive;
 mod live;
 #[cfg(all(loom, test))]
 mod loom_tests;
+mod panics;
 mod publisher;
 mod shared;
 mod sync;

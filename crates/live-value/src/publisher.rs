@@ -52,6 +52,11 @@ impl<T> Publisher<T> {
     /// Replaces the value and returns the version it got. In this order: readers see the new
     /// value, watchers are woken, the old value is dropped (unless a guard holds it), derived
     /// values are computed.
+    ///
+    /// # Panics
+    ///
+    /// With the first panic of a waker or of a destructor of what was replaced, after all of this
+    /// was done nevertheless.
     pub fn publish(&self, value: T) -> Version {
         self.shared.publish(value)
     }

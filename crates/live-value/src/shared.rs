@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use crate::derive::{DeriveError, Follow, Origin};
+use crate::panics::Panics;
 use crate::sync::{Cell, Loaded, Mutex, MutexGuard, Step, left_out, lock};
 use crate::version::Version;
 
@@ -124,10 +125,13 @@ impl<T> Shared<T> {
         let fault = state.fault.take();
         let wakers = mem::take(&mut state.wakers);
         drop(state);
-        wake(wakers);
+        let mut panics = Panics::default();
+        wake(wakers, &mut panics);
         // Before the followers run: what was replaced must not wait for a slow closure.
-        drop((replaced, fault));
-        self.propagate();
+        panics.run(|| drop(replaced));
+        panics.run(|| drop(fault));
+        panics.run(|| self.propagate());
+        panics.go_on();
     }
 
     /// Keeps the last value and says why there is no newer one.
@@ -154,9 +158,11 @@ impl<T> Shared<T> {
             state.fault = fault;
             (mem::take(&mut state.wakers), state.origin.take())
         };
-        wake(wakers);
-        drop(origin);
-        self.propagate();
+        let mut panics = Panics::default();
+        wake(wakers, &mut panics);
+        panics.run(|| drop(origin));
+        panics.run(|| self.propagate());
+        panics.go_on();
     }
 
     /// Looks for a value newer than `seen`; if there is none yet, `waker` is called for it.
@@ -209,17 +215,42 @@ impl<T> Shared<T> {
     /// Brings every follower up to date, in order of registration. One thread at a time does this:
     /// who comes meanwhile, even from inside a closure, leaves a note and goes on.
     pub(crate) fn propagate(&self) {
-        let Some(mut turn) = TurnGuard::take(self) else { return };
+        if !self.take_turn() {
+            return;
+        }
+        let mut panics = Panics::default();
         loop {
             let mut last = 0;
             while let Some((key, follower)) = self.follower_after(last) {
-                follower.follow(self);
+                // Moved in: with the last reader gone, its closure is dropped here.
+                panics.run(move || follower.follow(self));
                 last = key;
             }
-            if turn.finish() {
-                return;
+            if self.end_turn() {
+                break;
             }
         }
+        panics.go_on();
+    }
+
+    /// Takes the turn, or asks the thread that has it for one more round.
+    fn take_turn(&self) -> bool {
+        let mut state = lock(&self.state);
+        let free = state.turn == Turn::Free;
+        if free {
+            state.turn = Turn::Taken;
+        } else if !left_out(Step::AskForAnotherRound) {
+            state.turn = Turn::Again;
+        }
+        free
+    }
+
+    /// Gives the turn back unless another round is due; looks and acts under one lock.
+    fn end_turn(&self) -> bool {
+        let mut state = lock(&self.state);
+        let again = state.turn == Turn::Again;
+        state.turn = if again { Turn::Taken } else { Turn::Free };
+        !again
     }
 
     fn follower_after(&self, key: u64) -> Option<(u64, Arc<dyn Follow<T>>)> {
@@ -236,44 +267,8 @@ impl<T> State<T> {
     }
 }
 
-/// Gives the turn back when a destructor panics in the middle of a round.
-struct TurnGuard<'a, T> {
-    shared: &'a Shared<T>,
-    held: bool,
-}
-
-impl<'a, T> TurnGuard<'a, T> {
-    fn take(shared: &'a Shared<T>) -> Option<Self> {
-        let mut state = lock(&shared.state);
-        if state.turn == Turn::Free {
-            state.turn = Turn::Taken;
-            return Some(Self { shared, held: true });
-        }
-        if !left_out(Step::AskForAnotherRound) {
-            state.turn = Turn::Again;
-        }
-        None
-    }
-
-    /// Gives the turn back unless another round is due; looks and acts under one lock.
-    fn finish(&mut self) -> bool {
-        let mut state = lock(&self.shared.state);
-        self.held = state.turn == Turn::Again;
-        state.turn = if self.held { Turn::Taken } else { Turn::Free };
-        !self.held
-    }
-}
-
-impl<T> Drop for TurnGuard<'_, T> {
-    fn drop(&mut self) {
-        if self.held {
-            lock(&self.shared.state).turn = Turn::Free;
-        }
-    }
-}
-
-fn wake(wakers: BTreeMap<u64, Waker>) {
+fn wake(wakers: BTreeMap<u64, Waker>, panics: &mut Panics) {
     for waker in wakers.into_values() {
-        waker.wake();
+        panics.run(|| waker.wake());
     }
 }

@@ -49,27 +49,6 @@ fn a_panic_on_the_first_value_is_the_callers() {
 }
 
 #[test]
-fn a_panic_in_a_destructor_reaches_the_publisher_and_breaks_nothing() {
-    struct Bomb(bool);
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            assert!(!self.0, "the bomb went off");
-        }
-    }
-
-    let publisher = Publisher::new(1);
-    let root = publisher.live();
-    let bombs = root.map(|value| Bomb(*value == 2));
-    let after = root.map(|value| value + 1);
-    publisher.publish(2);
-    assert!(catch_unwind(AssertUnwindSafe(|| publisher.publish(3))).is_err());
-    assert_eq!(*root.load(), 3, "the value itself was published");
-    publisher.publish(4);
-    assert!(!bombs.load().0);
-    assert_eq!(*after.load(), 5, "derivation goes on with the next publish");
-}
-
-#[test]
 fn a_publish_from_inside_a_closure_is_visible_at_once_and_derived_afterwards() {
     let publisher = Arc::new(Publisher::new(1));
     let root = publisher.live();

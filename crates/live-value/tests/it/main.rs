@@ -9,6 +9,7 @@
 
 mod deriving;
 mod hostile_closures;
+mod hostile_wakers;
 mod loading;
 mod memory;
 mod model;
