@@ -44,6 +44,7 @@ pub(crate) fn programs() -> Result<(), Failure> {
             missing.join(", ")
         )));
     }
+    eprintln!("{}", announcement(&missing));
     let root = Path::new("/");
     let quiet = |run: Run| run.env("DEBIAN_FRONTEND", "noninteractive");
     quiet(Run::new("apt-get", root)).words("update --quiet").check()?;
@@ -66,10 +67,26 @@ pub(crate) fn cargo_deny() -> Result<(), Failure> {
     if found.is_some_and(|version| version.trim() == format!("cargo-deny {CARGO_DENY}")) {
         return Ok(());
     }
+    eprintln!("Building and installing cargo-deny {CARGO_DENY} in cargo's folder of programs.");
     Run::cargo(home)
         .words("install --quiet --locked --force cargo-deny --version")
         .arg(CARGO_DENY)
         .check()
+}
+
+/// What a person reads before this machine is changed.
+fn announcement(packages: &[&str]) -> String {
+    let programs: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(_, package)| packages.contains(package))
+        .map(|(program, _)| *program)
+        .collect();
+    format!(
+        "Tests need programs that are missing here (among {}).\n\
+         Installing these Debian packages on this machine with apt-get, as the user you are: {}.",
+        programs.join(", "),
+        packages.join(", ")
+    )
 }
 
 /// Debian packages of the programs that are not `installed`, each once.
@@ -87,6 +104,13 @@ fn missing(installed: impl Fn(&str) -> bool) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_package_is_named_before_it_is_installed() {
+        let text = announcement(&["strace", "util-linux"]);
+        assert!(text.ends_with("apt-get, as the user you are: strace, util-linux."), "{text}");
+        assert!(text.contains("setpriv, strace, unshare"), "{text}");
+    }
 
     #[test]
     fn only_what_is_missing_is_installed_and_each_package_once() {

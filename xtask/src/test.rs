@@ -12,6 +12,10 @@ use crate::workspace::Workspace;
 /// Leaves that everything else stands on: their tests also pass without the features that the workspace unites.
 const TESTED_ALONE: [&str; 2] = ["live-value", "secrets-core"];
 
+/// Kinds of tests that are run, and have to be there, each by itself: examples in documentation that ran must not hide
+/// that no other test did.
+const KINDS: [&str; 2] = ["--tests", "--doc"];
+
 /// The package whose concurrency is model-checked, and the module with its models.
 const MODELS: (&str, &str) = ("live-value", "loom_tests");
 
@@ -25,11 +29,35 @@ pub(crate) fn run(workspace: &Workspace, depth: Depth, report: &mut Report) {
         .step("test", |report| cargo_test(workspace, depth, report, "--workspace --all-features"));
     for package in TESTED_ALONE {
         report.step(&format!("test {package} alone"), |report| {
-            cargo_test(workspace, depth, report, &format!("--package {package}"))
+            alone(workspace, depth, report, package)
         });
     }
     report.step("model checks", |report| models(workspace, depth, report));
     fuzz::run(workspace, &FuzzRequest::all(depth), report);
+}
+
+fn alone(
+    workspace: &Workspace,
+    depth: Depth,
+    report: &mut Report,
+    package: &str,
+) -> Result<(), Failure> {
+    of_each_kind(package, |selection| cargo_test(workspace, depth, report, selection))
+}
+
+/// Runs every kind, also after one failed.
+fn of_each_kind(
+    package: &str,
+    mut run: impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let failed: Vec<String> = KINDS
+        .iter()
+        .filter_map(|kind| {
+            let selection = format!("--package {package} {kind}");
+            run(&selection).err().map(|failure| format!("{selection}: {failure}"))
+        })
+        .collect();
+    Failure::from_problems(&failed)
 }
 
 /// One `cargo test` with `selection`, every test of it even after one failed.
@@ -92,6 +120,19 @@ mod tests {
         let mut tally = Tally::default();
         output.lines().for_each(|line| tally.read(line));
         verdict(succeeded, &tally)
+    }
+
+    #[test]
+    fn doc_tests_do_not_stand_in_for_other_tests() {
+        let mut seen = Vec::new();
+        let outcome = of_each_kind("live-value", |selection| {
+            seen.push(selection.to_owned());
+            let none = "test result: ok. 0 passed; 0 failed; 0 ignored;";
+            result(true, if selection.ends_with("--doc") { PASSED } else { none })
+        });
+        let failure = outcome.unwrap_err().to_string();
+        assert!(failure.contains("--package live-value --tests: no test ran"), "{failure}");
+        assert_eq!(seen, ["--package live-value --tests", "--package live-value --doc"]);
     }
 
     const PASSED: &str = "test result: ok. 2 passed; 0 failed; 0 ignored;";

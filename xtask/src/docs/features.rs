@@ -1,8 +1,8 @@
 //! What READMEs say of features equals the manifest.
 //!
 //! The section `## Features` of a crate's README holds one table. Its first column names each feature in backticks, its
-//! second says `yes` if the feature is on by default and `no` if not: ``| `store` | yes | … |``. A crate without
-//! features has no such table.
+//! second says `yes` if the feature is on by default and `no` if not, its last what the feature costs:
+//! ``| `store` | yes | … | 3 packages |``. A crate without features has no such table.
 
 use super::{Document, markdown};
 use crate::workspace::Package;
@@ -25,6 +25,13 @@ pub(super) fn problems(readme: &Document, package: &Package) -> Vec<String> {
             Some(_) => {}
         }
     }
+    for row in &rows {
+        if let Some(name) = row.first().and_then(|cell| markdown::code(cell))
+            && (row.len() < 3 || row.last().is_none_or(|cost| cost.is_empty()))
+        {
+            problems.push(format!("`{}` does not say what `{name}` costs", readme.name));
+        }
+    }
     let unknown = table.iter().filter(|(name, _)| !package.features.contains_key(*name));
     problems.extend(
         unknown.map(|(name, _)| format!("`{}` lists `{name}`, which is no feature", readme.name)),
@@ -32,17 +39,16 @@ pub(super) fn problems(readme: &Document, package: &Package) -> Vec<String> {
     problems
 }
 
-/// Dependency lines in `toml` blocks that name a feature which does not exist, ask for a version, or tell readers to
+/// Dependencies in `toml` blocks that name a feature which does not exist, ask for a version, or tell readers to
 /// take the package from a registry where its name may be a stranger's.
 pub(super) fn dependency_problems(readme: &Document, members: &[Package]) -> Vec<String> {
     let mut problems = Vec::new();
-    for line in markdown::blocks(&readme.text, "toml") {
-        let Some((name, value)) = line.split_once(" = ") else { continue };
+    for (name, value) in dependencies(&readme.text) {
         let Some(package) = members.iter().find(|package| package.name == name) else { continue };
         if !value.contains("git = ") {
             problems.push(format!("`{}` does not take `{name}` by git", readme.name));
         }
-        for feature in named_features(value) {
+        for feature in named_features(&value) {
             if !package.features.contains_key(feature) {
                 problems.push(format!(
                     "`{}` names `{feature}`, which is no feature of `{name}`",
@@ -56,6 +62,30 @@ pub(super) fn dependency_problems(readme: &Document, members: &[Package]) -> Vec
             .push(format!("`{}` says `cargo add`; the names are not ours there yet", readme.name));
     }
     problems
+}
+
+/// Name and value of each dependency in `toml` blocks: lines such as `name = { … }`, and tables such as
+/// `[dependencies.name]`, whose lines together are the value.
+fn dependencies(text: &str) -> Vec<(&str, String)> {
+    let mut found: Vec<(&str, String)> = Vec::new();
+    let mut in_table = false;
+    for line in markdown::blocks(text, "toml").map(str::trim) {
+        if let Some(header) = line.strip_prefix('[') {
+            let table = header.split_once(']').map_or(header, |(header, _)| header);
+            let name = table
+                .rsplit_once('.')
+                .filter(|(kind, _)| kind.ends_with("dependencies"))
+                .map(|(_, name)| name.trim_matches('"'));
+            in_table = name.is_some();
+            found.extend(name.map(|name| (name, String::new())));
+        } else if let Some((_, value)) = found.last_mut().filter(|_| in_table) {
+            *value += line;
+            *value += "\n";
+        } else if let Some((name, value)) = line.split_once('=') {
+            found.push((name.trim().trim_matches('"'), value.trim().to_owned()));
+        }
+    }
+    found
 }
 
 /// The strings in `features = ["a", "b"]`.
@@ -121,6 +151,43 @@ mod tests {
             problems(&readme(rows), &store()),
             ["`README.md` lists `yaml`, which is no feature"]
         );
+    }
+
+    #[test]
+    fn a_feature_without_its_cost_is_found() {
+        let found = |row| problems(&readme(&format!("| `store` | yes | 3 |\n{row}")), &store());
+        assert!(found("| `json` | no | no package |").is_empty());
+        for row in ["| `json` | no | |", "| `json` | no ||", "| `json` | no |"] {
+            assert_eq!(found(row), ["`README.md` does not say what `json` costs"], "{row}");
+        }
+        let narrow =
+            "## Features\n| feature | default |\n|---|---|\n| `store` | yes |\n| `json` | no |";
+        assert_eq!(problems(&document("README.md", narrow), &store()).len(), 2);
+    }
+
+    #[test]
+    fn dependency_tables_are_read_like_lines() {
+        let found = |table: &str| {
+            let toml = format!("```toml\n{table}\n\n[dependencies]\nserde = \"1\"\n```");
+            dependency_problems(&document("README.md", &toml), &[store()]).len()
+        };
+        let git = "git = \"https://x.example\"";
+        assert_eq!(
+            found(&format!("[dependencies.secrets-local]\n{git}\nfeatures = [\"json\"]")),
+            0
+        );
+        assert_eq!(
+            found(&format!("[dependencies.secrets-local]\n{git}\nfeatures = [\n\"yaml\",\n]")),
+            1
+        );
+        assert_eq!(found("[dependencies.secrets-local]\nversion = \"0.1\""), 1);
+        assert_eq!(found("[dependencies.\"secrets-local\"]\nversion = \"0.1\""), 1);
+        assert_eq!(
+            found("[target.'cfg(unix)'.dev-dependencies.secrets-local]\nversion = \"0.1\""),
+            1
+        );
+        assert_eq!(found("[patch.secrets-local]\nx = 1"), 0);
+        assert_eq!(found("[dependencies]\nsecrets-local={ version = \"0.1\" }"), 1);
     }
 
     #[test]

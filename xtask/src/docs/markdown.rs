@@ -8,22 +8,28 @@ pub(super) fn section<'a>(text: &'a str, title: &str) -> Option<Vec<&'a str>> {
     Some(lines.take_while(|line| !line.starts_with("## ")).collect())
 }
 
-/// The rows of the tables in `lines`, header rows and rulers left out; each row is its cells.
+/// The rows of the tables in `lines`, header rows and rulers left out; each row is its cells, as many as the ruler has.
 pub(super) fn rows<'a>(lines: &[&'a str]) -> Vec<Vec<&'a str>> {
     let is_row = |line: &str| line.starts_with('|');
     let is_ruler = |line: &str| is_row(line) && line.chars().all(|c| "|-: ".contains(c));
     let mut rows = Vec::new();
-    let mut in_body = false;
+    let mut columns = None;
     for line in lines {
         if is_ruler(line) {
-            in_body = true;
+            columns = Some(cells(line).count());
         } else if !is_row(line) {
-            in_body = false;
-        } else if in_body {
-            rows.push(line.trim_matches('|').split('|').map(str::trim).collect());
+            columns = None;
+        } else if let Some(columns) = columns {
+            rows.push(cells(line).chain(std::iter::repeat("")).take(columns).collect());
         }
     }
     rows
+}
+
+fn cells(line: &str) -> impl Iterator<Item = &str> {
+    let line = line.trim_end();
+    let line = line.strip_prefix('|').unwrap_or(line);
+    line.strip_suffix('|').unwrap_or(line).split('|').map(str::trim)
 }
 
 /// What stands between the first pair of backticks.
@@ -104,6 +110,12 @@ x = 1
         let section = section(TEXT, "Features").unwrap();
         assert_eq!(rows(&section), [["`a`", "3"], ["`b`", "4"]]);
         assert!(super::section(TEXT, "Errors").is_none());
+    }
+
+    #[test]
+    fn cells_that_are_empty_or_left_out_keep_their_place() {
+        let rows = rows(&["| a | b |", "|---|---|", "| 1 ||", "| 1 |", "|| 2 | 3 | "]);
+        assert_eq!(rows, [["1", ""], ["1", ""], ["", "2"]]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod commands;
 mod decisions;
 mod features;
+mod figures;
 mod links;
 mod markdown;
 mod rooms;
@@ -34,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         let folder = document.path.parent().unwrap_or(Path::new("/"));
         problems.extend(links::problems(document, |target| folder.join(target).exists()));
         problems.extend(commands::problems(document, &workspace.members));
+        problems.extend(figures::problems(document));
     }
     problems.extend(of_crates(workspace, &documents));
     problems.extend(of_root(workspace)?);
