@@ -46,6 +46,7 @@ pub enum Cas {
 
 /// Preconditions by operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CasSupport {
     /// Of `set_secret`: `Absent` and `CurrentIs`.
     pub set: Cas,
@@ -53,6 +54,16 @@ pub struct CasSupport {
     pub promote: Cas,
     /// Of `update_metadata`: `Etag`.
     pub metadata: Cas,
+}
+
+impl CasSupport {
+    /// None: any precondition answers `Unsupported`.
+    pub const NONE: Self = Self::new(Cas::No, Cas::No, Cas::No);
+
+    /// How preconditions of `set_secret`, `promote` and `update_metadata` are kept.
+    pub const fn new(set: Cas, promote: Cas, metadata: Cas) -> Self {
+        Self { set, promote, metadata }
+    }
 }
 
 /// What carries tags or bounds of validity.
@@ -178,7 +189,7 @@ impl Capabilities {
             staging: Staging::No,
             previous: Support::No,
             versions: Support::No,
-            cas: CasSupport { set: Cas::No, promote: Cas::No, metadata: Cas::No },
+            cas: CasSupport::NONE,
             idempotency: Support::No,
             list: Support::No,
             batch: Support::No,

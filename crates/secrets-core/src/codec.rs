@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use crate::name::{InvalidName, SecretName};
 
 /// How a backend writes the letters of names.
@@ -27,7 +29,8 @@ pub enum NameCase {
 /// let name = SecretName::new("billing/db-password")?;
 /// assert_eq!(azure.encode(&name)?, "billing-2fdb--password");
 /// assert_eq!(azure.decode("billing-2fdb--password"), DecodedName::Name(name));
-/// assert_eq!(azure.decode("Billing"), DecodedName::Foreign);
+/// assert_eq!(azure.decode("Billing"), azure.decode("billing")); // one entry to the backend
+/// assert_eq!(azure.decode("billing-db"), DecodedName::Foreign);
 /// # Ok::<(), secrets_core::InvalidName>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -99,8 +102,11 @@ impl NameRules {
     /// What makes these rules unusable; empty when they are sound. Conformance asks for it.
     pub fn problems(&self) -> Vec<&'static str> {
         let mut problems = Vec::new();
-        if !(self.allowed)(self.escape) {
+        if !self.escape.is_ascii() || !(self.allowed)(self.escape) {
             problems.push("the escape byte is not allowed in names");
+        }
+        if self.case != NameCase::Sensitive && self.escape.is_ascii_uppercase() {
+            problems.push("the escape byte is a letter in the backend's case");
         }
         let digits = (b'0'..=b'9').chain(b'a'..=b'f');
         if !digits.map(|b| self.in_backend_case(b)).all(self.allowed) {
@@ -113,7 +119,9 @@ impl NameRules {
             let mut bytes = self.companion_suffix.bytes();
             let marks = bytes.next() == Some(self.escape)
                 && bytes.next().is_some_and(|b| b != self.escape && !b.is_ascii_hexdigit());
-            if !marks || !self.companion_suffix.bytes().all(self.allowed) {
+            let folds = self.case == NameCase::Insensitive
+                && self.companion_suffix.bytes().any(|b| b.is_ascii_uppercase());
+            if !marks || folds || !self.companion_suffix.bytes().all(self.allowed) {
                 problems.push("the companion suffix could end the form of a name");
             }
         }
@@ -167,9 +175,14 @@ impl NameRules {
     }
 
     /// What the name of an existing entry means. Only the one form that [`encode`](Self::encode)
-    /// gives is taken for a name; all else is foreign.
+    /// gives is taken for a name, in any case where the backend takes `A` and `a` for one letter;
+    /// all else is foreign.
     pub fn decode(&self, form: &str) -> DecodedName {
-        if let Some(name) = self.decode_name(form) {
+        let form: Cow<'_, str> = match self.case {
+            NameCase::Insensitive => form.to_ascii_lowercase().into(),
+            NameCase::Sensitive | NameCase::Upper => form.into(),
+        };
+        if let Some(name) = self.decode_name(&form) {
             return DecodedName::Name(name);
         }
         let stem = form.strip_suffix(self.companion_suffix).filter(|s| s.len() < form.len());
@@ -197,7 +210,7 @@ impl NameRules {
             text.push(char::from(u8::try_from(high << 4 | low).ok()?));
         }
         let name = SecretName::new(&text).ok()?;
-        // Only the canonical form: this refuses other case, needless escapes and over-long forms.
+        // Only the canonical form: this refuses needless escapes and over-long forms.
         (self.encode(&name).ok()? == form).then_some(name)
     }
 

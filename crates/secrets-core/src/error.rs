@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::name::InvalidName;
+use crate::version::VersionId;
 
 /// The result of a secret or key operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +35,7 @@ struct Inner {
     operation: Option<Operation>,
     message: Cow<'static, str>,
     request_id: Option<Box<str>>,
+    version: Option<VersionId>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -50,6 +52,7 @@ impl Error {
             operation: None,
             message: message.into(),
             request_id: None,
+            version: None,
             source: None,
         }))
     }
@@ -87,7 +90,15 @@ impl Error {
         self
     }
 
-    /// Attaches the cause. Never attach an error whose text can hold a secret.
+    /// Names the version that a write left behind: with `Effect::Partial`, what was written.
+    #[must_use]
+    pub fn with_version(mut self, version: VersionId) -> Self {
+        Arc::make_mut(&mut self.0).version = Some(version);
+        self
+    }
+
+    /// Attaches the cause. Never attach an error whose text can hold a secret. Its `Debug` form is
+    /// not printed by this error's, since clients' errors tend to carry whole answers in it.
     #[must_use]
     pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.0).source = Some(Arc::new(source));
@@ -126,6 +137,11 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
+    /// The version that a write left behind, where it is known.
+    pub fn version(&self) -> Option<&VersionId> {
+        self.0.version.as_ref()
+    }
+
     /// True when a `PermissionDenied` may stand for an absent secret.
     pub fn maybe_absent(&self) -> bool {
         self.0.maybe_absent
@@ -155,7 +171,8 @@ impl fmt::Debug for Error {
             .field("operation", &self.0.operation)
             .field("message", &self.0.message)
             .field("request_id", &self.0.request_id)
-            .field("source", &self.0.source)
+            .field("version", &self.0.version)
+            .field("source", &self.0.source.as_ref().map(ToString::to_string))
             .finish()
     }
 }

@@ -11,8 +11,9 @@ use crate::value::SecretValue;
 impl SecretValue {
     /// One field of a JSON object: the characters of a string, the JSON text of anything else.
     ///
-    /// The other fields are skipped, never copied; the field itself is copied once, into a buffer
-    /// of its exact size that is wiped like any secret.
+    /// The other fields are skipped, never copied, and looked at no closer than that takes (a lone
+    /// surrogate in one of them goes unnoticed); the field itself is copied once, into a buffer of
+    /// its exact size that is wiped like any secret.
     ///
     /// ```
     /// use secrets_core::SecretValue;
@@ -84,8 +85,9 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found<'de>, A::Error> {
         let mut found = Found::Missing;
-        while let Some(wanted) = map.next_key_seed(KeySeed(self.0))? {
-            if !wanted {
+        // Keys too are taken raw: unescaping them in the parser would leave copies behind.
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            if !is_field(key.get(), self.0) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
@@ -99,27 +101,10 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     }
 }
 
-/// Compares a key with the wanted one instead of making it.
-struct KeySeed<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeySeed<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(key == self.0)
-    }
+/// Compares a key as it stands in the document with a field name.
+fn is_field(key: &str, field: &str) -> bool {
+    let inner = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    Unescape(inner).map(Result::ok).eq(field.chars().map(Some))
 }
 
 fn field_value(raw: &str) -> Result<SecretValue> {

@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::capability::Support;
 use crate::error::{Error, ErrorKind, Result};
+use crate::provider::ProviderId;
 use crate::value::SecretValue;
 use crate::version::VersionId;
 
 const MAX_TEXT: usize = 2048;
-const MAX_CIPHERTEXT: usize = 64 * 1024;
 
 /// Which key encryption key: the provider's own name for it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,7 +140,7 @@ impl WrappedKey {
         let rest = bytes.strip_prefix(&[1])?;
         let (key, rest) = take_part(rest, MAX_TEXT)?;
         let (version, rest) = take_part(rest, MAX_TEXT)?;
-        let (ciphertext, rest) = take_part(rest, MAX_CIPHERTEXT)?;
+        let (ciphertext, rest) = take_part(rest, usize::MAX)?;
         if !rest.is_empty() {
             return None;
         }
@@ -153,8 +153,8 @@ impl WrappedKey {
     }
 }
 
-/// A part's length fits: names, tags and wrapped keys are far below 4 GiB; a longer part is cut
-/// from the length's point of view and fails to parse rather than collide.
+/// The length fits: names and facts are bounded when they are made, and no service's wrapped key is
+/// anywhere near 4 GiB.
 fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
     let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&len.to_be_bytes());
@@ -264,6 +264,10 @@ impl KeyCapabilities {
 /// A service that wraps data keys under keys that never leave it.
 #[async_trait]
 pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
+    /// Which service, and as whom: what a [`KeyRef`] is relative to, so part of every cache key and
+    /// audit record. Not `id`, since one type may provide secrets as well.
+    fn key_provider_id(&self) -> &ProviderId;
+
     /// What it can do.
     fn key_capabilities(&self) -> &KeyCapabilities;
 

@@ -7,6 +7,9 @@ use crate::name::{InvalidName, SecretName};
 /// The longest native id in bytes: the longest ARN of AWS.
 const MAX_NATIVE_LEN: usize = 2048;
 
+/// The longest field name in a reference, in bytes.
+const MAX_FIELD_LEN: usize = 256;
+
 /// Which secret: by the neutral name, or by what the backend itself calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -71,15 +74,7 @@ impl NativeId {
     /// # Errors
     /// [`InvalidName`] says which rule the text breaks.
     pub fn new(id: &str) -> Result<Self, InvalidName> {
-        if id.is_empty() {
-            return Err(InvalidName::Empty);
-        }
-        if id.len() > MAX_NATIVE_LEN {
-            return Err(InvalidName::TooLong { len: id.len(), max: MAX_NATIVE_LEN });
-        }
-        if let Some((at, character)) = id.char_indices().find(|(_, c)| misleads(*c)) {
-            return Err(InvalidName::Character { character, at });
-        }
+        check_text(id, MAX_NATIVE_LEN)?;
         if id.trim().len() != id.len() {
             return Err(InvalidName::NotUsable { reason: "white space at an end" });
         }
@@ -89,6 +84,19 @@ impl NativeId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+fn check_text(text: &str, max: usize) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if text.len() > max {
+        return Err(InvalidName::TooLong { len: text.len(), max });
+    }
+    match text.char_indices().find(|(_, c)| misleads(*c)) {
+        Some((at, character)) => Err(InvalidName::Character { character, at }),
+        None => Ok(()),
     }
 }
 
@@ -141,11 +149,10 @@ impl SecretReference {
     /// The same with a field.
     ///
     /// # Errors
-    /// [`InvalidName::Empty`] for an empty field.
+    /// [`InvalidName`] when it is empty, longer than 256 bytes, or has a control character or a
+    /// bidirectional control.
     pub fn with_field(mut self, field: &str) -> Result<Self, InvalidName> {
-        if field.is_empty() {
-            return Err(InvalidName::Empty);
-        }
+        check_text(field, MAX_FIELD_LEN)?;
         self.field = Some(field.into());
         Ok(self)
     }

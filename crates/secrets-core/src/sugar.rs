@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -81,13 +82,20 @@ impl<P: SecretProvider + ?Sized> SecretProviderExt for P {}
 type PageFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Page<T>>> + Send + 'a>>;
 type FetchPage<'a, T> = Box<dyn FnMut(PageRequest) -> PageFuture<'a, T> + Send + 'a>;
 
-/// The items of a list across its pages. After an error it ends; a backend that gives the same
-/// token twice in a row is an `Internal` error, not an endless list.
+/// So many pages without an item in a row are no list any more. Filters of backends leave some.
+const MOST_EMPTY_PAGES: u32 = 10_000;
+
+/// The items of a list across its pages. After an error it ends.
+///
+/// A backend cannot keep it busy for ever: the same token twice in a row, or 10,000 pages in a row
+/// without an item, are an `Internal` error, and after each empty page other tasks get a turn.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct PageStream<'a, T> {
     fetch: FetchPage<'a, T>,
+    limit: Option<NonZeroU32>,
     items: std::vec::IntoIter<T>,
     position: Position<'a, T>,
+    empty_pages: u32,
 }
 
 enum Position<'a, T> {
@@ -101,22 +109,34 @@ impl<'a, T> PageStream<'a, T> {
     pub fn new(fetch: impl FnMut(PageRequest) -> PageFuture<'a, T> + Send + 'a) -> Self {
         Self {
             fetch: Box::new(fetch),
+            limit: None,
             items: Vec::new().into_iter(),
             position: Position::Before(None),
+            empty_pages: 0,
         }
     }
 
+    /// Asks for so many items a page at most.
+    pub fn with_page_limit(mut self, limit: NonZeroU32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     fn take_page(&mut self, from: Option<PageToken>, page: Page<T>) -> Result<()> {
+        self.empty_pages = if page.items.is_empty() { self.empty_pages + 1 } else { 0 };
+        self.position = Position::Done;
+        if page.next.is_some() && page.next == from {
+            let message = "the backend gave the same page token twice";
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
+        if self.empty_pages == MOST_EMPTY_PAGES {
+            let message = "the backend gave page after page without an item";
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
         self.items = page.items.into_iter();
-        self.position = match page.next {
-            None => Position::Done,
-            next if next == from => {
-                self.position = Position::Done;
-                let message = "the backend gave the same page token twice";
-                return Err(Error::new(ErrorKind::Internal, message));
-            }
-            next => Position::Before(next),
-        };
+        if page.next.is_some() {
+            self.position = Position::Before(page.next);
+        }
         Ok(())
     }
 }
@@ -132,7 +152,7 @@ impl<T: Unpin> Stream for PageStream<'_, T> {
             match std::mem::replace(&mut self.position, Position::Done) {
                 Position::Done => return Poll::Ready(None),
                 Position::Before(from) => {
-                    let request = PageRequest { limit: None, token: from.clone() };
+                    let request = PageRequest { limit: self.limit, token: from.clone() };
                     let page = (self.fetch)(request);
                     self.position = Position::Fetching { from, page };
                 }
@@ -144,8 +164,11 @@ impl<T: Unpin> Stream for PageStream<'_, T> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
                     Poll::Ready(Ok(page)) => {
                         if let Err(error) = self.take_page(from, page) {
-                            self.items = Vec::new().into_iter();
                             return Poll::Ready(Some(Err(error)));
+                        }
+                        if self.empty_pages > 0 && matches!(self.position, Position::Before(_)) {
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
                         }
                     }
                 },

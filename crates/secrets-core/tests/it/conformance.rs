@@ -50,7 +50,7 @@ fn reductions() -> [fn(&mut Capabilities); 4] {
     [
         |c| {
             c.staging = Staging::No;
-            c.cas = CasSupport { set: Cas::No, promote: Cas::No, metadata: c.cas.metadata };
+            c.cas = CasSupport::new(Cas::No, Cas::No, c.cas.metadata);
             c.previous = Support::No;
         },
         |c| {

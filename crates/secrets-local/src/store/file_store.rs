@@ -223,8 +223,7 @@ fn capabilities() -> Capabilities {
     capabilities.staging = Staging::Labels;
     capabilities.previous = Support::Native;
     capabilities.versions = Support::Native;
-    capabilities.cas =
-        CasSupport { set: Cas::Enforced, promote: Cas::Enforced, metadata: Cas::Enforced };
+    capabilities.cas = CasSupport::new(Cas::Enforced, Cas::Enforced, Cas::Enforced);
     capabilities.idempotency = Support::Native;
     capabilities.list = Support::Native;
     capabilities.batch = Support::Native;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use secrets_core::{
-    DataKey, Error, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, Result, VersionId,
-    VersionInfo, VersionState, WrapContext, WrappedKey, async_trait,
+    DataKey, Error, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, ProviderId, Result,
+    VersionId, VersionInfo, VersionState, WrapContext, WrappedKey, async_trait,
 };
 use zeroize::Zeroizing;
 
@@ -78,6 +78,10 @@ impl FileStore {
 
 #[async_trait]
 impl KeyProvider for FileStore {
+    fn key_provider_id(&self) -> &ProviderId {
+        self.provider_id()
+    }
+
     fn key_capabilities(&self) -> &KeyCapabilities {
         self.wrapping_capabilities()
     }

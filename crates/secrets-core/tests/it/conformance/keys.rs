@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use secrets_core::conformance::{self, KeyHarness, Outcome, Report};
 use secrets_core::{
-    DataKey, Error, ErrorKind, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, Result,
-    Support, WrapContext, WrappedKey, async_trait,
+    DataKey, Error, ErrorKind, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, ProviderId,
+    Result, Support, WrapContext, WrappedKey, async_trait,
 };
 
 const LONGEST: usize = 200;
@@ -67,6 +67,7 @@ struct Entry {
 
 /// Keeps data keys in a table and gives out handles for them: no cryptography, all of the contract.
 struct Table {
+    id: ProviderId,
     fault: Fault,
     capabilities: KeyCapabilities,
     entries: Mutex<HashMap<Vec<u8>, Entry>>,
@@ -76,7 +77,8 @@ impl Table {
     fn new(fault: Fault, context_binding: Support) -> Self {
         let mut capabilities = KeyCapabilities::native(LONGEST);
         capabilities.context_binding = context_binding;
-        Self { fault, capabilities, entries: Mutex::default() }
+        let id = ProviderId::new("table", "tests", "");
+        Self { id, fault, capabilities, entries: Mutex::default() }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -180,6 +182,10 @@ impl fmt::Debug for Table {
 
 #[async_trait]
 impl KeyProvider for Table {
+    fn key_provider_id(&self) -> &ProviderId {
+        &self.id
+    }
+
     fn key_capabilities(&self) -> &KeyCapabilities {
         &self.capabilities
     }

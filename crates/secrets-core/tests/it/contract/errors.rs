@@ -75,6 +75,16 @@ fn display_does_not_repeat_the_source() {
         Error::new(ErrorKind::Unavailable, "the store cannot be written").with_source(cause);
     assert_eq!(error.to_string(), "unavailable: the store cannot be written");
     assert_eq!(error.source().unwrap().to_string(), "the disk is full");
+    // What a client's error shows to developers may hold a whole answer: it is not shown on.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the service answered 400")]
+    struct Answer {
+        _body: &'static str,
+    }
+    let answer = Answer { _body: "{\"SecretString\":\"hunter2\"}" };
+    let leaky = Error::new(ErrorKind::Internal, "no answer").with_source(answer);
+    assert!(!format!("{leaky:?} {leaky:#?}").contains("hunter2"));
+    assert!(format!("{leaky:?}").contains("the service answered 400"));
     // A clone shares the cause.
     assert!(error.clone().source().is_some());
     let error = Error::from(InvalidName::Empty);

@@ -16,6 +16,13 @@ fn names_are_segments_of_a_small_alphabet() {
 }
 
 #[test]
+fn the_longest_name_takes_256_bytes() {
+    assert!(SecretName::new(&"n".repeat(256)).is_ok());
+    let long = SecretName::new(&"n".repeat(257));
+    assert_eq!(long, Err(InvalidName::TooLong { len: 257, max: 256 }));
+}
+
+#[test]
 fn what_could_climb_or_hide_is_refused() {
     let refused = [
         ("", InvalidName::Empty),

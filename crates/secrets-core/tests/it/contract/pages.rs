@@ -1,5 +1,7 @@
 //! The stream over the pages of a list.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures_util::{FutureExt, StreamExt};
 use secrets_core::{Error, ErrorKind, Page, PageRequest, PageStream, PageToken, Result};
 
@@ -87,4 +89,34 @@ async fn a_page_that_is_not_there_yet_is_waited_for() {
     send.send(page(&[7], None)).unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), 7);
     assert!(stream.next().await.is_none() && stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_circle_of_empty_pages_ends_and_lets_other_tasks_run() {
+    let fetched = AtomicU32::new(0);
+    let stream = PageStream::<u32>::new(|_| {
+        let next = if fetched.fetch_add(1, Ordering::Relaxed) % 2 == 0 { "a" } else { "b" };
+        Box::pin(std::future::ready(page(&[], Some(next))))
+    });
+    // Every page is ready at once: only the stream itself lets others run.
+    let mut items = std::pin::pin!(stream.collect::<Vec<_>>());
+    assert!((&mut items).now_or_never().is_none());
+    assert_eq!(fetched.load(Ordering::Relaxed), 1);
+    let items = items.await;
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0].as_ref().unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(fetched.load(Ordering::Relaxed), 10_000);
+}
+
+#[tokio::test]
+async fn the_size_of_pages_is_passed_on() {
+    let limit = std::num::NonZeroU32::new(7).unwrap();
+    let mut asked = Vec::new();
+    let stream = PageStream::new(|request: PageRequest| {
+        asked.push(request.limit);
+        let next = request.token.is_none().then_some("a");
+        Box::pin(std::future::ready(page(&[1], next)))
+    });
+    assert_eq!(stream.with_page_limit(limit).count().await, 2);
+    assert_eq!(asked, [Some(limit), Some(limit)]);
 }

@@ -69,6 +69,9 @@ fn a_configuration_names_a_secret_and_a_field() {
         "secret://user@x",
         "secret://x\n",
         "secret://secret://x",
+        "secret://x#a\nb",
+        "secret://x#a\u{202e}b",
+        &format!("secret://x#{}", "f".repeat(257)),
     ] {
         assert!(parse(unfit).is_err(), "{unfit:?}");
     }

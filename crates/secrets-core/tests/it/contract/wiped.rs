@@ -68,6 +68,20 @@ fn a_field_leaves_no_copy_of_itself_or_of_the_others() {
 
 #[cfg(feature = "json")]
 #[test]
+fn a_field_leaves_no_copy_of_the_names_of_others() {
+    let needle = b"needle-in-a-name-";
+    let text = std::str::from_utf8(needle).unwrap();
+    // The escape makes a parser that gives out keys unescape it into a buffer of its own.
+    let secret = SecretValue::from_string(format!(r#"{{"{text}\u0031":1,"a\u0062":"found"}}"#));
+    let findings = scan(needle, || {
+        assert_eq!(secret.json_field("ab").unwrap().expose_secret(), b"found");
+        assert!(secret.json_field("missing").is_err());
+    });
+    assert!(findings.is_clean(), "{findings:?}");
+}
+
+#[cfg(feature = "json")]
+#[test]
 fn a_refused_document_leaves_no_copy_either() {
     let needle = b"needle-in-refused-";
     let text = std::str::from_utf8(needle).unwrap();
