@@ -199,3 +199,18 @@ fn a_derived_value_keeps_no_publisher_open() {
     assert!(root.is_closed());
     assert_eq!(*derived.load(), 2);
 }
+
+#[test]
+fn a_chain_of_hundreds_fits_the_stack_of_a_thread() {
+    const LINKS: u64 = 500;
+    let work = || {
+        let publisher = Publisher::new(0);
+        let end = (0..LINKS).fold(publisher.live(), |live, _| live.map(|value| value + 1));
+        publisher.publish(1);
+        assert_eq!(*end.load(), 1 + LINKS);
+        assert!(end.derive_error().is_none());
+        drop(publisher);
+        assert!(end.is_closed());
+    };
+    thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
+}
