@@ -77,7 +77,9 @@ mod tests {
         let home = std::env::temp_dir().join(format!("xtask-deny-{}", std::process::id()));
         let databases = home.join("advisory-dbs");
         assert_eq!(stale_database(&home), None);
-        fs::create_dir_all(databases.join("cut-off/.git")).unwrap();
+        fs::create_dir_all(databases.join("no-advisories/.git")).unwrap();
+        fs::write(databases.join("no-advisories/.git/HEAD"), "ref: refs/heads/main").unwrap();
+        fs::create_dir_all(databases.join("no-checkout/crates")).unwrap();
         fs::write(databases.join("db.lock"), "").unwrap();
         assert_eq!(stale_database(&home), None);
         let whole = databases.join("advisory-db-1");
