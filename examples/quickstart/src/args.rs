@@ -19,7 +19,7 @@ pub(crate) enum Role {
 pub(crate) const USAGE: &str = "\
 usage: quickstart [--json]
 
-Rotates a secret under load and counts what fails: about fifteen seconds.
+Rotates a secret under load and counts what fails: about eleven seconds.
   --json   print one object instead of the story
 
 (resource, service, rotator and load are the parts it starts itself)";

@@ -14,7 +14,7 @@ use crate::resource::{Counts, Setup};
 use crate::rotator::{Event, new_password};
 use crate::service::{HANDLE, READ_ONCE, Seen};
 use crate::verifier::Verifier;
-use crate::{Failure, load, names, store};
+use crate::{Failure, load, names, process, store};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -39,8 +39,17 @@ struct Outcome {
     read_once_refused: u64,
 }
 
-/// Runs the demonstration; fails unless it shows what it is there to show.
+/// Runs the demonstration, until it is done or somebody wants it to end. Either way the processes
+/// and the temporary folder are gone afterwards.
 pub(crate) async fn run(json: bool) -> Result<(), Failure> {
+    tokio::select! {
+        shown = show(json) => shown,
+        asked = process::interrupted() => asked.and(Err("interrupted".into())),
+    }
+}
+
+/// Fails unless it shows what it is there to show.
+async fn show(json: bool) -> Result<(), Failure> {
     let say = Story { silent: json, start: Instant::now() };
     let folder = tempfile::tempdir()?;
     let store_path = folder.path().join("secrets.store");
@@ -69,19 +78,20 @@ pub(crate) async fn run(json: bool) -> Result<(), Failure> {
     read_once.finish().await?;
     resource.finish().await?;
 
+    let reloads = reloads(&promoted, &seen);
     let refused = |client: &str| counts.get(client).map_or(0, |logins| logins.refused);
     let outcome = Outcome {
         requests: report.handle.requests,
         failures: report.handle.failures,
         refused: refused(HANDLE),
-        rotations: promoted.keys().filter(|version| seen.contains_key(*version)).count(),
-        reload_max_ms: slowest(&promoted, &seen),
+        rotations: reloads.len(),
+        reload_max_ms: reloads.iter().copied().max().unwrap_or_default(),
         grace_ms,
         read_once_requests: report.read_once.requests,
         read_once_failures: report.read_once.failures,
         read_once_refused: refused(READ_ONCE),
     };
-    say.outcome(&outcome);
+    say.outcome(&outcome, &reloads);
     if json {
         print_line(&outcome)?;
     }
@@ -112,20 +122,20 @@ async fn start_resource(setup: &Setup) -> Result<(Part, String), Failure> {
 
 /// What the rotator did.
 struct Rotations {
-    /// When each version was promoted, by its id.
-    promoted: BTreeMap<String, u64>,
+    /// Each version and when it was promoted.
+    promoted: Vec<(String, u64)>,
     grace_ms: u64,
 }
 
 /// Lets the rotator do its work, and tells of it.
 async fn rotate(say: &Story, store_path: &str, resource_at: &str) -> Result<Rotations, Failure> {
     let mut rotator = Part::start("rotator", &[store_path, resource_at])?;
-    let mut rotations = Rotations { promoted: BTreeMap::new(), grace_ms: 0 };
+    let mut rotations = Rotations { promoted: Vec::new(), grace_ms: 0 };
     while let Some(event) = rotator.next::<Event>().await? {
         match event {
             Event::Promoted { version, at_ms, grace_ms } => {
                 say.line(&format!("version {version} is current; the old one works {grace_ms} ms"));
-                rotations.promoted.insert(version, at_ms);
+                rotations.promoted.push((version, at_ms));
                 rotations.grace_ms = grace_ms;
             }
             Event::Revoked { version } => say.line(&format!("version {version} is revoked")),
@@ -160,10 +170,11 @@ fn watch(mut service: Part) -> (Option<ChildStdin>, JoinHandle<Result<SeenAt, Fa
     (stdin, seen)
 }
 
-fn slowest(promoted: &BTreeMap<String, u64>, seen: &SeenAt) -> u64 {
-    let times =
-        promoted.iter().filter_map(|(version, at)| Some(seen.get(version)?.saturating_sub(*at)));
-    times.max().unwrap_or_default()
+/// How long after each promotion the version came into use, in milliseconds; those never seen are
+/// left out.
+fn reloads(promoted: &[(String, u64)], seen: &SeenAt) -> Vec<u64> {
+    let delay = |(version, at): &(String, u64)| Some(seen.get(version)?.saturating_sub(*at));
+    promoted.iter().filter_map(delay).collect()
 }
 
 /// The demonstration proves something only if ours failed nothing, the other failed, and every
@@ -195,14 +206,17 @@ impl Story {
         }
     }
 
-    fn outcome(&self, outcome: &Outcome) {
+    fn outcome(&self, outcome: &Outcome, reloads: &[u64]) {
+        let Outcome { requests, failures, refused, rotations, .. } = outcome;
+        let reloads: Vec<String> = reloads.iter().map(u64::to_string).collect();
+        self.line(&format!("{rotations} rotations, in use after {} ms", reloads.join(", ")));
         self.line(&format!(
-            "by handle: {} requests, {} failures, {} logins refused; {} rotations, each seen within {} ms",
-            outcome.requests, outcome.failures, outcome.refused, outcome.rotations, outcome.reload_max_ms,
+            "by handle: {requests} requests, {failures} failures, {refused} logins refused"
         ));
+        let (requests, failures) = (outcome.read_once_requests, outcome.read_once_failures);
+        let refused = outcome.read_once_refused;
         self.line(&format!(
-            "read once: {} requests, {} failures, {} logins refused",
-            outcome.read_once_requests, outcome.read_once_failures, outcome.read_once_refused,
+            "read once: {requests} requests, {failures} failures, {refused} logins refused"
         ));
     }
 }

@@ -1,5 +1,6 @@
 //! What the five processes share: how they start, say that they are ready, and end.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Failure;
 
@@ -25,10 +27,22 @@ impl Ready {
     }
 }
 
-/// Prints one value as one line of JSON.
-#[allow(clippy::print_stdout, reason = "standard output is how the processes talk")]
+/// Prints one value as one line of JSON. Nobody may be listening any more: that is an error here,
+/// where `println!` would panic.
 pub(crate) fn print_line<T: Serialize>(value: &T) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(value)?);
+    Ok(writeln!(std::io::stdout().lock(), "{}", serde_json::to_string(value)?)?)
+}
+
+/// Resolves when a person or a supervisor asks this process to end.
+pub(crate) async fn interrupted() -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = hangup.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
     Ok(())
 }
 
@@ -94,6 +108,8 @@ impl Part {
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // An interrupt of the terminal is for the main process: it ends the others.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
         let stdin = child.stdin.take();

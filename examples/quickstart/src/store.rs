@@ -1,5 +1,8 @@
 //! Where the secrets are: first a `.env` file, then an encrypted store beside its key file.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use secrets_core::{SecretName, SecretProviderExt, SecretValue};
@@ -15,7 +18,8 @@ const VARIABLE: &str = "APP_PASSWORD";
 
 /// Writes the `.env` file and reads the password out of it.
 pub(crate) async fn read_env_file(path: &Path) -> Result<SecretValue, Failure> {
-    std::fs::write(path, DEMO_ENV)?;
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(DEMO_ENV.as_bytes())?;
     let name = SecretName::new(names::PASSWORD)?;
     let file = DotenvProvider::new(DotenvConfig::new(path).map(name, VARIABLE))?;
     Ok(file.read(names::PASSWORD).await?.value)

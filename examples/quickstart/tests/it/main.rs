@@ -8,7 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn quickstart(args: &[&str]) -> std::process::Output {
@@ -35,6 +35,43 @@ fn the_handle_fails_nothing_while_the_other_service_fails() {
     // The control: what reads once fails under the very same load, and the resource saw it.
     assert!(number("read_once_failures") > 0, "{outcome}");
     assert!(number("read_once_refused") > 0, "{outcome}");
+}
+
+/// Whoever interrupts it finds no secret left behind, no process, and no panic on the terminal.
+#[test]
+fn an_interrupt_cleans_up() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let folder = tempfile::tempdir().unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_quickstart"))
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "it has begun");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(errors.contains("interrupted") && !errors.contains("panicked"), "{errors}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{signal}");
+        // They were told to end and may be at it.
+        let start = Instant::now();
+        while children_of(folder.path()) > 0 {
+            assert!(start.elapsed() < Duration::from_secs(5), "{signal}: a process is left");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// How many processes were started with a path below this folder.
+fn children_of(folder: &std::path::Path) -> usize {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|p| std::fs::read(p.path().join("cmdline")).ok());
+    lines.filter(|line| line.windows(folder.len()).any(|window| window == folder)).count()
 }
 
 #[test]
