@@ -1,8 +1,11 @@
 //! Key slots: adding, replacing, removing, and a new data key.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use secrets_core::{ErrorKind, KeyRef};
+use secrets_core::{
+    DataKey, ErrorKind, KeyCapabilities, KeyLen, KeyProvider, KeyRef, ProviderId, Result,
+    WrapContext, WrappedKey, async_trait,
+};
 use secrets_local::store::{
     FileStore, KeyFile, Passphrase, PassphraseCost, Rekey, SlotId, SlotKind, StoreErrorKind,
     Unlock, inspect_file,
@@ -10,7 +13,10 @@ use secrets_local::store::{
 
 use super::support::{Place, block_on, cheap, get, passphrase, set};
 
-async fn opens(place: &Place, unlock: impl Into<Unlock>) -> Result<String, StoreErrorKind> {
+async fn opens(
+    place: &Place,
+    unlock: impl Into<Unlock>,
+) -> std::result::Result<String, StoreErrorKind> {
     let store = FileStore::at(place.path()).open(unlock).await.map_err(|error| error.kind())?;
     Ok(get(&store, "a").await.unwrap())
 }
@@ -185,4 +191,88 @@ fn costs_of_passphrases_have_bounds() {
     assert_eq!((default.memory_kib(), default.passes(), default.lanes()), (65_536, 3, 4));
     let error = Passphrase::from_string(String::new()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::OutOfBounds);
+}
+
+/// A key service that changes the data key of a store, once, before it answers.
+#[derive(Debug)]
+struct Meddler {
+    vault: FileStore,
+    store: FileStore,
+    plan: Mutex<Option<Rekey>>,
+}
+
+impl Meddler {
+    async fn meddle(&self) {
+        let plan = self.plan.lock().unwrap().take();
+        if let Some(plan) = plan {
+            self.store.rekey(plan).await.unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Meddler {
+    fn key_provider_id(&self) -> &ProviderId {
+        self.vault.key_provider_id()
+    }
+
+    fn key_capabilities(&self) -> &KeyCapabilities {
+        self.vault.key_capabilities()
+    }
+
+    async fn generate_data_key(
+        &self,
+        key: &KeyRef,
+        len: KeyLen,
+        context: &WrapContext,
+    ) -> Result<(DataKey, WrappedKey)> {
+        self.vault.generate_data_key(key, len, context).await
+    }
+
+    async fn wrap_key(&self, k: &KeyRef, d: &DataKey, context: &WrapContext) -> Result<WrappedKey> {
+        self.meddle().await;
+        self.vault.wrap_key(k, d, context).await
+    }
+
+    async fn unwrap_key(&self, wrapped: &WrappedKey, context: &WrapContext) -> Result<DataKey> {
+        self.meddle().await;
+        self.vault.unwrap_key(wrapped, context).await
+    }
+}
+
+#[test]
+fn a_slot_is_not_made_for_a_data_key_that_was_replaced_meanwhile() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "1").await;
+        let key = KeyRef::new("app").unwrap();
+        let vault = FileStore::at(place.file("vault")).create(place.key.clone()).await.unwrap();
+        vault.create_wrapping_key(&key).await.unwrap();
+        let plan = Rekey::new().keep(place.key.clone());
+        let (vault, plan) = (vault.clone(), Mutex::new(Some(plan)));
+        let provider = Arc::new(Meddler { vault, store: place.open().await, plan });
+        let unlock = Unlock::Provider { provider, key };
+        let error = store.add_slot(unlock.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Busy);
+        assert_eq!(store.slots().len(), 1);
+        store.add_slot(unlock.clone()).await.unwrap();
+        assert_eq!(opens(&place, unlock).await.unwrap(), "1");
+    });
+}
+
+#[test]
+fn opening_begins_anew_when_the_data_key_is_replaced_meanwhile() {
+    block_on(async {
+        let place = Place::new();
+        let key = KeyRef::new("app").unwrap();
+        let vault = FileStore::at(place.file("vault")).create(place.key.clone()).await.unwrap();
+        vault.create_wrapping_key(&key).await.unwrap();
+        let honest = Unlock::Provider { provider: Arc::new(vault.clone()), key: key.clone() };
+        let store = FileStore::at(place.path()).create(honest.clone()).await.unwrap();
+        set(&store, "a", "1").await;
+        let plan = Mutex::new(Some(Rekey::new().keep(honest)));
+        let provider = Arc::new(Meddler { vault, store, plan });
+        assert_eq!(opens(&place, Unlock::Provider { provider, key }).await.unwrap(), "1");
+    });
 }

@@ -123,6 +123,18 @@ fn check_flip(parts: &Parts, at: usize, found: Result<Verification, StoreErrorKi
 }
 
 #[test]
+fn the_commitment_is_compared_before_anything_is_opened() {
+    block_on(async {
+        let place = Place::new();
+        let mut bytes = sample(&place).await;
+        bytes[32] ^= 1;
+        let path = write(&place, &bytes);
+        let error = FileStore::at(&path).open(place.key.clone()).await.unwrap_err();
+        assert!(error.to_string().contains("commits to another data key"), "{error}");
+    });
+}
+
+#[test]
 fn a_damaged_record_is_an_error_at_its_read_and_no_other() {
     block_on(async {
         let place = Place::new();
@@ -275,8 +287,9 @@ fn a_sparse_file_of_a_terabyte_does_not_fill_the_memory() {
         bytes[72..80].copy_from_slice(&(len - header).to_le_bytes());
         let path = write(&place, &bytes);
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len).unwrap();
-        let error = read_all(&path, &place.key).await.unwrap_err();
-        assert_eq!(error, StoreErrorKind::OutOfBounds);
+        let error = FileStore::at(&path).open(place.key.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::OutOfBounds);
+        assert!(error.to_string().contains("an index of"), "refused before a try: {error}");
     });
 }
 
