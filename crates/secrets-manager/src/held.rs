@@ -319,6 +319,11 @@ impl Held {
         !is_kept_up && (self.gone.is_some() || moment.now >= self.usable_until)
     }
 
+    /// That there is nothing any more, and until when this is believed.
+    pub(crate) fn absence(&self) -> Option<(&Error, Instant)> {
+        Some((self.gone.as_ref()?, self.gate))
+    }
+
     /// When the run future has to look at it again; `is_asked_for` while an answer is awaited.
     pub(crate) fn next_look(
         &self,

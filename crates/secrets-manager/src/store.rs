@@ -294,7 +294,7 @@ impl Desk<'_> {
         let (is_kept_up, moment) = (self.is_kept_up(line), self.moment);
         let Some(held) = line.held() else { return };
         if held.is_spent(&moment, is_kept_up) {
-            return self.vacate(id);
+            return self.let_go(id);
         }
         let kind = held.kind(&moment, &self.setting.rule);
         let look_at = held.next_look(&moment, is_kept_up, is_asked_for);
@@ -303,6 +303,20 @@ impl Desk<'_> {
         self.warn(id, kind);
         self.keep_evictable(id);
         self.look_at(id, look_at);
+    }
+
+    /// The value goes; that there is none is remembered as long as it is believed.
+    fn let_go(&mut self, id: LineId) {
+        let now = self.moment.now;
+        let absence = self.line(id).and_then(|line| line.held()?.absence());
+        match absence.map(|(error, until)| (error.clone(), until)) {
+            Some((error, until)) if until > now => {
+                self.drop_content(id);
+                self.note_absence(id, Absent { error, until, failures: 1, since: now });
+                self.reconcile(id);
+            }
+            _ => self.vacate(id),
+        }
     }
 
     fn list(&mut self, id: LineId, kind: Kind, is_kept_up: bool) {

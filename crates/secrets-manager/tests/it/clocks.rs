@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use secrets_core::{
-    Clock, ErrorKind, GetOptions, ManualClock, Secret, SecretProvider, SecretRef, SecretState,
-    VersionInfo, VersionSelector,
+    ErrorKind, GetOptions, Secret, SecretProvider, SecretRef, SecretState, VersionInfo,
+    VersionSelector,
 };
 use secrets_manager::{UnusableKind, ValidityPolicy};
 
 use crate::support::{
-    NAME, Running, Scripted, builder, clock, millis, noon, pass, reference, secs, settle, text,
-    version,
+    NAME, Running, Scripted, Wall, builder, clock, millis, noon, pass, reference, secs, settle,
+    text, version,
 };
 
 fn valid(from: Option<u64>, to: Option<u64>) -> Secret {
@@ -19,25 +19,6 @@ fn valid(from: Option<u64>, to: Option<u64>) -> Secret {
     secret.version.not_before = from.map(|seconds| noon() + secs(seconds));
     secret.version.expires = to.map(|seconds| noon() + secs(seconds));
     secret
-}
-
-/// A wall clock that goes with tokio's, and can be set.
-#[derive(Debug, Clone)]
-struct Wall {
-    set: ManualClock,
-    origin: tokio::time::Instant,
-}
-
-impl Wall {
-    fn new() -> Self {
-        Self { set: clock(), origin: tokio::time::Instant::now() }
-    }
-}
-
-impl Clock for Wall {
-    fn now(&self) -> SystemTime {
-        self.set.now() + self.origin.elapsed()
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -233,27 +233,56 @@ async fn invalidation_is_seen_by_the_next_read() {
     assert!(handle.load().is_fresh());
 }
 
+/// Answers a version for each call; the first two take long, so that later ones overtake them.
+fn overtaken() -> Scripted {
+    Scripted::new(|call, _| async move {
+        tokio::time::sleep(if call < 3 { secs(3) } else { secs(1) }).await;
+        Ok(version(&format!("v{call}")))
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_from_before_an_invalidation_is_not_kept() {
     for with_run in [false, true] {
-        let provider = Scripted::new(|call, _| async move {
-            tokio::time::sleep(secs(1)).await;
-            Ok(version(&format!("v{call}")))
-        });
+        let provider = overtaken();
         let manager = build(provider.clone());
         let running = if with_run { Some(Running::start(&manager).await) } else { None };
-        let early = tokio::spawn({
+        let read = || {
             let manager = manager.clone();
-            async move { manager.get(NAME).await }
-        });
+            tokio::spawn(async move { manager.get(NAME).await })
+        };
+        let name = crate::support::reference(NAME);
+        let first = read();
         settle().await;
-        manager.invalidate(&crate::support::reference(NAME));
-        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v2");
-        assert_eq!(text(&early.await.unwrap().unwrap()), "v1", "it asked before");
-        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v2");
-        assert_eq!(provider.calls(), 2);
+        manager.invalidate(&name);
+        let second = read();
+        settle().await;
+        manager.invalidate(&name);
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v3");
+        assert_eq!(text(&first.await.unwrap().unwrap()), "v1", "it asked before");
+        assert_eq!(text(&second.await.unwrap().unwrap()), "v2", "it asked in between");
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v3");
+        assert_eq!(provider.calls(), 3);
         drop(running);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_before_an_invalidation_does_not_reach_a_handle() {
+    let provider = overtaken();
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let name = crate::support::reference(NAME);
+    let handle = manager.handle(NAME).await.unwrap();
+    manager.invalidate(&name);
+    settle().await;
+    assert_eq!(provider.calls(), 2);
+    manager.invalidate(&name);
+    for _ in 0..10 {
+        pass(millis(500)).await;
+        assert_ne!(text(handle.load().secret().unwrap()), "v2", "overtaken");
+    }
+    assert_eq!((text(handle.load().secret().unwrap()).as_str(), provider.calls()), ("v3", 3));
 }
 
 #[tokio::test(start_paused = true)]

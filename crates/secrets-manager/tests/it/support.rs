@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use secrets_core::memory::{MemoryProvider, Personality, Sleep, SleepFuture};
 use secrets_core::{
-    Capabilities, Consistency, Error, ErrorKind, GetOptions, Limits, ManualClock, NameRules,
+    Capabilities, Clock, Consistency, Error, ErrorKind, GetOptions, Limits, ManualClock, NameRules,
     ProviderId, Result, Secret, SecretName, SecretProvider, SecretProviderExt, SecretRef,
     SecretValue, Support, VersionId, VersionInfo, VersionSelector, async_trait,
 };
@@ -210,4 +210,23 @@ pub(crate) fn absent() -> Error {
 
 pub(crate) fn clock() -> ManualClock {
     ManualClock::at(noon())
+}
+
+/// A wall clock that goes with tokio's, and can be set.
+#[derive(Debug, Clone)]
+pub(crate) struct Wall {
+    set: ManualClock,
+    origin: tokio::time::Instant,
+}
+
+impl Wall {
+    pub(crate) fn new() -> Self {
+        Self { set: clock(), origin: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for Wall {
+    fn now(&self) -> SystemTime {
+        self.set.now() + self.origin.elapsed()
+    }
 }
