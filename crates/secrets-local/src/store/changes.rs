@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use secrets_core::{ChangeHint, SecretName, SecretRef};
+use tokio::runtime::Handle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::file_store::FileStore;
@@ -68,6 +69,10 @@ impl Stream for Changes {
                 this.look = None;
                 this.take_in(found);
                 continue;
+            }
+            // Without a runtime there is no timer to wait by.
+            if Handle::try_current().is_err() {
+                return Poll::Ready(None);
             }
             let every = this.store.settings().poll;
             let ticks = this.ticks.get_or_insert_with(|| {

@@ -13,7 +13,8 @@ use super::file::{self, Target};
 use super::format::{Header, StoreId};
 use super::index::Generation;
 use super::key_file::Warning;
-use super::mark::MarkFile;
+use super::mark::{Mark, MarkFile};
+use super::runtime::Patience;
 use super::slot::{Slot, SlotKey};
 use super::snapshot::{Locked, Snapshot};
 use super::transaction::{self, Transaction};
@@ -47,12 +48,39 @@ pub(crate) struct Engine {
     environment: Environment,
     path: PathBuf,
     lock_timeout: Duration,
-    current: RwLock<Arc<Snapshot>>,
+    current: RwLock<Current>,
+    /// One thread at a time reads a changed file; the others take what it read.
+    reading: Mutex<()>,
     /// Keys of slots, to find the new data key after a `rekey` by another process.
     slot_keys: Mutex<Vec<SlotKey>>,
     writer: Mutex<Writer>,
     mark: Option<MarkFile>,
     warnings: Vec<Warning>,
+}
+
+/// The newest state that this process saw.
+#[derive(Debug)]
+struct Current {
+    snapshot: Arc<Snapshot>,
+    /// The high-water mark is known to be as high as this state, or there is none to keep.
+    marked: bool,
+}
+
+/// How a store came to be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It was made just now: there is no past that could be missing.
+    Created,
+    Opened(Rollback),
+}
+
+/// What a change may start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    /// A state that is not older than the high-water mark.
+    Newest,
+    /// An older state, put back on purpose.
+    Restored,
 }
 
 /// What the one writer of this process at a time knows.
@@ -73,7 +101,8 @@ impl Engine {
     ) -> Result<Self> {
         let target = Target::new(&*environment.files, path)?;
         let keys = Arc::new(StoreKeys::derive(store, data_key)?);
-        let _lock = file::lock(&*environment.files, &target, None, options.lock_timeout)?;
+        let patience = Patience::of(options.lock_timeout);
+        let lock = file::lock(&*environment.files, &target, None, &patience)?;
         if environment.files.stat(target.path()).is_ok() {
             let message = format!("there is a file at `{}`", path.display());
             return Err(StoreError::new(StoreErrorKind::AlreadyExists, message));
@@ -82,7 +111,8 @@ impl Engine {
         let (snapshot, durable) =
             transaction::create(&environment, &target, store, keys, vec![slot])?;
         durable.map_err(|error| error.with_effect(Effect::Unknown))?;
-        Self::with_snapshot(environment, path, options, snapshot, slot_key)
+        drop(lock);
+        Self::with_snapshot(environment, path, options, Origin::Created, snapshot, slot_key)
     }
 
     /// Reads the header of a store, to find the key for it.
@@ -106,13 +136,15 @@ impl Engine {
         }
         let keys = Arc::new(StoreKeys::derive(now.store, unlocked.data_key)?);
         let snapshot = locked.unlock(keys)?;
-        Self::with_snapshot(environment, path, options, snapshot, unlocked.slot_key)
+        let origin = Origin::Opened(options.rollback);
+        Self::with_snapshot(environment, path, options, origin, snapshot, unlocked.slot_key)
     }
 
     fn with_snapshot(
         environment: Environment,
         path: &Path,
         options: &EngineOptions,
+        origin: Origin,
         snapshot: Snapshot,
         slot_key: Option<SlotKey>,
     ) -> Result<Self> {
@@ -127,30 +159,39 @@ impl Engine {
             environment,
             path: path.to_owned(),
             lock_timeout: options.lock_timeout,
-            current: RwLock::new(Arc::new(snapshot)),
+            current: RwLock::new(Current { snapshot: Arc::new(snapshot), marked: mark.is_none() }),
+            reading: Mutex::default(),
             slot_keys: Mutex::new(slot_key.into_iter().collect()),
             writer: Mutex::default(),
             mark,
             warnings: Vec::new(),
         };
-        engine.check_mark(options.rollback)?;
+        match origin {
+            Origin::Created => {
+                let marked = engine.raise_mark(&engine.current());
+                marked.map_err(|error| error.with_effect(Effect::Partial))?;
+            }
+            Origin::Opened(rollback) => engine.check_mark(rollback)?,
+        }
         Ok(engine)
     }
 
     /// Compares the file with the high-water mark outside, when the store is opened.
     fn check_mark(&mut self, rollback: Rollback) -> Result<()> {
-        let Some(mark_file) = &self.mark else { return self.accept(rollback, None) };
         let snapshot = self.current();
-        let seen = mark_file.read(&self.environment, &snapshot.index.lasting_key)?;
-        let Some(seen) = seen else {
-            self.warnings.push(Warning::NoHighWaterMark { path: mark_file.path() });
-            self.accept(rollback, None)?;
-            return self.raise_mark(&self.current());
-        };
-        match seen.admits(&snapshot.mark(), "the high-water mark") {
-            Ok(()) => self.accept(rollback, None)?,
-            Err(error) if rollback == Rollback::Refuse => return Err(error),
-            Err(_) => self.accept(rollback, Some(seen.generation))?,
+        match self.read_mark(&snapshot)? {
+            None => {
+                let path = self.mark.as_ref().map(MarkFile::path);
+                self.warnings.extend(path.map(|path| Warning::NoHighWaterMark { path }));
+                self.accept(rollback, None)?;
+            }
+            Some(seen) => match seen.admits(&snapshot.mark(), "the high-water mark") {
+                Ok(()) => self.accept(rollback, None)?,
+                // Another process may have written since we opened the file: look again, the mark
+                // first and then the file.
+                Err(_) if rollback == Rollback::Refuse => drop(self.reread()?),
+                Err(_) => self.accept(rollback, Some(seen.generation))?,
+            },
         }
         self.raise_mark(&self.current())
     }
@@ -161,7 +202,8 @@ impl Engine {
         if rollback == Rollback::Refuse {
             return Ok(());
         }
-        self.transact(|transaction| {
+        let patience = Patience::of(self.lock_timeout);
+        self.transact_on(Base::Restored, &patience, |transaction| {
             let own = transaction.base.index.generation;
             let newest = seen.map_or(own, |seen| seen.max(own));
             let restores = newest.restores.checked_add(1).ok_or_else(|| {
@@ -184,36 +226,89 @@ impl Engine {
         &self.warnings
     }
 
+    pub(crate) fn lock_timeout(&self) -> Duration {
+        self.lock_timeout
+    }
+
     /// The newest state that this process saw, without looking at the file.
     pub(crate) fn current(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot)
     }
 
     /// The state of the file now. Where nothing changed this costs one look at its properties.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        let current = self.current();
+        if let Some((current, true)) = self.unchanged()? {
+            return Ok(current);
+        }
+        let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever held the lock may have read it for us.
+        match self.unchanged()? {
+            None => self.reread(),
+            Some((current, true)) => Ok(current),
+            Some((current, false)) => self.raise_mark(&current).map(|()| current),
+        }
+    }
+
+    /// What this process saw last, where the file is still that; and whether the mark is as high.
+    fn unchanged(&self) -> Result<Option<(Arc<Snapshot>, bool)>> {
+        let (current, marked) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            (Arc::clone(&current.snapshot), current.marked)
+        };
         let stat = self
             .environment
             .files
             .stat(&self.path)
             .map_err(|error| StoreError::io("look at", &self.path, error))?;
-        if stat.stamp == current.stamp { Ok(current) } else { self.reread() }
+        Ok((stat.stamp == current.stamp).then_some((current, marked)))
     }
 
     /// The state of the file now, read whether it changed or not.
     pub(crate) fn reread(&self) -> Result<Arc<Snapshot>> {
-        let current = self.current();
-        let locked = Locked::open(&self.environment, &self.path)?;
-        let keys = self.keys_for(locked.header(), &current)?;
-        self.take(locked.unlock(keys)?)
+        self.reread_with(|header, known| self.keys_for(header, known))
     }
 
-    /// Takes the data key that a provider unwrapped after a `rekey` by another process.
-    pub(crate) fn adopt(&self, data_key: SymmetricKey) -> Result<()> {
-        let locked = Locked::open(&self.environment, &self.path)?;
-        check_store(locked.header(), &self.current())?;
-        let keys = StoreKeys::derive(locked.header().store, data_key)?;
-        self.take(locked.unlock(Arc::new(keys))?).map(|_| ())
+    /// Takes the data key that a provider unwrapped after a `rekey` by another process, from the
+    /// slots of `seen`.
+    pub(crate) fn adopt(&self, seen: &Header, data_key: SymmetricKey) -> Result<()> {
+        let keys = Arc::new(StoreKeys::derive(seen.store, data_key)?);
+        let adopted = self.reread_with(|header, known| {
+            check_store(header, known)?;
+            if same(&header.commitment, &seen.commitment) {
+                return Ok(Arc::clone(&keys));
+            }
+            let message = "the store was given a new data key meanwhile: try again";
+            Err(StoreError::new(StoreErrorKind::Busy, message))
+        });
+        adopted.map(drop)
+    }
+
+    fn reread_with(
+        &self,
+        keys: impl Fn(&Header, &Snapshot) -> Result<Arc<StoreKeys>>,
+    ) -> Result<Arc<Snapshot>> {
+        loop {
+            // What is opened from here on must not be older than what was seen before, here or by
+            // the mark. What others see meanwhile proves nothing against it.
+            let known = self.current();
+            let seen = self.read_mark(&known)?;
+            let locked = Locked::open(&self.environment, &self.path)?;
+            let keys = keys(locked.header(), &known)?;
+            let next = Arc::new(locked.unlock(keys)?);
+            known.mark().admits(&next.mark(), "this process")?;
+            if let Some(seen) = seen {
+                seen.admits(&next.mark(), "the high-water mark")?;
+            }
+            if self.install(&next).is_ok() {
+                self.raise_mark(&next)?;
+                return Ok(next);
+            }
+        }
+    }
+
+    fn read_mark(&self, known: &Snapshot) -> Result<Option<Mark>> {
+        let read = |mark: &MarkFile| mark.read(&self.environment, &known.index.lasting_key);
+        self.mark.as_ref().map_or(Ok(None), read)
     }
 
     fn keys_for(&self, header: &Header, current: &Snapshot) -> Result<Arc<StoreKeys>> {
@@ -242,43 +337,62 @@ impl Engine {
         self.slot_keys().push(key);
     }
 
-    /// Takes a state that another process wrote.
-    fn take(&self, next: Snapshot) -> Result<Arc<Snapshot>> {
-        let next = self.install(next)?;
-        self.raise_mark(&next)?;
-        Ok(next)
-    }
-
-    /// Makes a state the current one, unless it is older than what this process saw.
-    fn install(&self, next: Snapshot) -> Result<Arc<Snapshot>> {
-        let next = Arc::new(next);
+    /// Makes a state the current one, unless this process saw a newer one.
+    fn install(&self, next: &Arc<Snapshot>) -> Result<()> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.mark().admits(&next.mark(), "this process")?;
-        *current = Arc::clone(&next);
-        Ok(next)
+        current.snapshot.mark().admits(&next.mark(), "this process")?;
+        let same = same_state(&current.snapshot, next);
+        let marked = self.mark.is_none() || same && current.marked;
+        *current = Current { snapshot: Arc::clone(next), marked };
+        if !same {
+            // The key of a slot that is gone opens nothing any more.
+            self.slot_keys().retain(|key| next.header.slots.iter().any(|slot| slot.is_of(key)));
+        }
+        Ok(())
     }
 
+    /// Until this succeeds, each read and each write tries again.
     fn raise_mark(&self, snapshot: &Snapshot) -> Result<()> {
         let Some(mark_file) = &self.mark else { return Ok(()) };
-        // The writer may not have made the file's name durable yet. A mark that survived a power
-        // failure when the file did not would make the old file look rolled back.
-        let target = Target::existing(&*self.environment.files, &self.path)?;
-        file::sync_name(&*self.environment.files, &target)?;
-        let (key, mark) = (&snapshot.index.lasting_key, snapshot.mark());
-        mark_file.raise(&self.environment, key, &mark, &snapshot.stat)
+        let seen = self.read_mark(snapshot)?;
+        if seen.is_none_or(|seen| seen.generation < snapshot.index.generation) {
+            // The writer may not have made the file's name durable yet. A mark that survived a
+            // power failure when the file did not would make the old file look rolled back.
+            let target = Target::existing(&*self.environment.files, &self.path)?;
+            file::sync_name(&*self.environment.files, &target)?;
+            let (key, mark) = (&snapshot.index.lasting_key, snapshot.mark());
+            mark_file.raise(&self.environment, key, &mark, &snapshot.stat)?;
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.marked |= same_state(&current.snapshot, snapshot);
+        Ok(())
     }
 
     /// Changes the store: `change` sees the newest state under the writers' lock, and what it
     /// changed is written when it succeeds. When it changes nothing, nothing is written.
     pub(crate) fn transact<T, E: From<StoreError>>(
         &self,
+        patience: &Patience,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact_on(Base::Newest, patience, change)
+    }
+
+    fn transact_on<T, E: From<StoreError>>(
+        &self,
+        kind: Base,
+        patience: &Patience,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let files = &*self.environment.files;
         let target = Target::existing(files, &self.path)?;
-        let _lock = file::lock(files, &target, Some(&self.current().stat), self.lock_timeout)?;
+        let _lock = file::lock(files, &target, Some(&self.current().stat), patience)?;
+        patience.check_wanted()?;
         let base = self.snapshot()?;
+        if let (Base::Newest, Some(seen)) = (kind, self.read_mark(&base)?) {
+            seen.admits(&base.mark(), "the high-water mark")?;
+        }
         if !writer.swept {
             file::sweep(files, &target);
             writer.swept = true;
@@ -286,17 +400,28 @@ impl Engine {
         let mut transaction = Transaction::new(&self.environment, &base);
         let answer = change(&mut transaction)?;
         if transaction.is_changed() {
+            patience.check_wanted()?;
             self.commit(transaction, &target)?;
+        } else {
+            // What was asked for is there already, but whoever wrote it may have failed to make it
+            // durable.
+            let durable = file::sync_name(files, &target);
+            durable.map_err(|error| error.with_effect(Effect::Unknown))?;
         }
         Ok(answer)
     }
 
     fn commit(&self, transaction: Transaction<'_>, target: &Target) -> Result<()> {
         let (snapshot, durable) = transaction.commit(target)?;
-        let snapshot = self.install(snapshot)?;
+        let snapshot = Arc::new(snapshot);
+        self.install(&snapshot).map_err(|error| error.with_effect(Effect::Unknown))?;
         durable.map_err(|error| error.with_effect(Effect::Unknown))?;
         self.raise_mark(&snapshot).map_err(|error| error.with_effect(Effect::Partial))
     }
+}
+
+fn same_state(one: &Snapshot, other: &Snapshot) -> bool {
+    one.mark() == other.mark()
 }
 
 fn check_store(header: &Header, current: &Snapshot) -> Result<()> {

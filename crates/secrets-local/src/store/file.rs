@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrets_core::Effect;
 
@@ -12,6 +12,7 @@ use super::crypto::random_array;
 use super::environment::Environment;
 use super::error::{Result, StoreError, StoreErrorKind};
 use super::fs::{FileKind, FileLock, FileStat, FileSystem, NewFile, StoredFile};
+use super::runtime::Patience;
 
 /// How much is written by one call.
 const CHUNK: usize = 256 * 1024;
@@ -117,17 +118,17 @@ pub(crate) fn lock(
     files: &dyn FileSystem,
     target: &Target,
     like: Option<&FileStat>,
-    timeout: Duration,
+    patience: &Patience,
 ) -> Result<Box<dyn FileLock>> {
     let path = target.sidecar(".lock");
-    let begun = Instant::now();
     loop {
+        patience.check_wanted()?;
         match files.try_lock(&path, like) {
             Ok(Some(lock)) => return Ok(lock),
             Ok(None) => {}
             Err(error) => return Err(StoreError::io("lock", &path, error)),
         }
-        if begun.elapsed() >= timeout {
+        if patience.is_over() {
             let message = format!("another writer holds `{}`", path.display());
             return Err(StoreError::new(StoreErrorKind::Busy, message));
         }

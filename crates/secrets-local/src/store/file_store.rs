@@ -6,6 +6,7 @@ use secrets_core::{
     Capabilities, Cas, CasSupport, Consistency, Effect, Error, ErrorKind, KeyCapabilities, Limits,
     NameRules, ProviderId, Scope, SecretName, SecretValue, SetOptions, Staging, Support,
 };
+use tokio::sync::OwnedMutexGuard;
 
 use super::builder::{Settings, StoreBuilder};
 use super::engine::Engine;
@@ -15,7 +16,8 @@ use super::index::Generation;
 use super::index_codec::{MAX_TAGS, MAX_VALUE_LEN};
 use super::inspect::SlotInfo;
 use super::key_file::Warning;
-use super::runtime::blocking;
+use super::runtime::{Patience, blocking};
+use super::transaction::Transaction;
 use super::unlock::Unlock;
 use super::verify::{Verification, verify};
 use super::wrapping::MAX_WRAPPED_LEN;
@@ -53,7 +55,10 @@ pub struct FileStore(Arc<Inner>);
 
 struct Inner {
     engine: Arc<Engine>,
-    unlock: Unlock,
+    /// What to ask for a new data key. A passphrase is not kept: the keys of its slots are.
+    provider: Option<Unlock>,
+    warnings: Vec<Warning>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     settings: Settings,
     id: ProviderId,
     capabilities: Capabilities,
@@ -72,8 +77,10 @@ impl FileStore {
         let scope = format!("{}#{}", engine.path().display(), engine.current().header.store);
         Self(Arc::new(Inner {
             id: ProviderId::new("file", &scope, ""),
+            warnings: unlock.warnings().iter().chain(engine.warnings()).cloned().collect(),
             engine: Arc::new(engine),
-            unlock,
+            provider: unlock.is_provider().then_some(unlock),
+            turn: Arc::default(),
             settings,
             capabilities: capabilities(),
             key_capabilities: KeyCapabilities::native(MAX_WRAPPED_LEN),
@@ -98,7 +105,7 @@ impl FileStore {
 
     /// What deserves attention about the way the store was opened.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.0.unlock.warnings().iter().chain(self.0.engine.warnings()).cloned().collect()
+        self.0.warnings.clone()
     }
 
     /// Reads the file anew and opens every record.
@@ -118,13 +125,11 @@ impl FileStore {
         secrets: Vec<(SecretName, SecretValue)>,
     ) -> secrets_core::Result<()> {
         let policy = self.0.settings.policy;
-        self.run(move |engine| {
-            engine.transact(|transaction| {
-                for (name, value) in &secrets {
-                    transaction.set(name, value, &SetOptions::new(), &policy)?;
-                }
-                Ok(())
-            })
+        self.change(move |transaction| {
+            for (name, value) in &secrets {
+                transaction.set(name, value, &SetOptions::new(), &policy)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -166,31 +171,71 @@ impl FileStore {
         let work = Arc::new(work);
         let (engine, first) = (Arc::clone(&self.0.engine), Arc::clone(&work));
         let answer = blocking(move || first(&engine)).await;
-        match answer {
-            Err(error) if error.needs_key() && self.0.unlock.is_provider() => {}
-            answer => return answer,
+        match (&self.0.provider, answer) {
+            (Some(provider), Err(error)) if error.needs_key() => {
+                self.follow_rekey(provider).await?;
+            }
+            (_, answer) => return answer,
         }
-        self.follow_rekey().await?;
         let engine = Arc::clone(&self.0.engine);
         blocking(move || work(&engine)).await
     }
 
-    async fn follow_rekey(&self) -> Result<()> {
+    /// Changes the store off the executor. Writers of this process queue here, not on the threads
+    /// that may block; each counts its time to wait from now on. A change whose future is dropped
+    /// before it began is not made.
+    pub(crate) async fn change<T, E>(
+        &self,
+        change: impl Fn(&mut Transaction<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<super::StoreError> + NeedsKey + Send + 'static,
+    {
+        let patience = Patience::of(self.0.engine.lock_timeout());
+        let _wanted = patience.while_held();
+        let turn = self.turn().await;
+        self.run(move |engine| {
+            let _turn = &turn;
+            engine.transact(&patience, &change)
+        })
+        .await
+    }
+
+    /// As [`change`](Self::change), for what can be tried only once.
+    pub(crate) async fn change_once<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let patience = Patience::of(self.0.engine.lock_timeout());
+        let _wanted = patience.while_held();
+        let turn = self.turn().await;
+        let engine = Arc::clone(&self.0.engine);
+        blocking(move || {
+            let _turn = turn;
+            engine.transact(&patience, change)
+        })
+        .await
+    }
+
+    /// The turn of one writer; the work holds it, so that it outlasts a future that is dropped.
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.0.turn).lock_owned().await
+    }
+
+    async fn follow_rekey(&self, provider: &Unlock) -> Result<()> {
         let engine = Arc::clone(&self.0.engine);
         let header =
             blocking(move || Engine::read_header(engine.environment(), engine.path())).await?;
-        let unlocked = self.0.unlock.find_data_key(header).await?;
+        let unlocked = provider.find_data_key(header.clone()).await?;
         let engine = Arc::clone(&self.0.engine);
-        blocking(move || engine.adopt(unlocked.data_key)).await
+        blocking(move || engine.adopt(&header, unlocked.data_key)).await
     }
 }
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileStore")
-            .field("id", &self.0.id)
-            .field("unlock", &self.0.unlock)
-            .finish_non_exhaustive()
+        f.debug_struct("FileStore").field("id", &self.0.id).finish_non_exhaustive()
     }
 }
 

@@ -20,7 +20,7 @@ impl FileStore {
     /// `AlreadyExists`, `InvalidName`, and what writing the file answers.
     pub async fn create_wrapping_key(&self, key: &KeyRef) -> Result<VersionId> {
         let key = key.clone();
-        self.run(move |engine| engine.transact(|transaction| transaction.create_key(&key))).await
+        self.change(move |transaction| transaction.create_key(&key)).await
     }
 
     /// Makes a new version of a wrapping key, which wraps from now on.
@@ -29,7 +29,7 @@ impl FileStore {
     /// `NotFound` for an unknown key, and what writing the file answers.
     pub async fn rotate_wrapping_key(&self, key: &KeyRef) -> Result<VersionId> {
         let key = key.clone();
-        self.run(move |engine| engine.transact(|transaction| transaction.rotate_key(&key))).await
+        self.change(move |transaction| transaction.rotate_key(&key)).await
     }
 
     /// Enables, disables or destroys a version of a wrapping key. What a destroyed version wrapped
@@ -44,10 +44,8 @@ impl FileStore {
         state: VersionState,
     ) -> Result<()> {
         let (key, version) = (key.clone(), version.clone());
-        self.run(move |engine| {
-            engine.transact(|transaction| transaction.set_key_version_state(&key, &version, state))
-        })
-        .await
+        self.change(move |transaction| transaction.set_key_version_state(&key, &version, state))
+            .await
     }
 
     /// The versions of a wrapping key, oldest first.

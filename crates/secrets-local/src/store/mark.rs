@@ -11,6 +11,7 @@ use super::file::{self, Place, Target};
 use super::format::StoreId;
 use super::fs::FileStat;
 use super::index::Generation;
+use super::runtime::Patience;
 
 const MAGIC: [u8; 8] = *b"\x89MNSH\r\n\x1a";
 const VERSION: u16 = 1;
@@ -95,7 +96,8 @@ impl MarkFile {
         store: &FileStat,
     ) -> Result<()> {
         let files = &*environment.files;
-        let _lock = file::lock(files, &self.target, Some(store), self.lock_timeout)?;
+        let patience = Patience::of(self.lock_timeout);
+        let _lock = file::lock(files, &self.target, Some(store), &patience)?;
         match self.read(environment, key)? {
             Some(old) if old.generation >= mark.generation => return Ok(()),
             _ => {}

@@ -59,7 +59,8 @@
 //!
 //! Work on the file runs on tokio's threads for blocking work, key derivation too; without a tokio
 //! runtime it runs on the thread that polls. Dropping the future of a write does not stop the
-//! write. The stream of change hints needs tokio's timer.
+//! write. The stream of change hints needs tokio's timer, and ends where
+//! there is no runtime.
 //!
 //! The file is described, byte by byte, in `docs/store-format.md` of this crate.
 

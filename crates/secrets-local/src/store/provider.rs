@@ -47,8 +47,7 @@ impl FileStore {
         operation: Operation,
         write: impl Fn(&mut Transaction<'_>) -> Result<T> + Send + Sync + 'static,
     ) -> Result<T> {
-        let write = move |engine: &Engine| engine.transact(&write);
-        self.run(write).await.map_err(|error: Error| error.with_operation(operation))
+        self.change(write).await.map_err(|error: Error| error.with_operation(operation))
     }
 }
 

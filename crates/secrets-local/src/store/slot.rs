@@ -187,6 +187,17 @@ impl Slot {
         self.body.encode(out);
     }
 
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.encoded_len());
+        self.encode(&mut bytes);
+        bytes
+    }
+
+    /// True when this is the slot's key, as far as the slot tells.
+    pub(crate) fn is_of(&self, key: &SlotKey) -> bool {
+        self.key_seal().is_some_and(|seal| key.fits(seal))
+    }
+
     pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let id = SlotId(reader.u32()?);
         let kind = reader.u8()?;

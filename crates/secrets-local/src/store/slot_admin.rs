@@ -1,5 +1,7 @@
 //! Adding, replacing and removing key slots, and making a new data key.
 
+use std::sync::Arc;
+
 use super::crypto::{StoreKeys, SymmetricKey, same};
 use super::error::{Result, StoreError, StoreErrorKind};
 use super::file_store::FileStore;
@@ -51,35 +53,35 @@ impl FileStore {
     /// its data key the new file: after a leak, [`rekey`](Self::rekey).
     ///
     /// # Errors
-    /// [`Slot`](StoreErrorKind::Slot) when there is no such slot; what writing the file and the key
-    /// provider answer.
+    /// [`Slot`](StoreErrorKind::Slot) when there is no such slot; [`Busy`](StoreErrorKind::Busy)
+    /// when another process changed it meanwhile; what writing the file and the key provider answer.
     pub async fn replace_slot(&self, slot: SlotId, unlock: impl Into<Unlock>) -> Result<()> {
         self.put_slot(unlock.into(), Some(slot)).await.map(|_| ())
     }
 
     async fn put_slot(&self, unlock: Unlock, replaced: Option<SlotId>) -> Result<SlotId> {
+        let replaced = match replaced {
+            Some(id) => Some(self.known_slot(id).await?),
+            None => None,
+        };
         let snapshot = self.run(|engine| engine.snapshot()).await?;
-        let (store, keys) = (snapshot.header.store, std::sync::Arc::clone(&snapshot.keys));
+        let (store, keys) = (snapshot.header.store, Arc::clone(&snapshot.keys));
         let environment = self.engine().environment();
         let cost = self.settings().cost;
         let sealing = unlock.prepare(environment, cost, store, keys.data_key()).await?;
-        let engine = std::sync::Arc::clone(self.engine());
-        blocking(move || {
-            let (id, slot_key) = engine.transact(|transaction| -> Result<_> {
-                check_data_key(transaction, &keys)?;
-                let id = replaced.map_or_else(|| transaction.free_slot(), Ok)?;
-                let entropy = &*transaction.environment.entropy;
-                let (slot, slot_key) = sealing.seal(entropy, store, id, keys.data_key())?;
-                match replaced {
-                    None => transaction.slots.push(slot),
-                    Some(id) => *find_slot(&mut transaction.slots, id)? = slot,
-                }
-                transaction.touch();
-                Ok((id, slot_key))
-            })?;
-            if let Some(key) = slot_key {
-                engine.remember(key);
+        let engine = Arc::clone(self.engine());
+        self.change_once(move |transaction| {
+            check_data_key(transaction, &keys)?;
+            let id = replaced.as_ref().map_or_else(|| transaction.free_slot(), |old| Ok(old.id))?;
+            let entropy = &*transaction.environment.entropy;
+            let (slot, slot_key) = sealing.seal(entropy, store, id, keys.data_key())?;
+            match replaced {
+                None => transaction.slots.push(slot),
+                Some(old) => *find_slot(&mut transaction.slots, &old)? = slot,
             }
+            transaction.touch();
+            // It goes again with the next state, if this one is not written.
+            slot_key.into_iter().for_each(|key| engine.remember(key));
             Ok(id)
         })
         .await
@@ -88,21 +90,32 @@ impl FileStore {
     /// Removes a way to open the store.
     ///
     /// # Errors
-    /// [`Slot`](StoreErrorKind::Slot) when there is no such slot, or no other one.
+    /// [`Slot`](StoreErrorKind::Slot) when there is no such slot, or no other one;
+    /// [`Busy`](StoreErrorKind::Busy) when another process put another slot in its place.
     pub async fn remove_slot(&self, slot: SlotId) -> Result<()> {
-        self.run(move |engine| {
-            engine.transact(|transaction| -> Result<()> {
-                find_slot(&mut transaction.slots, slot)?;
-                if transaction.slots.len() == 1 {
-                    let message = "the last slot stays: without it the store cannot be opened";
-                    return Err(StoreError::new(StoreErrorKind::Slot, message));
-                }
-                transaction.slots.retain(|kept| kept.id != slot);
-                transaction.touch();
-                Ok(())
-            })
+        let known = self.known_slot(slot).await?;
+        self.change(move |transaction| {
+            find_slot(&mut transaction.slots, &known)?;
+            if transaction.slots.len() == 1 {
+                let message = "the last slot stays: without it the store cannot be opened";
+                return Err(StoreError::new(StoreErrorKind::Slot, message));
+            }
+            transaction.slots.retain(|kept| kept.id != slot);
+            transaction.touch();
+            Ok(())
         })
         .await
+    }
+
+    /// The slot that the caller means: the one that this process showed last under the number, or
+    /// the one in the file where it showed none.
+    async fn known_slot(&self, id: SlotId) -> Result<Slot> {
+        let find = |slots: &[Slot]| slots.iter().find(|slot| slot.id == id).cloned();
+        if let Some(slot) = find(&self.engine().current().header.slots) {
+            return Ok(slot);
+        }
+        let snapshot = self.run(|engine| engine.snapshot()).await?;
+        find(&snapshot.header.slots).ok_or_else(|| no_slot(id))
     }
 
     /// Makes a new data key and seals everything anew. Every slot must be named in the plan: kept,
@@ -111,25 +124,30 @@ impl FileStore {
     ///
     /// # Errors
     /// [`Slot`](StoreErrorKind::Slot) when the plan misses a slot or drops all of them;
+    /// [`Busy`](StoreErrorKind::Busy) when another process changed a slot meanwhile;
     /// [`Integrity`](StoreErrorKind::Integrity) when a record does not open; the store then stays
     /// as it was.
     pub async fn rekey(&self, plan: Rekey) -> Result<()> {
+        let mut dropped = Vec::with_capacity(plan.drop.len());
+        for id in &plan.drop {
+            dropped.push(self.known_slot(*id).await?);
+        }
         let snapshot = self.run(|engine| engine.snapshot()).await?;
-        let header = snapshot.header.clone();
-        let old_keys = std::sync::Arc::clone(&snapshot.keys);
+        let mut header = snapshot.header.clone();
+        for slot in &dropped {
+            find_slot(&mut header.slots, slot)?;
+        }
+        let old_keys = Arc::clone(&snapshot.keys);
         let data_key = SymmetricKey::random(&*self.engine().environment().entropy)?;
         let slots = self.reseal_slots(&header, plan, &data_key).await?;
-        let engine = std::sync::Arc::clone(self.engine());
-        blocking(move || {
-            engine.transact(|transaction| -> Result<()> {
-                check_data_key(transaction, &old_keys)?;
-                let planned = header.slots.iter().map(|slot| slot.id);
-                if !transaction.slots.iter().map(|slot| slot.id).eq(planned) {
-                    return Err(changed_meanwhile());
-                }
-                transaction.slots = slots;
-                transaction.rekey(data_key)
-            })
+        self.change_once(move |transaction| {
+            check_data_key(transaction, &old_keys)?;
+            let planned = header.slots.iter().map(Slot::to_bytes);
+            if !transaction.slots.iter().map(Slot::to_bytes).eq(planned) {
+                return Err(changed_meanwhile());
+            }
+            transaction.slots = slots;
+            transaction.rekey(data_key)
         })
         .await
     }
@@ -159,11 +177,11 @@ impl FileStore {
         data_key: &SymmetricKey,
     ) -> Result<Slot> {
         for unlock in keep {
-            if let (Unlock::Provider { provider, key }, SlotBody::Provider { wrapped }) =
+            if let (Unlock::Provider { provider, key }, SlotBody::Provider { wrapped: old }) =
                 (unlock, &slot.body)
             {
-                if wrapped.key == *key {
-                    let wrapped = wrap(&**provider, key, header.store, data_key).await?;
+                let wrapped = wrap(&**provider, key, header.store, data_key).await?;
+                if old.key == *key || old.key == wrapped.key {
                     return provider_slot(slot.id, wrapped);
                 }
                 continue;
@@ -190,11 +208,16 @@ fn method_of(unlock: &Unlock, header: &Header) -> Result<Option<SealMethod>> {
     }
 }
 
-fn find_slot(slots: &mut [Slot], id: SlotId) -> Result<&mut Slot> {
-    slots
-        .iter_mut()
-        .find(|slot| slot.id == id)
-        .ok_or_else(|| StoreError::new(StoreErrorKind::Slot, format!("the store has no slot {id}")))
+/// The slot in the file that the caller means. Numbers are used again, so the number alone does not
+/// tell.
+fn find_slot<'a>(slots: &'a mut [Slot], meant: &Slot) -> Result<&'a mut Slot> {
+    let slot = slots.iter_mut().find(|slot| slot.id == meant.id);
+    let slot = slot.ok_or_else(|| no_slot(meant.id))?;
+    if slot.to_bytes() == meant.to_bytes() { Ok(slot) } else { Err(changed_meanwhile()) }
+}
+
+fn no_slot(id: SlotId) -> StoreError {
+    StoreError::new(StoreErrorKind::Slot, format!("the store has no slot {id}"))
 }
 
 /// A slot was prepared for a data key that may have been replaced since.

@@ -125,7 +125,7 @@ impl<'a> Transaction<'a> {
             }
             output.put(&plan.sealed_index)
         })?;
-        plan.finish(environment, target, written)
+        plan.finish(target, written)
     }
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn create(
         output.put(&plan.header_bytes)?;
         output.put(&plan.sealed_index)
     })?;
-    plan.finish(environment, target, written)
+    plan.finish(target, written)
 }
 
 /// Everything about a new file but the bytes of its records.
@@ -190,15 +190,11 @@ impl Plan {
         Ok(Self { header, header_bytes, index, sealed_index, keys, table })
     }
 
-    fn finish(
-        self,
-        environment: &Environment,
-        target: &Target,
-        written: Written,
-    ) -> Result<(Snapshot, Result<()>)> {
-        let stat = environment.files.stat(target.path()).or_else(|_| written.file.stat()).map_err(
-            |error| StoreError::io("look at", target.path(), error).with_effect(Effect::Unknown),
-        )?;
+    fn finish(self, target: &Target, written: Written) -> Result<(Snapshot, Result<()>)> {
+        // Of the file itself: what stands at its path may be another one by now.
+        let stat = written.file.stat().map_err(|error| {
+            StoreError::io("look at", target.path(), error).with_effect(Effect::Unknown)
+        })?;
         let snapshot = Snapshot {
             header: self.header,
             keys: self.keys,

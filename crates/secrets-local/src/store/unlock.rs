@@ -1,9 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use secrets_core::{DataKey, KeyProvider, KeyRef, WrapContext};
+use secrets_core::{DataKey, ErrorKind, KeyProvider, KeyRef, WrapContext, WrappedKey};
 
-use super::crypto::SymmetricKey;
+use super::crypto::{KEY_LEN, SymmetricKey, same};
 use super::engine::Unlocked;
 use super::environment::{Entropy, Environment};
 use super::error::{Result, StoreError, StoreErrorKind};
@@ -21,12 +21,16 @@ pub enum Unlock {
     Passphrase(Passphrase),
     /// A file of 32 random bytes.
     KeyFile(KeyFile),
-    /// A key service. Only slots of exactly this key are asked for: what a file says never chooses
-    /// a key.
+    /// A key service. Only slots of this key are asked for: what a file says never chooses a key.
+    ///
+    /// A service may answer under another name than it was asked by (an alias). Such slots are
+    /// found too: where no slot has the name given here, the service wraps 32 zero bytes once, and
+    /// slots of the name that it answers with are taken. Who may unwrap but not wrap gives the name
+    /// that [`slots`](super::FileStore::slots) shows.
     Provider {
         /// The service.
         provider: Arc<dyn KeyProvider>,
-        /// Its key, by the name that it writes into what it wraps.
+        /// Its key.
         key: KeyRef,
     },
 }
@@ -184,35 +188,82 @@ fn provider_failed(error: secrets_core::Error) -> StoreError {
     StoreError::new(StoreErrorKind::KeyProvider, "the key provider failed").with_source(error)
 }
 
+/// Wraps the data key, and opens what came back: a slot that does not open must not be written.
 pub(crate) async fn wrap(
     provider: &dyn KeyProvider,
     key: &KeyRef,
     store: StoreId,
     data_key: &SymmetricKey,
-) -> Result<secrets_core::WrappedKey> {
+) -> Result<WrappedKey> {
+    let context = context(store)?;
     let plain = DataKey::from_boxed(Box::from(data_key.as_bytes().as_slice()));
-    provider.wrap_key(key, &plain, &context(store)?).await.map_err(provider_failed)
+    let wrapped = provider.wrap_key(key, &plain, &context).await.map_err(provider_failed)?;
+    let opened = provider.unwrap_key(&wrapped, &context).await.map_err(provider_failed)?;
+    let opened = SymmetricKey::from_slice(opened.expose_secret());
+    if opened.is_some_and(|opened| same(opened.as_bytes(), data_key.as_bytes())) {
+        return Ok(wrapped);
+    }
+    let message = "the key provider does not give back the key that it wrapped";
+    Err(StoreError::new(StoreErrorKind::KeyProvider, message))
 }
 
 async fn unwrap(provider: &dyn KeyProvider, key: &KeyRef, header: &Header) -> Result<SymmetricKey> {
     let context = context(header.store)?;
+    if let Some(found) = unwrap_slots_of(provider, key, header, &context).await? {
+        return Ok(found);
+    }
+    if header.slots.iter().any(|slot| matches!(slot.body, SlotBody::Provider { .. })) {
+        let named = own_name(provider, key, &context).await?;
+        if let Some(found) = unwrap_slots_of(provider, &named, header, &context).await? {
+            return Ok(found);
+        }
+    }
+    Err(no_slot_of(key))
+}
+
+fn no_slot_of(key: &KeyRef) -> StoreError {
+    let message = format!("the store has no slot of the provider's key `{key}`");
+    StoreError::new(StoreErrorKind::WrongKey, message)
+}
+
+/// The name that a provider gives to a key itself, told by what it wraps.
+async fn own_name(
+    provider: &dyn KeyProvider,
+    key: &KeyRef,
+    context: &WrapContext,
+) -> Result<KeyRef> {
+    let plain = DataKey::from_boxed(Box::new([0; KEY_LEN]));
+    match provider.wrap_key(key, &plain, context).await {
+        Ok(wrapped) => Ok(wrapped.key),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(no_slot_of(key).with_source(error))
+        }
+        Err(error) => Err(provider_failed(error)),
+    }
+}
+
+/// The data key by the slots of exactly this key; `None` when there are none.
+async fn unwrap_slots_of(
+    provider: &dyn KeyProvider,
+    key: &KeyRef,
+    header: &Header,
+    context: &WrapContext,
+) -> Result<Option<SymmetricKey>> {
     let mut failed = None;
     for slot in &header.slots {
         let SlotBody::Provider { wrapped } = &slot.body else { continue };
         if wrapped.key != *key {
             continue;
         }
-        match provider.unwrap_key(wrapped, &context).await {
+        match provider.unwrap_key(wrapped, context).await {
             Ok(plain) => {
-                return SymmetricKey::from_slice(plain.expose_secret()).ok_or_else(|| {
+                let data_key = SymmetricKey::from_slice(plain.expose_secret());
+                return data_key.map(Some).ok_or_else(|| {
                     StoreError::integrity(format!("slot {} holds no data key", slot.id))
                 });
             }
             Err(error) => failed = Some(provider_failed(error)),
         }
     }
-    Err(failed.unwrap_or_else(|| {
-        let message = format!("the store has no slot of the provider's key `{key}`");
-        StoreError::new(StoreErrorKind::WrongKey, message)
-    }))
+    failed.map_or(Ok(None), Err)
 }

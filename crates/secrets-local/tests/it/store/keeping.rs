@@ -168,6 +168,13 @@ fn hints_name_what_changed() {
 }
 
 #[test]
+fn hints_end_where_there_is_no_runtime() {
+    let place = Place::new();
+    let store = block_on(place.create());
+    assert_eq!(store.changes().unwrap().next().now_or_never(), Some(None));
+}
+
+#[test]
 fn one_hint_stands_for_many_changes() {
     block_on(async {
         let place = Place::new();

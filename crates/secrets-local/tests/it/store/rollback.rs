@@ -76,7 +76,7 @@ fn a_high_water_mark_outlives_the_process() {
     block_on(async {
         let place = Place::new();
         let store = marked(&place).create(place.key.clone()).await.unwrap();
-        assert!(matches!(store.warnings()[..], [Warning::NoHighWaterMark { .. }]));
+        assert_eq!(store.warnings(), []);
         set(&store, "a", "1").await;
         let older = std::fs::read(place.path()).unwrap();
         set(&store, "a", "2").await;
@@ -88,6 +88,16 @@ fn a_high_water_mark_outlives_the_process() {
         let error = marked(&place).open(place.key.clone()).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Rollback);
         assert!(error.to_string().contains("high-water mark"), "{error}");
+    });
+}
+
+#[test]
+fn a_store_that_is_first_seen_with_a_state_folder_says_so() {
+    block_on(async {
+        let place = Place::new();
+        drop(place.create().await);
+        let store = marked(&place).open(place.key.clone()).await.unwrap();
+        assert!(matches!(store.warnings()[..], [Warning::NoHighWaterMark { .. }]));
     });
 }
 
