@@ -95,7 +95,8 @@ async fn a_page_that_is_not_there_yet_is_waited_for() {
 async fn a_circle_of_empty_pages_ends_and_lets_other_tasks_run() {
     let fetched = AtomicU32::new(0);
     let stream = PageStream::<u32>::new(|_| {
-        let next = if fetched.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { "a" } else { "b" };
+        let next =
+            if fetched.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { "a" } else { "b" };
         Box::pin(std::future::ready(page(&[], Some(next))))
     });
     // Every page is ready at once: only the stream itself lets others run.
