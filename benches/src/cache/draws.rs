@@ -76,6 +76,9 @@ impl Draws {
         Case::new(move || {
             let (draws, read) = (draws.clone(), Arc::clone(&read));
             let mut at = draws.start();
+            draws.warm_up(|draw| {
+                black_box(read(draw));
+            });
             move |operations| {
                 for _ in 0..operations {
                     black_box(read(draws.draw(at)));
@@ -100,6 +103,9 @@ impl Draws {
         Case::new(move || {
             let (draws, read) = (draws.clone(), Arc::clone(&read));
             let mut at = draws.start();
+            draws.warm_up(|draw| {
+                black_box(block_on(read(draw)));
+            });
             move |operations| {
                 block_on(async {
                     for _ in 0..operations {
@@ -109,6 +115,14 @@ impl Draws {
                 });
             }
         })
+    }
+
+    /// As many reads for everybody before a sample, so that nobody finds the processor's caches
+    /// colder than another because a sample of it has fewer reads.
+    fn warm_up(&self, read: impl Fn(Draw<'_>)) {
+        let begin = self.start();
+        let reads = (4 * self.names().len()).min(LENGTH / 2);
+        (begin..begin + reads).for_each(|at| read(self.draw(at)));
     }
 
     fn check(&self, at: usize, seen: Glimpse) {

@@ -30,7 +30,7 @@ fn row(size: usize) -> Row {
         ours: ours(&names),
         within: (size == 100_000).then_some(BOUND),
         peers: vec![
-            Peer::new("RwLock<HashMap>", locked(&names)),
+            Peer::new("RwLock and HashMap", locked(&names)),
             Peer::new("moka 0.12", moka(&names)),
         ],
     }

@@ -11,20 +11,21 @@ mod ours;
 mod shelf;
 mod vault;
 
-use crate::harness::{Peer, Row};
-
-use secrets_core::{Secret, SecretState};
+use crate::harness::{Case, Peer, Row};
 
 use self::aws::AwsCache;
 use self::bare::Bytes;
 use self::draws::Draws;
+use self::ours::{Held, Kept};
 
 const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
 const THREADS: [usize; 2] = [1, 2];
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
 pub(crate) fn rows() -> Vec<Row> {
-    let sets = SIZES.map(Set::new);
+    // Ours first, in one go: what a program has in memory that keeps its secrets like this.
+    let ours = SIZES.map(Ours::new);
+    let sets = ours.map(Set::new);
     let pairs =
         || THREADS.into_iter().flat_map(|threads| sets.iter().map(move |set| (set, threads)));
     let by_handle = pairs().map(|(set, threads)| set.by_handle(threads));
@@ -32,51 +33,57 @@ pub(crate) fn rows() -> Vec<Row> {
     by_handle.chain(by_name).chain(fill::rows()).collect()
 }
 
+/// Our caches of one size.
+struct Ours {
+    draws: Draws,
+    kept: Kept,
+    held: Held,
+}
+
+impl Ours {
+    fn new(size: usize) -> Self {
+        let draws = Draws::new(size);
+        Self { kept: Kept::new(draws.names()), held: Held::new(draws.names()), draws }
+    }
+}
+
 /// The secrets of one size, in what is shared by several rows.
 struct Set {
-    draws: Draws,
-    kept: ours::Kept,
-    held: ours::Held,
+    ours: Ours,
     aws: AwsCache,
 }
 
 impl Set {
-    fn new(size: usize) -> Self {
-        let draws = Draws::new(size);
-        let names = draws.names();
-        Self {
-            kept: ours::Kept::new(names),
-            held: ours::Held::new(names),
-            aws: AwsCache::new(names),
-            draws,
-        }
+    fn new(ours: Ours) -> Self {
+        Self { aws: AwsCache::new(ours.draws.names()), ours }
     }
 
-    fn row(&self, path: &'static str, threads: usize, ours: crate::harness::Case) -> Row {
-        let size = self.draws.names().len();
+    fn row(&self, path: &'static str, threads: usize, ours: Case) -> Row {
+        let size = self.ours.draws.names().len();
         Row { path, threads, size, unit: "secrets", ours, within: None, peers: Vec::new() }
     }
 
     fn by_handle(&self, threads: usize) -> Row {
-        let draws = &self.draws;
-        let row = self.row("cache/read by handle", threads, self.held.case(draws));
+        let draws = &self.ours.draws;
+        let row = self.row("cache/read by handle", threads, self.ours.held.case(draws));
+        let state = |number| self.ours.held.state(number);
         let peers = vec![
-            Peer::new("ArcSwap<SecretState>", bare::cells::<SecretState>(draws)).at_most(1.5),
-            Peer::new("ArcSwap<bytes>", bare::cells::<Bytes>(draws)),
+            Peer::new("arc_swap 1.9, same secrets", bare::cells(draws, state)).at_most(1.5),
+            Peer::new("arc_swap 1.9, bytes", bare::cells(draws, Bytes::new)),
             Peer::new(aws::NAME, self.aws.case(draws)).at_most(1.0 / 12.0),
         ];
         Row { peers, ..row }
     }
 
     fn by_name(&self, threads: usize) -> Row {
-        let draws = &self.draws;
-        let row = self.row("cache/read by name", threads, self.kept.case(draws));
+        let draws = &self.ours.draws;
+        let row = self.row("cache/read by name", threads, self.ours.kept.case(draws));
+        let secret = |number: usize| self.ours.kept.secret(&draws.names()[number]);
         let aws = Peer::new(aws::NAME, self.aws.case(draws));
         let peers = vec![
-            Peer::new("ArcSwap<HashMap<_, ArcSwap<Secret>>>", bare::map::<Secret>(draws))
-                .at_most(1.3),
-            Peer::new("ArcSwap<HashMap<_, ArcSwap<bytes>>>", bare::map::<Bytes>(draws)),
-            Peer::new("RwLock<HashMap>", general::locked(draws)),
+            Peer::new("bare shape, same secrets", bare::map(draws, secret)).at_most(1.3),
+            Peer::new("bare shape, bytes", bare::map(draws, Bytes::new)),
+            Peer::new("RwLock and HashMap", general::locked(draws)),
             Peer::new("quick_cache 0.7", general::quick(draws)),
             Peer::new("moka 0.12", general::moka(draws)),
             Peer::new("secret-vault 3.0", vault::case(draws)),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use secrets_core::SecretProvider;
+use secrets_core::{Secret, SecretProvider, SecretState};
 use secrets_manager::{CachePolicy, SecretHandle, SecretManager};
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,6 +30,11 @@ impl Kept {
         Self(Arc::new(manager))
     }
 
+    /// A secret as it is given out.
+    pub(super) fn secret(&self, name: &str) -> Secret {
+        self.0.try_get(name).unwrap().secret().clone()
+    }
+
     pub(super) fn case(&self, draws: &Draws) -> Case {
         let manager = Arc::clone(&self.0);
         draws.case(move |draw| glimpse(manager.try_get(draw.name).unwrap().value().expose_secret()))
@@ -51,6 +56,11 @@ impl Held {
             thread::sleep(Duration::from_millis(1));
         }
         Self(handles.into())
+    }
+
+    /// What the handle with this number shows.
+    pub(super) fn state(&self, number: usize) -> SecretState {
+        SecretState::clone(&self.0[number].load())
     }
 
     pub(super) fn case(&self, draws: &Draws) -> Case {
