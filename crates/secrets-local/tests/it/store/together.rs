@@ -297,7 +297,8 @@ fn a_write_that_was_given_up_before_it_began_is_not_made() {
         set(&store, "a", "0").await;
         let lock = std::fs::File::open(place.file("store.lock")).unwrap();
         lock.lock().unwrap();
-        let write = store.set_secret(&reference("a"), value("given up"), SetOptions::new());
+        let at = reference("a");
+        let write = store.set_secret(&at, value("given up"), SetOptions::new());
         assert!(tokio::time::timeout(Duration::from_millis(100), write).await.is_err());
         drop(lock);
         // Writes stand in one queue: once this one is made, the other would have been.
@@ -312,8 +313,8 @@ fn a_write_that_was_given_up_before_it_began_is_not_made() {
 
 #[test]
 fn queued_writers_wait_no_longer_than_asked_and_leave_threads_to_readers() {
-    let runtime =
-        Builder::new_multi_thread().worker_threads(2).max_blocking_threads(4).enable_all();
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2).max_blocking_threads(4).enable_all();
     runtime.build().unwrap().block_on(async {
         let place = Place::new();
         let store = place.create().await;
