@@ -115,10 +115,11 @@ pub(crate) struct NameIndex {
     hashing: RandomState,
     mask: usize,
     slots: Box<[Slot]>,
-    /// One bit a slot: somebody read a stale value there.
+    /// One bit a slot: somebody read a stale value there, and it has not been asked for since.
     wanted: Box<[AtomicU64]>,
-    /// Whether any bit of `wanted` is set.
-    is_wanted: AtomicBool,
+    /// Those of them that the run future does not know of yet.
+    news: Box<[AtomicU64]>,
+    has_news: AtomicBool,
     vacant: Arc<Listed>,
     /// Slots with a hash, vacant ones among them. Written under the store's lock.
     used: AtomicUsize,
@@ -138,8 +139,9 @@ impl NameIndex {
             hashing: RandomState::default(),
             mask: size - 1,
             slots: std::iter::repeat_with(slot).take(size).collect(),
-            wanted: std::iter::repeat_with(AtomicU64::default).take(size.div_ceil(64)).collect(),
-            is_wanted: AtomicBool::new(false),
+            wanted: bits(size),
+            news: bits(size),
+            has_news: AtomicBool::new(false),
             vacant,
             used: AtomicUsize::new(0),
         })
@@ -167,27 +169,30 @@ impl NameIndex {
         }
     }
 
-    /// Notes that a stale value was read; true when nobody had noted it yet.
+    /// Notes that a stale value was read; true when nobody had noted it since it was last asked for,
+    /// so that the run future is woken once and not by every reader.
     pub(crate) fn want(&self, found: &Found) -> bool {
-        let bit = 1 << (found.position % 64);
-        let Some(word) = self.wanted.get(found.position / 64) else { return false };
-        // Looked at first: many readers of one stale value must not fight for its word.
-        if word.load(Ordering::Relaxed) & bit != 0
-            || word.fetch_or(bit, Ordering::AcqRel) & bit != 0
-        {
+        let (word, bit) = (found.position / 64, 1 << (found.position % 64));
+        let (Some(wanted), Some(news)) = (self.wanted.get(word), self.news.get(word)) else {
             return false;
+        };
+        // Looked at first: many readers of one stale value must not fight for its word.
+        let is_known = wanted.load(Ordering::Relaxed) & bit != 0
+            || wanted.fetch_or(bit, Ordering::Relaxed) & bit != 0;
+        if !is_known {
+            news.fetch_or(bit, Ordering::Release);
+            self.has_news.store(true, Ordering::Release);
         }
-        self.is_wanted.store(true, Ordering::Release);
-        true
+        !is_known
     }
 
     /// The lines whose stale value was read since this was last asked.
-    pub(crate) fn take_wanted(&self) -> Vec<LineId> {
+    pub(crate) fn take_news(&self) -> Vec<LineId> {
         let mut lines = Vec::new();
-        if !self.is_wanted.swap(false, Ordering::AcqRel) {
+        if !self.has_news.swap(false, Ordering::AcqRel) {
             return lines;
         }
-        for (number, word) in self.wanted.iter().enumerate() {
+        for (number, word) in self.news.iter().enumerate() {
             if word.load(Ordering::Relaxed) == 0 {
                 continue;
             }
@@ -198,10 +203,23 @@ impl NameIndex {
         lines
     }
 
+    /// The value under `name` was asked for: the next stale read is news again.
+    pub(crate) fn asked(&self, name: &SecretName) {
+        if let Some((position, _)) = self.slot_of(self.hash(name.as_str().as_bytes()), name) {
+            self.forget_wanted(position);
+        }
+    }
+
+    fn forget_wanted(&self, position: usize) {
+        if let Some(word) = self.wanted.get(position / 64) {
+            word.fetch_and(!(1 << (position % 64)), Ordering::Relaxed);
+        }
+    }
+
     /// Serves `listed` under its name from now on.
     pub(crate) fn list(&self, name: &SecretName, listed: Listed) -> Result<(), Full> {
         let hash = self.hash(name.as_str().as_bytes());
-        if let Some(slot) = self.slot_of(hash, name) {
+        if let Some((_, slot)) = self.slot_of(hash, name) {
             slot.cell.store(Arc::new(listed));
             return Ok(());
         }
@@ -213,7 +231,7 @@ impl NameIndex {
 
     /// Serves nothing under `name` any more.
     pub(crate) fn delist(&self, name: &SecretName) {
-        if let Some(slot) = self.slot_of(self.hash(name.as_str().as_bytes()), name) {
+        if let Some((_, slot)) = self.slot_of(self.hash(name.as_str().as_bytes()), name) {
             slot.cell.store(Arc::clone(&self.vacant));
         }
     }
@@ -251,6 +269,7 @@ impl NameIndex {
         while let Some(slot) = self.slots.get(position) {
             let found = slot.hash.load(Ordering::Relaxed);
             if found == EMPTY || slot.cell.load().is_vacant() {
+                self.forget_wanted(position);
                 slot.cell.store(listed);
                 slot.hash.store(hash, Ordering::Release);
                 self.used.fetch_add(usize::from(found == EMPTY), Ordering::Relaxed);
@@ -262,14 +281,14 @@ impl NameIndex {
     }
 
     /// The slot of a name that is listed; for writers.
-    fn slot_of(&self, hash: u64, name: &SecretName) -> Option<&Slot> {
+    fn slot_of(&self, hash: u64, name: &SecretName) -> Option<(usize, &Slot)> {
         let mut position = self.place(hash);
         loop {
             let slot = self.slots.get(position)?;
             match slot.hash.load(Ordering::Relaxed) {
                 EMPTY => return None,
                 found if found == hash && is_of(slot, name) => {
-                    return Some(slot);
+                    return Some((position, slot));
                 }
                 _ => position = self.after(position),
             }
@@ -292,6 +311,10 @@ impl NameIndex {
     fn after(&self, position: usize) -> usize {
         (position + 1) & self.mask
     }
+}
+
+fn bits(number: usize) -> Box<[AtomicU64]> {
+    std::iter::repeat_with(AtomicU64::default).take(number.div_ceil(64)).collect()
 }
 
 fn is_of(slot: &Slot, name: &SecretName) -> bool {

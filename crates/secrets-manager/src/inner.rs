@@ -284,6 +284,12 @@ fn take_off(desk: &mut Desk<'_>, id: LineId, number: u64) -> bool {
     let is_ours = line.flight.as_ref().is_some_and(|flight| flight.number == number);
     if is_ours {
         line.flight = None;
+        let key = line.key.clone();
+        if let (Some(name), Some(source)) =
+            (key.listed_name(), desk.setting.sources.get(key.source))
+        {
+            source.names.asked(name);
+        }
     }
     is_ours
 }

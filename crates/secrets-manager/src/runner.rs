@@ -204,7 +204,7 @@ fn take_over(desk: &mut Desk<'_>) -> Result<Vec<Flight>, AlreadyRunning> {
 
 fn round(inner: &Arc<Inner>, desk: &mut Desk<'_>, room: usize) -> Round {
     let setting = desk.setting;
-    for id in setting.sources.iter().flat_map(|source| source.names.take_wanted()) {
+    for id in setting.sources.iter().flat_map(|source| source.names.take_news()) {
         want(desk, id);
     }
     let is_done = advance(desk);

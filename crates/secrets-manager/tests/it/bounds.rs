@@ -62,6 +62,27 @@ async fn what_a_handle_holds_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_let_go_is_evicted_like_all_else() {
+    let manager = build_with(answering(), policy().with_max_entries(at_most(10)));
+    let _running = Running::start(&manager).await;
+    let mut handles = Vec::new();
+    for number in 0..5 {
+        handles.push(manager.handle(&format!("held-{number}")).await.unwrap());
+    }
+    // Eviction comes by and skips them.
+    for number in 0..20 {
+        manager.get(&format!("early-{number}")).await.unwrap();
+    }
+    drop(handles);
+    pass(secs(85)).await;
+    for number in 0..10 {
+        manager.get(&format!("late-{number}")).await.unwrap();
+    }
+    let late = (0..10).filter(|number| manager.try_get(&format!("late-{number}")).is_some());
+    assert_eq!((late.count(), manager.usage().entries), (10, 10));
+}
+
+#[tokio::test(start_paused = true)]
 async fn handles_alone_may_exceed_the_bound() {
     let provider = answering();
     let manager = build_with(provider.clone(), policy().with_max_entries(at_most(4)));

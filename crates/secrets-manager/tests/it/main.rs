@@ -18,6 +18,7 @@ mod hit_path;
 mod model;
 mod outages;
 mod races;
+mod resolving;
 mod staleness;
 mod support;
 mod wiping;

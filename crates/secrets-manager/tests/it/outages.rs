@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
-use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState};
+use secrets_core::{Clock, Error, ErrorKind, Retry, Secret, SecretState};
 use secrets_manager::UnusableKind;
 
 use crate::support::{
-    NAME, Running, Scripted, absent, build, millis, pass, secs, settle, text, unavailable, version,
+    NAME, Running, Scripted, absent, build, builder, millis, noon, pass, secs, settle, text,
+    unavailable, version,
 };
 
 /// Answers `v1`, then fails from the second call on until it is mended.
@@ -110,6 +112,40 @@ async fn by_name_an_outage_is_bridged_too_and_calls_are_bounded() {
         pass(secs(60)).await;
         assert_eq!(text(&manager.get(NAME).await.unwrap()), "v2");
         drop(running);
+    }
+}
+
+/// Counts how often the time is asked for: the run future does so each time that it wakes.
+#[derive(Debug, Clone, Default)]
+struct Counting(Arc<AtomicU64>);
+
+impl Clock for Counting {
+    fn now(&self) -> SystemTime {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        noon()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_run_future_does_not_wake_for_every_stale_read() {
+    for by_handle in [false, true] {
+        let clock = Counting::default();
+        let provider = Outage::default().provider();
+        let manager = builder(provider).clock(Arc::new(clock.clone())).build().unwrap();
+        let _running = Running::start(&manager).await;
+        let handle = if by_handle { Some(manager.handle(NAME).await.unwrap()) } else { None };
+        manager.get(NAME).await.unwrap();
+        pass(secs(101)).await;
+        assert!(manager.try_get(NAME).is_some());
+        pass(secs(5)).await;
+        let before = clock.0.load(Ordering::SeqCst);
+        for _ in 0..1_000 {
+            assert!(manager.try_get(NAME).unwrap().stale_since().is_some());
+            tokio::task::yield_now().await;
+        }
+        let looks = clock.0.load(Ordering::SeqCst) - before;
+        assert!(looks < 50, "{looks} looks at the clock");
+        drop(handle);
     }
 }
 
