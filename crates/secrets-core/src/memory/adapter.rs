@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use crate::capability::Capabilities;
-use crate::codec::{DecodedName, NameCase, NameRules};
+use crate::codec::{DecodedName, NameRules};
 use crate::error::{Effect, Error, ErrorKind, Operation, Result};
 use crate::health::Health;
 use crate::memory::session::Session;
@@ -162,12 +162,7 @@ impl Place {
     }
 
     fn of_native(rules: &NameRules, id: &str) -> Result<Self> {
-        // Where case does not count, `Billing-Pending` is a companion as well.
-        let folded = match rules.case() {
-            NameCase::Insensitive => id.to_ascii_lowercase(),
-            NameCase::Sensitive | NameCase::Upper => id.to_owned(),
-        };
-        match rules.decode(&folded) {
+        match rules.decode(id) {
             DecodedName::Name(name) => {
                 Ok(Self { main: id.to_owned(), ..Self::of_name(rules, &name)? })
             }
