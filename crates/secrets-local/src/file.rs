@@ -157,9 +157,6 @@ fn read_to_end(
             Err(error) => return Err(error.into()),
         }
     }
-    if filled > limit {
-        return Err(ReadError::TooLarge);
-    }
     bytes.truncate(filled);
     Ok(bytes)
 }

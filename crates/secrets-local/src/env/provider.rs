@@ -23,6 +23,8 @@ use super::source::{ProcessVariables, Variables, to_path};
 
 const KIND: &str = "env";
 const FILE_SUFFIX: &str = "_FILE";
+/// How often a file is looked for that is not there.
+const LOOKS: u32 = 4;
 
 /// Reads secrets from environment variables. See the [module](super) for the rules.
 ///
@@ -168,12 +170,15 @@ impl EnvProvider {
 }
 
 /// A reader that resolves the link `..data` of a Kubernetes mount just before it is swapped finds
-/// the old folder removed: the next try sees the new one.
+/// the old folder removed: the next look sees the new one.
 fn read_swapped(path: &Path, limit: usize) -> Result<file::Contents, file::ReadError> {
-    match file::read(path, limit) {
-        Err(error) if error.is_absent() => file::read(path, limit),
-        other => other,
+    for _ in 1..LOOKS {
+        match file::read(path, limit) {
+            Err(error) if error.is_absent() => {}
+            other => return other,
+        }
     }
+    file::read(path, limit)
 }
 
 fn both_set(variable: &str) -> Error {

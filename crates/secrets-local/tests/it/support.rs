@@ -4,6 +4,7 @@ use std::future::Future;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrets_core::{
     Error, NativeId, Result, Secret, SecretFilter, SecretName, SecretProvider, SecretProviderExt,
@@ -159,6 +160,15 @@ pub(crate) fn run(command: &mut Command) {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
+}
+
+/// Tells another thread to stop when it is dropped, also by a test that fails.
+pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn is_root() -> bool {

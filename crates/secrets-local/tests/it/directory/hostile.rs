@@ -13,7 +13,7 @@ use secrets_local::directory::{DirectoryConfig, DirectoryProvider};
 use tempfile::TempDir;
 
 use crate::support::{
-    Child, block_on, bytes, error, folder_for_child, get, listed, make_pipe, named, native,
+    Child, Stop, block_on, bytes, error, folder_for_child, get, listed, make_pipe, named, native,
     set_mode, text,
 };
 
@@ -226,6 +226,7 @@ fn a_component_that_is_exchanged_while_it_is_walked_does_not_lead_out() {
                 std::fs::rename(root.join("kept"), root.join("swap")).unwrap();
             }
         });
+        let _stop = Stop(&done);
         let provider = provider(&root);
         let (mut read, mut refused) = (0, 0);
         for _ in 0..100_000 {
@@ -240,7 +241,6 @@ fn a_component_that_is_exchanged_while_it_is_walked_does_not_lead_out() {
                 break;
             }
         }
-        done.store(true, Ordering::Relaxed);
         assert!(read > 0 && refused > 0, "{read} read, {refused} refused: nothing was shown");
     });
 }
@@ -279,6 +279,7 @@ fn a_file_that_is_written_while_it_is_read_is_read_again() {
                 thread::sleep(std::time::Duration::from_millis(40));
             }
         });
+        let _stop = Stop(&done);
         let provider = provider(folder.path());
         for _ in 0..40 {
             // Whoever writes in place can be seen half-way; what was read is still all of the file.
@@ -287,7 +288,6 @@ fn a_file_that_is_written_while_it_is_read_is_read_again() {
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable),
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
 

@@ -10,7 +10,9 @@ use futures_util::StreamExt;
 use secrets_core::{Effect, ErrorKind, SecretProvider, SecretProviderExt, SetOptions};
 use secrets_local::dotenv::{DotenvConfig, DotenvProvider};
 
-use crate::support::{Child, block_on, folder_for_child, named, names_in, native, text, value};
+use crate::support::{
+    Child, Stop, block_on, folder_for_child, named, names_in, native, text, value,
+};
 
 use super::{Place, by_dotenvy, provider};
 
@@ -68,11 +70,11 @@ fn a_reader_sees_the_file_before_a_write_or_after_it() {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
+            let _stop = Stop(&done);
             let provider = place.provider();
             for turn in 1..200 {
                 block_on(provider.put_text("a", &value(turn))).unwrap();
             }
-            done.store(true, Ordering::Relaxed);
         });
         let (mut reads, mut newest) = (0, 0);
         while !done.load(Ordering::Relaxed) || reads < 10 {
