@@ -53,9 +53,7 @@ impl CachedProvider {
         if let Some(secret) = self.checked_hit(name) {
             return Ok(secret);
         }
-        let name = SecretName::new(name)
-            .map_err(|reason| Error::from(reason).with_operation(Operation::GetSecret))?;
-        self.get_secret(&SecretRef::Name(name), GetOptions::default()).await
+        self.get_secret(&named(name)?, GetOptions::default()).await
     }
 
     /// A handle on the current value of a secret, which is read first if need be.
@@ -63,9 +61,7 @@ impl CachedProvider {
     /// # Errors
     /// As [`get`](Self::get): there is no handle without a value.
     pub async fn handle(&self, name: &str) -> Result<SecretHandle> {
-        let name = SecretName::new(name)
-            .map_err(|reason| Error::from(reason).with_operation(Operation::GetSecret))?;
-        self.handle_of(&SecretRef::Name(name), VersionSelector::Current).await
+        self.handle_of(&named(name)?, VersionSelector::Current).await
     }
 
     /// A handle on any version of a secret, by name or by the backend's own id.
@@ -95,7 +91,7 @@ impl CachedProvider {
     }
 
     /// A hit that the clocks allow.
-    fn checked_hit(&self, name: &str) -> Option<Secret> {
+    pub(crate) fn checked_hit(&self, name: &str) -> Option<Secret> {
         let found = self.source.names.find(name)?;
         let (setting, now) = (&self.inner().setting, Instant::now());
         let is_good = setting.pulse.is_beating(now)
@@ -109,6 +105,11 @@ impl CachedProvider {
         }
         Some(Secret::clone(&found.listed.secret))
     }
+}
+
+fn named(name: &str) -> Result<SecretRef> {
+    let name = SecretName::new(name);
+    Ok(name.map_err(|reason| Error::from(reason).with_operation(Operation::GetSecret))?.into())
 }
 
 /// Shows which provider.

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
@@ -112,7 +113,9 @@ impl Inner {
             self.wake.notify_one();
         }
         for (reference, version, kind) in after.warnings {
-            self.setting.rule.warn(&reference, &version, kind);
+            // An observer that panics must not take a reader, or the run future, with it.
+            let warn = || self.setting.rule.warn(&reference, &version, kind);
+            let _ = catch_unwind(AssertUnwindSafe(warn));
         }
         drop(after.trash);
     }

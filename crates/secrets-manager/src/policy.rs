@@ -126,8 +126,9 @@ impl CachePolicy {
         self
     }
 
-    /// How long past its time to live a value is served when its provider fails (RFC 5861, section
-    /// 4). This bounds for how long a revoked credential can stay in use. 1 hour.
+    /// How long past its time to live a value is served when its provider fails, for whatever reason:
+    /// throttling and denied access among them (RFC 5861, section 4). This bounds for how long a
+    /// revoked credential can stay in use. 1 hour.
     #[must_use]
     pub const fn with_stale_if_error(mut self, window: Duration) -> Self {
         self.stale_if_error = window;

@@ -31,6 +31,12 @@ impl SecretProvider for CachedProvider {
 
     /// Reads through the cache; bounds of validity are minded by the manager's clock and policy.
     async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
+        let is_plain = options == GetOptions::default();
+        if let Some(name) = reference.name().filter(|_| is_plain)
+            && let Some(secret) = self.checked_hit(name.as_str())
+        {
+            return Ok(secret);
+        }
         let secret = self.inner().read(&self.key(reference, options.version)).await?;
         match options.validity {
             Validity::Enforce => self.judge(secret),

@@ -21,7 +21,8 @@ pub enum ValidityPolicy {
     Warn(Arc<dyn ValidityObserver>),
 }
 
-/// Is told of versions that are served outside their bounds of validity.
+/// Is told of versions that are served outside their bounds of validity: by the manager once for
+/// each value, by [`EnforceValidity`] at each read.
 pub trait ValidityObserver: Send + Sync + 'static {
     /// This version is served although it has expired or is not valid yet, as `kind` says.
     fn outside_validity(&self, reference: &SecretRef, version: &VersionInfo, kind: ErrorKind);

@@ -164,6 +164,7 @@ async fn where_the_policy_is_to_warn_expired_values_are_served_and_reported_once
         let seen = Arc::clone(&seen);
         move |reference: &SecretRef, version: &VersionInfo, kind| {
             seen.lock().unwrap().push((reference.clone(), version.clone(), kind));
+            panic!("on purpose: an observer must not harm anybody");
         }
     };
     let provider = Scripted::new(|_, _| async { Ok(valid(None, Some(50))) });
@@ -180,6 +181,7 @@ async fn where_the_policy_is_to_warn_expired_values_are_served_and_reported_once
     assert!(manager.get(NAME).await.is_ok() && manager.try_get(NAME).is_some());
     pass(millis(500_000)).await;
     let seen = seen.lock().unwrap();
+    assert!(handle.load().is_fresh(), "{:?}", handle.load());
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!((&seen[0].0, seen[0].2), (&reference(NAME), ErrorKind::Expired));
 }
