@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::crypto::{SymmetricKey, random_array};
 use super::engine::{Engine, EngineOptions, Rollback};
 use super::environment::Environment;
-use super::error::{Result, StoreErrorKind};
+use super::error::{Result, StoreError, StoreErrorKind};
 use super::file_store::FileStore;
 use super::format::StoreId;
 use super::passphrase::PassphraseCost;
@@ -25,6 +25,7 @@ pub struct StoreBuilder {
     path: PathBuf,
     environment: Environment,
     engine: EngineOptions,
+    store: Option<StoreId>,
     pub(crate) settings: Settings,
 }
 
@@ -46,6 +47,7 @@ impl StoreBuilder {
                 state_folder: None,
                 rollback: Rollback::Refuse,
             },
+            store: None,
             settings: Settings {
                 policy: Policy::default(),
                 cost: PassphraseCost::default(),
@@ -62,6 +64,14 @@ impl StoreBuilder {
         self
     }
 
+    /// Demands that the file is this store: another one of the same key is refused with
+    /// [`Integrity`](StoreErrorKind::Integrity). A high-water mark is one store's, so it does not
+    /// notice another store in its place. With this, no store is created.
+    pub fn store_id(mut self, store: StoreId) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Takes the file as restored from a backup on purpose: it is written anew, as newer than all
     /// that was seen before. Meant for one run of a restore, not for a configuration.
     pub fn accept_rollback(mut self) -> Self {
@@ -69,7 +79,8 @@ impl StoreBuilder {
         self
     }
 
-    /// How long a write waits for other writers; 10 seconds otherwise.
+    /// How long a write waits for other writers, those of this process included; 10 seconds
+    /// otherwise. A write whose future is dropped while it waits is not made.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.engine.lock_timeout = timeout;
         self
@@ -131,6 +142,10 @@ impl StoreBuilder {
     async fn try_open(&self, unlock: &Unlock) -> Result<Engine> {
         let (environment, path) = (self.environment.clone(), self.path.clone());
         let header = blocking(move || Engine::read_header(&environment, &path)).await?;
+        if self.store.is_some_and(|store| store != header.store) {
+            let message = format!("`{}` is the store `{}`", self.path.display(), header.store);
+            return Err(StoreError::integrity(message));
+        }
         let unlocked = unlock.find_data_key(header.clone()).await?;
         let this = self.clone();
         blocking(move || {
@@ -145,6 +160,10 @@ impl StoreBuilder {
     /// [`AlreadyExists`](StoreErrorKind::AlreadyExists) when there is a file, and what the
     /// operating system refuses.
     pub async fn create(self, unlock: impl Into<Unlock>) -> Result<FileStore> {
+        if let Some(store) = self.store {
+            let message = format!("a new store would not be the store `{store}`");
+            return Err(StoreError::new(StoreErrorKind::NotFound, message));
+        }
         let unlock = unlock.into();
         let entropy = Arc::clone(&self.environment.entropy);
         let store = StoreId::from_bytes(random_array(&*entropy)?);

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use secrets_core::{ChangeHint, SecretName, SecretRef};
@@ -15,6 +16,8 @@ use super::snapshot::Snapshot;
 
 /// Above this many changed secrets one hint for all of them is given.
 const MOST_HINTS: usize = 256;
+/// The file is looked at no more often than this, whatever was asked for.
+const SHORTEST_POLL: Duration = Duration::from_millis(1);
 
 type Look = Pin<Box<dyn Future<Output = Option<Arc<Snapshot>>> + Send>>;
 
@@ -74,7 +77,7 @@ impl Stream for Changes {
             if Handle::try_current().is_err() {
                 return Poll::Ready(None);
             }
-            let every = this.store.settings().poll;
+            let every = this.store.settings().poll.max(SHORTEST_POLL);
             let ticks = this.ticks.get_or_insert_with(|| {
                 let mut ticks = interval(every);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -80,7 +80,8 @@ impl Drop for Memory {
 /// The default is the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes, 4 lanes
 /// (some tenths of a second on one core). Allowed are at least 19 MiB with 2 passes (the minimum of
 /// the OWASP Password Storage Cheat Sheet) and at most 1 GiB, 16 passes, 16 lanes: the parameters
-/// stand in the clear in the file, and a forged one must not exhaust the reader.
+/// stand in the clear in the file, and a forged one must not exhaust the reader. For the same reason
+/// memory times passes of all slots of a store must not exceed that of one slot of the highest cost.
 ///
 /// ```
 /// use secrets_local::store::PassphraseCost;
@@ -128,6 +129,24 @@ impl PassphraseCost {
     /// Lanes.
     pub fn lanes(self) -> u32 {
         self.lanes
+    }
+
+    /// Checks that all passphrase slots of a store together cost a guess no more than one slot of
+    /// the highest cost: whoever opens it tries each of them.
+    pub(crate) fn check_total(costs: impl Iterator<Item = Self>) -> Result<()> {
+        let work = |cost: Self| u64::from(cost.memory_kib).saturating_mul(u64::from(cost.passes));
+        let mut total = 0_u64;
+        for cost in costs {
+            cost.check()?;
+            total = total.saturating_add(work(cost));
+        }
+        if total <= work(Self::MAXIMUM) {
+            return Ok(());
+        }
+        Err(StoreError::new(
+            StoreErrorKind::OutOfBounds,
+            "the passphrase slots together cost more than one slot may",
+        ))
     }
 
     fn check(self) -> Result<()> {

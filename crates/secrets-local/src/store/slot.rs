@@ -146,6 +146,13 @@ impl Slot {
         })
     }
 
+    pub(crate) fn passphrase_cost(&self) -> Option<PassphraseCost> {
+        match &self.body {
+            SlotBody::Passphrase { cost, .. } => Some(*cost),
+            _ => None,
+        }
+    }
+
     pub(crate) fn key_seal(&self) -> Option<&KeySeal> {
         match &self.body {
             SlotBody::Passphrase { seal, .. } | SlotBody::KeyFile { seal } => Some(seal),
@@ -241,11 +248,7 @@ impl SealMethod {
 
     /// The method of an existing slot, with its key: what `rekey` seals a new data key with.
     pub(crate) fn of_slot(slot: &Slot, key: SlotKey) -> Option<Self> {
-        let cost = match &slot.body {
-            SlotBody::Passphrase { cost, .. } => Some(*cost),
-            _ => None,
-        };
-        Some(Self { key, salt: slot.key_seal()?.salt, cost })
+        Some(Self { key, salt: slot.key_seal()?.salt, cost: slot.passphrase_cost() })
     }
 
     pub(crate) fn into_key(self) -> SlotKey {

@@ -90,6 +90,9 @@ impl Unlock {
         &self,
         header: &'a Header,
     ) -> Result<(&'a Slot, SlotKey, SymmetricKey)> {
+        if matches!(self, Self::Passphrase(_)) {
+            PassphraseCost::check_total(header.slots.iter().filter_map(Slot::passphrase_cost))?;
+        }
         let mut tried = 0;
         for slot in &header.slots {
             let Some(key) = self.slot_key(slot)? else { continue };

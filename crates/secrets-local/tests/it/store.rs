@@ -1,6 +1,7 @@
 //! The encrypted file store.
 
 mod basics;
+mod bounds;
 mod child;
 mod conformance;
 mod disk;
