@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use secrets_core::{
-    DataKey, KeyCapabilities, KeyLen, KeyProvider, KeyRef, ProviderId, Result, SecretProvider,
-    SetOptions, WrapContext, WrappedKey, async_trait,
+    DataKey, ErrorKind, IdempotencyKey, KeyCapabilities, KeyLen, KeyProvider, KeyRef,
+    MetadataPatch, ProviderId, Result, SecretProvider, SetOptions, WrapContext, WrappedKey,
+    async_trait,
 };
 use secrets_local::store::{FileStore, Rekey, SlotId, StoreErrorKind, Unlock};
 use tokio::runtime::{Builder, Runtime};
@@ -363,5 +364,42 @@ fn opening_begins_again_when_the_data_key_changes_meanwhile() {
         let opened = FileStore::at(place.path()).environment(hooked.environment());
         let opened = opened.open(place.key.clone()).await.unwrap();
         assert_eq!(get(&opened, "a").await.unwrap(), "1");
+    });
+}
+
+#[test]
+fn a_slot_made_for_a_data_key_that_was_replaced_meanwhile_is_not_added() {
+    threads().block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        let (provider, key) = Meddling::new(&place, "").await;
+        let provider = Arc::new(provider);
+        let unlock = Unlock::Provider { provider: provider.clone(), key };
+        let (tell, told) = oneshot::channel();
+        *provider.hold.lock().unwrap() = Some(tell);
+        let adding = store.clone();
+        let adding = tokio::spawn(async move { adding.add_slot(unlock).await });
+        let go = told.await.unwrap();
+        store.rekey(Rekey::new().keep(place.key.clone())).await.unwrap();
+        go.send(()).unwrap();
+        assert_eq!(adding.await.unwrap().unwrap_err().kind(), StoreErrorKind::Busy);
+        assert_eq!(place.open().await.slots().len(), 1);
+    });
+}
+
+#[test]
+fn a_token_stands_for_the_metadata_too() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        let write = async |tag: &str| {
+            let options = SetOptions::new()
+                .with_token(IdempotencyKey::from_random([7; 16]))
+                .with_metadata(MetadataPatch::new().tag("team", tag));
+            store.set_secret(&reference("a"), value("1"), options).await
+        };
+        write("one").await.unwrap();
+        write("one").await.unwrap();
+        assert_eq!(write("two").await.unwrap_err().kind(), ErrorKind::Conflict);
     });
 }
