@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::{FutureExt, StreamExt};
 use secrets_core::{
-    DeleteMode, ErrorKind, ManualClock, PageRequest, SecretProvider, SetOptions, VersionInfo,
+    DeleteMode, ErrorKind, GetOptions, ManualClock, PageRequest, SecretProvider, SetOptions,
+    VersionInfo, VersionSelector,
 };
 use secrets_local::store::{Environment, FileStore, StoreBuilder, StoreErrorKind};
 
@@ -42,6 +43,26 @@ fn versions_without_a_label_are_kept_up_to_a_number() {
         let kept: Vec<_> = versions(&store, "a").await.into_iter().map(|info| info.id).collect();
         assert_eq!(kept, ids[2..]);
         assert!(store.verify().await.unwrap().is_sound());
+    });
+}
+
+#[test]
+fn a_label_keeps_its_version_however_old() {
+    block_on(async {
+        let place = Place::new();
+        let store = FileStore::at(place.path()).unlabelled_versions(1.try_into().unwrap());
+        let store = store.create(place.key.clone()).await.unwrap();
+        set(&store, "a", "previous").await;
+        set(&store, "a", "current").await;
+        for n in 0..5 {
+            let waiting = value(&n.to_string());
+            store.set_secret(&reference("a"), waiting, SetOptions::pending()).await.unwrap();
+        }
+        assert_eq!(versions(&store, "a").await.len(), 4);
+        assert_eq!(get(&store, "a").await.unwrap(), "current");
+        let previous = GetOptions::version(VersionSelector::Previous);
+        let secret = store.get_secret(&reference("a"), previous).await.unwrap();
+        assert_eq!(secret.value.expose_secret(), b"previous");
     });
 }
 
