@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
-use secrets_core::{Result, Secret};
+use secrets_core::{Error, ErrorKind, Result, Secret};
 
 use crate::inner::Inner;
 use crate::line::{Key, LineId};
@@ -30,7 +31,13 @@ pub(crate) struct WeakFlight(Option<WeakShared<Flying>>);
 impl Flight {
     /// A call for the line `id`; it starts when it is polled.
     pub(crate) fn new(inner: Arc<Inner>, id: LineId, key: Key, number: u64) -> Self {
-        Self(fly(inner, id, key, number).boxed().shared())
+        // A panic in here would reach all who wait, and the run future with them: tokio's timers
+        // panic when their runtime, that of a reader, is shut down.
+        let flight = AssertUnwindSafe(fly(inner, id, key, number)).catch_unwind();
+        let contained = flight.map(|answer| {
+            answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the call panicked")))
+        });
+        Self(contained.boxed().shared())
     }
 
     pub(crate) fn downgrade(&self) -> WeakFlight {

@@ -158,11 +158,24 @@ impl fmt::Debug for SecretHandle {
 impl Inner {
     /// A handle, once there is a value that may be served.
     pub(crate) async fn handle(self: &Arc<Self>, key: &Key) -> Result<SecretHandle> {
+        let generation = self.with(|desk| desk.store.generation);
         let secret = self.read(key).await?;
         if let Some(error) = self.setting.rule.refuses_now(&secret.version) {
             return Err(error);
         }
-        self.with(|desk| desk.pin(key, secret))
+        self.with(|desk| {
+            // Something was written or invalidated since the question: then it is asked again.
+            let is_overtaken = desk.store.generation != generation;
+            let is_kept = desk.store.find(key).and_then(|id| desk.line(id)?.held()).is_some();
+            let handle = desk.pin(key, secret)?;
+            if is_overtaken
+                && !is_kept
+                && let Some(id) = desk.store.find(key)
+            {
+                desk.distrust(id);
+            }
+            Ok(handle)
+        })
     }
 }
 

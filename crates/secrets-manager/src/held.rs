@@ -195,7 +195,9 @@ impl Held {
     /// The provider has no value any more. `asked` is false when this is known without asking.
     pub(crate) fn lose(&mut self, error: Error, asked: bool, moment: &Moment, terms: &Terms) {
         self.failures = if self.gone.is_some() { self.failures.saturating_add(1) } else { 1 };
-        let pause = if asked { terms.pause(self.failures, &error) } else { Duration::ZERO };
+        // A handle is asked for by the run future alone: without a pause that would be at once.
+        let pause = || terms.pause(self.failures, &error).max(terms.policy.backoff.first);
+        let pause = if asked { pause() } else { Duration::ZERO };
         self.wait(pause, moment, terms);
         self.trouble = None;
         self.gone = Some(error);

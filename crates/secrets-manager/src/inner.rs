@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 
+use live_value::Publisher;
 use secrets_core::{
-    Error, ErrorKind, Operation, Result, Secret, SecretRef, Stage, VersionSelector,
+    Error, ErrorKind, Operation, Result, Secret, SecretState, Stage, VersionSelector,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -140,15 +141,19 @@ impl Inner {
                 (publisher, base, state, face.wanted)
             };
             if publisher.compare_and_publish(base, state).is_ok() {
-                self.note_published(id, number);
+                self.note_published(id, &publisher, number);
             }
         }
     }
 
-    fn note_published(&self, id: LineId, number: u64) {
+    fn note_published(&self, id: LineId, publisher: &Arc<Publisher<SecretState>>, number: u64) {
         let mut store = self.lock();
         let Some(line) = store.lines.get_mut(&id) else { return };
         let (Some(face), Content::Held(held)) = (&mut line.face, &line.content) else { return };
+        // The last reader may have gone meanwhile, and a new one have come.
+        if !Arc::ptr_eq(&face.publisher, publisher) {
+            return;
+        }
         face.published = face.published.max(number);
         if face.published == face.wanted {
             // Only now: who sees the new deadline must not see the old value.
@@ -233,21 +238,24 @@ impl Inner {
         let Some(source) = self.setting.sources.get(key.source) else { return Err(lost_line()) };
         let timeout = self.setting.terms.policy.call_timeout;
         let guard = (key.source, key.reference.clone());
-        if key.selector == VersionSelector::Current && source.reads_versions() {
-            let written = self.with(|desk| missing_version(desk, key, &guard));
-            if let Some(selector) = written
-                && let Ok(mut secret) = source.read(&key.reference, &selector, timeout).await
-            {
-                secret.version.stages = secret.version.stages.with(Stage::Current);
-                return Ok(secret);
-            }
-        }
         let answer = source.read(&key.reference, &key.selector, timeout).await;
         if key.selector != VersionSelector::Current {
             return answer;
         }
-        let lag = self.with(|desk| desk.store.guards.lag(&guard, &answer, desk.moment.now));
-        lag.map_or(answer, Err)
+        let (lag, written) = self.with(|desk| {
+            let lag = desk.store.guards.lag(&guard, &answer, desk.moment.now);
+            let written = desk.store.guards.expected(&guard, desk.moment.now).cloned();
+            (lag, written)
+        });
+        let Some(lag) = lag else { return answer };
+        if let Some(id) = written.filter(|_| source.reads_versions()) {
+            let selector = VersionSelector::Id(id);
+            if let Ok(mut secret) = source.read(&key.reference, &selector, timeout).await {
+                secret.version.stages = secret.version.stages.with(Stage::Current);
+                return Ok(secret);
+            }
+        }
+        Err(lag)
     }
 
     /// An answer has come; it is kept unless something was written or invalidated since.
@@ -309,19 +317,6 @@ fn ask_again(desk: &mut Desk<'_>, id: LineId) {
         Content::Absent(absent) => absent.until = absent.until.min(moment.now),
         Content::Nothing => {}
     }
-}
-
-/// The version that we know to be current and do not have.
-fn missing_version(
-    desk: &Desk<'_>,
-    key: &Key,
-    guard: &(usize, SecretRef),
-) -> Option<VersionSelector> {
-    let written = desk.store.guards.expected(guard, desk.moment.now)?;
-    let line = desk.store.find(key).and_then(|id| desk.line(id));
-    let held = line.and_then(|line| line.held());
-    let is_held = held.is_some_and(|held| held.secret.version.id == *written);
-    (!is_held).then(|| VersionSelector::Id(written.clone()))
 }
 
 /// The last value, where it may still be served though asking failed.

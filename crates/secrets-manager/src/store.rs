@@ -280,6 +280,9 @@ impl Desk<'_> {
         let look_at = match &line.content {
             Content::Nothing if is_asked_for => None,
             Content::Nothing => return self.vacate(id),
+            // Nothing to do before the answer is there; a time that passes meanwhile would be due
+            // again and again.
+            Content::Absent(_) if is_asked_for => None,
             Content::Absent(absent) => {
                 // Longer than it counts, so that the pauses of a failing provider grow.
                 Some(absent.until + self.setting.terms.policy.backoff.longest)

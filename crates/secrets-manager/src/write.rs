@@ -113,11 +113,20 @@ impl Change {
         }
         desk.store.generation += 1;
         let related = desk.store.related(source.number, reference);
-        let held: Vec<VersionId> = related.iter().filter_map(|id| current_of(desk, *id)).collect();
+        // Ids of versions are unique within a secret, no further: those of what is only perhaps the
+        // same secret say nothing about this one.
+        let held = related.iter().filter_map(|id| current_of(desk, *id, reference));
+        let held: Vec<VersionId> = held.collect();
         let term = (desk.moment.now, source.lag);
         match self {
             Self::None => {}
-            Self::Current(_) | Self::Promoted { .. } if is_mixed => {
+            Self::Current(_)
+            | Self::Promoted { .. }
+            | Self::Deleted(_)
+            | Self::Closed(..)
+            | Self::Reopened
+                if is_mixed =>
+            {
                 desk.store.guards.note(guard, Wrote::Something, held, term);
                 related.into_iter().for_each(|id| desk.distrust(id));
             }
@@ -179,8 +188,11 @@ fn leave(desk: &mut Desk<'_>, key: &(usize, SecretRef)) -> bool {
     is_mixed
 }
 
-fn current_of(desk: &Desk<'_>, id: LineId) -> Option<VersionId> {
-    let line = desk.line(id).filter(|line| line.key.selector == VersionSelector::Current)?;
+fn current_of(desk: &Desk<'_>, id: LineId, reference: &SecretRef) -> Option<VersionId> {
+    let line = desk.line(id).filter(|line| line.key.reference == *reference)?;
+    if line.key.selector != VersionSelector::Current {
+        return None;
+    }
     Some(line.held()?.secret.version.id.clone())
 }
 
@@ -204,10 +216,9 @@ fn close(
 ) {
     let (moment, setting) = (desk.moment, desk.setting);
     let Some(line) = desk.line(id) else { return };
-    let is_closed = line.held().is_some_and(|held| match version {
-        Some(version) => held.secret.version.id == *version,
-        None => line.key.reference == *reference,
-    });
+    let is_same = line.key.reference == *reference;
+    let is_version = |id: &VersionId| version.is_none_or(|version| version == id);
+    let is_closed = is_same && line.held().is_some_and(|held| is_version(&held.secret.version.id));
     if !is_closed {
         return desk.distrust(id);
     }

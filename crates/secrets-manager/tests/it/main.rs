@@ -17,6 +17,7 @@ mod hints;
 mod hit_path;
 mod model;
 mod outages;
+mod overtaken;
 mod races;
 mod resolving;
 mod staleness;
