@@ -53,14 +53,12 @@ impl Scanner {
         self.inside.fetch_sub(1, Ordering::SeqCst);
     }
 
+    /// Compares in place: a copy of the needle on the stack would linger there, get into the padding
+    /// of some boxed future, and be found when that is freed.
     fn matches(&self, block: &[u8]) -> bool {
-        // On the stack, because this runs inside the allocator.
-        let mut needle = [0; LONGEST];
-        for (byte, kept) in needle.iter_mut().zip(&self.needle) {
-            *byte = kept.load(Ordering::Relaxed);
-        }
         let length = self.length.load(Ordering::Relaxed);
-        needle.get(..length).is_some_and(|needle| contains(block, needle))
+        let needle = self.needle.get(..length).unwrap_or_default();
+        contains(block, needle)
     }
 
     pub(crate) fn arm<'a>(&'a self, needle: &[u8], watching: Watching<'a>) -> Scan<'a> {
@@ -92,12 +90,14 @@ impl Scanner {
     }
 }
 
-fn contains(block: &[u8], needle: &[u8]) -> bool {
+fn contains(block: &[u8], needle: &[AtomicU8]) -> bool {
     let Some((first, rest)) = needle.split_first() else { return false };
-    let Some(last_start) = block.len().checked_sub(rest.len()) else { return false };
-    let mut starts = block.iter().take(last_start).enumerate();
-    starts.any(|(at, byte)| {
-        byte == first && block.get(at + 1..).is_some_and(|tail| tail.starts_with(rest))
+    let Some(starts) = block.len().checked_sub(rest.len()) else { return false };
+    let first = first.load(Ordering::Relaxed);
+    let same = |(byte, kept): (&u8, &AtomicU8)| *byte == kept.load(Ordering::Relaxed);
+    block.iter().take(starts).enumerate().any(|(at, byte)| {
+        let tail = block.get(at + 1..).unwrap_or_default();
+        *byte == first && tail.len() >= rest.len() && tail.iter().zip(rest).all(same)
     })
 }
 
