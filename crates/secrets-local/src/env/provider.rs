@@ -24,7 +24,7 @@ use super::source::{ProcessVariables, Variables, to_path};
 const KIND: &str = "env";
 const FILE_SUFFIX: &str = "_FILE";
 /// How often a file is looked for that is not there.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 16;
 
 /// Reads secrets from environment variables. See the [module](super) for the rules.
 ///
