@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
-use secrets_core::{Error, ErrorKind, Result, Secret};
+use secrets_core::{Error, ErrorKind, Operation, Result, Secret};
 
 use crate::inner::Inner;
 use crate::line::{Key, LineId};
@@ -34,9 +34,7 @@ impl Flight {
         // A panic in here would reach all who wait, and the run future with them: tokio's timers
         // panic when their runtime, that of a reader, is shut down.
         let flight = AssertUnwindSafe(fly(inner, id, key, number)).catch_unwind();
-        let contained = flight.map(|answer| {
-            answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the call panicked")))
-        });
+        let contained = flight.map(|answer| answer.unwrap_or_else(|_| Err(panicked())));
         Self(contained.boxed().shared())
     }
 
@@ -58,6 +56,10 @@ impl Future for Flight {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_unpin(context)
     }
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Internal, "the call panicked").with_operation(Operation::GetSecret)
 }
 
 async fn fly(inner: Arc<Inner>, id: LineId, key: Key, number: u64) -> Result<Secret> {

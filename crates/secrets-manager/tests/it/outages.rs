@@ -152,6 +152,18 @@ async fn the_run_future_does_not_wake_for_every_stale_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn past_its_bound_what_a_handle_keeps_is_not_served_by_name() {
+    let manager = build(Outage::default().provider());
+    let handle = manager.handle(NAME).await.unwrap();
+    pass(secs(1_101)).await;
+    for _ in 0..10 {
+        assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        pass(secs(40)).await;
+    }
+    assert_eq!(text(handle.load().secret().unwrap()), "v1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_entry_bridges_an_outage_that_it_meets_late() {
     let outage = Outage::default();
     let manager = build(outage.provider());

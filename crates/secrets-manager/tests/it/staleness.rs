@@ -24,6 +24,7 @@ async fn a_handle_is_refreshed_ahead_and_never_stale() {
     for _ in 0..1_000 {
         pass(secs(7)).await;
         assert!(handle.load().is_fresh(), "{:?}", handle.load());
+        assert!(handle.load_checked().is_ok(), "each confirmation moves its deadline");
     }
     // Every 80 seconds, in 7,081 seconds.
     assert_eq!(provider.calls(Operation::GetSecret), 1 + 7_081 / 80);

@@ -180,12 +180,19 @@ async fn when_the_time_is_over_the_backend_is_right_again() {
     assert_eq!(text(handle.load().secret().unwrap()), "one", "what it says for so long counts");
 }
 
-/// Carries writes out at once; the answer to the first waits for the gate.
+/// Does at once what it is asked for; the answers to the first write and the first batch wait.
 #[derive(Debug, Clone)]
 struct LateAnswer {
     inner: MemoryProvider,
     writes: Arc<AtomicU64>,
+    batches: Arc<AtomicU64>,
     opened: Arc<Notify>,
+}
+
+impl LateAnswer {
+    fn new(inner: MemoryProvider) -> Self {
+        Self { inner, writes: Arc::default(), batches: Arc::default(), opened: Arc::default() }
+    }
 }
 
 #[async_trait]
@@ -204,6 +211,17 @@ impl SecretProvider for LateAnswer {
 
     async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
         self.inner.get_secret(reference, options).await
+    }
+
+    async fn get_secrets(
+        &self,
+        wanted: &[(SecretRef, VersionSelector)],
+    ) -> Result<Vec<Result<Secret>>> {
+        let answers = self.inner.get_secrets(wanted).await;
+        if self.batches.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.opened.notified().await;
+        }
+        answers
     }
 
     async fn set_secret(
@@ -226,8 +244,7 @@ async fn writes_that_overlap_leave_the_backend_to_decide() {
         for by_native_id in [false, true] {
             let inner = memory(personality).await;
             let native = inner.name_rules().encode(&SecretName::new(NAME).unwrap()).unwrap();
-            let (writes, opened) = (Arc::default(), Arc::new(Notify::new()));
-            let provider = LateAnswer { inner, writes, opened: Arc::clone(&opened) };
+            let provider = LateAnswer::new(inner);
             let manager = build(provider.clone());
             let _running = Running::start(&manager).await;
             let handle = manager.handle(NAME).await.unwrap();
@@ -241,7 +258,7 @@ async fn writes_that_overlap_leave_the_backend_to_decide() {
                 if by_native_id { NativeId::new(&native).unwrap().into() } else { reference(NAME) };
             let second = manager.cached().set_secret(&name, value("second"), SetOptions::new());
             second.await.unwrap();
-            opened.notify_one();
+            provider.opened.notify_one();
             slow.await.unwrap().unwrap();
             settle().await;
             assert_eq!(current(manager.cached()).await, "second", "{personality:?}");
@@ -392,6 +409,26 @@ async fn a_version_that_is_disabled_is_gone_at_once_and_back_when_enabled() {
         settle().await;
         assert!(handle.load_checked().is_ok());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_from_before_an_invalidation_is_not_kept() {
+    let inner = memory(Personality::Aws).await;
+    inner.put_text("other", "other").await.unwrap();
+    let provider = LateAnswer::new(inner);
+    let manager = build(provider.clone());
+    let wanted = [NAME, "other"].map(|name| (reference(name), VersionSelector::Current));
+    let batch = tokio::spawn({
+        let cached = manager.cached().clone();
+        async move { cached.get_secrets(&wanted).await }
+    });
+    settle().await;
+    provider.inner.outside().write(&reference(NAME), value("two")).unwrap();
+    manager.invalidate(&reference(NAME));
+    provider.opened.notify_one();
+    let answers = batch.await.unwrap().unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "one", "it was asked for before");
+    assert_eq!(current(manager.cached()).await, "two");
 }
 
 #[tokio::test(start_paused = true)]
