@@ -13,7 +13,7 @@ use crate::options::{DeleteMode, GetOptions, IdempotencyKey, Precondition, Promo
 use crate::page::{Page, PageRequest, SecretFilter};
 use crate::reference::SecretRef;
 use crate::value::{Secret, SecretValue};
-use crate::version::{VersionId, VersionInfo, VersionSelector, VersionState};
+use crate::version::{VersionId, VersionInfo, VersionState};
 
 /// Which backend, which part of it, and as whom: part of every cache key, so that one identity
 /// never reads what another was given.
@@ -91,18 +91,16 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     /// that the backend cannot be reached.
     async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret>;
 
-    /// Reads many secrets; the answers stand in the order of the questions, and one that fails does
-    /// not fail the others. Without a batch call of the backend this reads one after the other.
+    /// Reads many secrets, each as [`get_secret`](Self::get_secret) would with the same options; the
+    /// answers stand in the order of the questions, and one that fails does not fail the others.
+    /// Without a batch call of the backend this reads one after the other.
     ///
     /// # Errors
     /// Only what fails for all of them.
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let mut answers = Vec::with_capacity(wanted.len());
-        for (reference, version) in wanted {
-            answers.push(self.get_secret(reference, GetOptions::version(version.clone())).await);
+        for (reference, options) in wanted {
+            answers.push(self.get_secret(reference, options.clone()).await);
         }
         Ok(answers)
     }
@@ -267,10 +265,7 @@ impl<P: SecretProvider + ?Sized> SecretProvider for Arc<P> {
         (**self).get_secret(reference, options).await
     }
 
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         (**self).get_secrets(wanted).await
     }
 

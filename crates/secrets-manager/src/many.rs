@@ -1,6 +1,6 @@
 //! Many reads in one call of the provider.
 
-use secrets_core::{Result, Secret, SecretRef, VersionSelector};
+use secrets_core::{GetOptions, Result, Secret, SecretRef, VersionSelector};
 
 use crate::cached::CachedProvider;
 use crate::held::Offer;
@@ -10,13 +10,13 @@ use crate::store::Desk;
 
 impl CachedProvider {
     /// Answers from the cache what it can and asks for the rest in one call. Such a call does not
-    /// join those of other readers, nor do they join it.
+    /// join those of other readers, nor do they join it. Bounds of validity are the caller's business.
     pub(crate) async fn read_many(
         &self,
-        wanted: &[(SecretRef, VersionSelector)],
+        wanted: &[(SecretRef, GetOptions)],
     ) -> Result<Vec<Result<Secret>>> {
         let keys: Vec<_> =
-            wanted.iter().map(|(r, selector)| self.key(r, selector.clone())).collect();
+            wanted.iter().map(|(r, options)| self.key(r, options.version.clone())).collect();
         let (generation, known) = self.inner().with(|desk| {
             let known: Vec<_> = keys.iter().map(|key| known(desk, key)).collect();
             (desk.store.generation, known)
@@ -37,8 +37,11 @@ impl CachedProvider {
 
     /// Fails only when nothing can be served for any of them.
     async fn ask_many(&self, keys: &[&Key], generation: u64) -> Result<Vec<Result<Secret>>> {
-        let questions: Vec<_> =
-            keys.iter().map(|key| (key.reference.clone(), key.selector.clone())).collect();
+        let question = |key: &Key| {
+            let options = GetOptions::version(key.selector.clone()).ignore_validity();
+            (key.reference.clone(), options)
+        };
+        let questions: Vec<_> = keys.iter().map(|key| question(key)).collect();
         let timeout = self.inner().setting.terms.policy.call_timeout;
         let answers = match self.source.read_many(&questions, timeout).await {
             Ok(answers) => answers,

@@ -38,27 +38,22 @@ impl SecretProvider for CachedProvider {
             return Ok(secret);
         }
         let secret = self.inner().read(&self.key(reference, options.version)).await?;
-        match options.validity {
-            Validity::Enforce => self.judge(secret),
-            Validity::Ignore => Ok(secret),
-        }
+        self.judge(secret, options.validity)
     }
 
     /// What is in the cache comes from there; the rest is asked for in one call where the provider
     /// has such calls.
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let answers = if self.capabilities().batch.is_available() {
             self.read_many(wanted).await?
         } else {
-            join_all(wanted.iter().map(|(reference, selector)| async {
-                self.inner().read(&self.key(reference, selector.clone())).await
+            join_all(wanted.iter().map(|(reference, options)| async {
+                self.inner().read(&self.key(reference, options.version.clone())).await
             }))
             .await
         };
-        Ok(answers.into_iter().map(|answer| self.judge(answer?)).collect())
+        let asked = wanted.iter().zip(answers);
+        Ok(asked.map(|((_, options), answer)| self.judge(answer?, options.validity)).collect())
     }
 
     async fn set_secret(
@@ -180,8 +175,12 @@ impl SecretProvider for CachedProvider {
 }
 
 impl CachedProvider {
-    fn judge(&self, secret: Secret) -> Result<Secret> {
-        let refused: Option<Error> = self.inner().setting.rule.refuses_now(&secret.version);
+    /// The cache holds values whether they are valid or not; each question says what it wants.
+    fn judge(&self, secret: Secret, validity: Validity) -> Result<Secret> {
+        let refused: Option<Error> = match validity {
+            Validity::Enforce => self.inner().setting.rule.refuses_now(&secret.version),
+            Validity::Ignore => None,
+        };
         refused.map_or(Ok(secret), Err)
     }
 

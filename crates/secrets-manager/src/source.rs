@@ -63,10 +63,10 @@ impl Source {
         check(selector, secret)
     }
 
-    /// Many at once, in the order of the questions.
+    /// Many at once, in the order of the questions, which say [`Validity::Ignore`] as above.
     pub(crate) async fn read_many(
         &self,
-        wanted: &[(SecretRef, VersionSelector)],
+        wanted: &[(SecretRef, GetOptions)],
         timeout: Duration,
     ) -> Result<Vec<Result<Secret>>> {
         let call = async { self.provider.get_secrets(wanted).await };
@@ -78,7 +78,9 @@ impl Source {
         let checked = wanted
             .iter()
             .zip(answers)
-            .map(|((_, selector), answer)| answer.and_then(|secret| check(selector, secret)));
+            .map(|((_, o), answer)| answer.and_then(|secret| check(&o.version, secret)))
+            // What is kept of them answers single reads as well.
+            .map(|answer| answer.map_err(|error| error.with_operation(Operation::GetSecret)));
         Ok(checked.collect())
     }
 }

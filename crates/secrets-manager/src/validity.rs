@@ -7,7 +7,7 @@ use secrets_core::{
     Capabilities, ChangeStream, Clock, DeleteMode, Deleted, Error, ErrorKind, GetOptions, Health,
     IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition, Promoted,
     ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue,
-    SetOptions, Validity, VersionId, VersionInfo, VersionSelector, VersionState,
+    SetOptions, Validity, VersionId, VersionInfo, VersionState,
 };
 
 /// What is done about a version outside its bounds of validity.
@@ -180,13 +180,10 @@ impl<P: SecretProvider> SecretProvider for EnforceValidity<P> {
         self.rule.enforce(reference, validity, secret)
     }
 
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let answers = self.inner.get_secrets(wanted).await?;
-        let judged = wanted.iter().zip(answers).map(|((reference, _), answer)| {
-            self.rule.enforce(reference, Validity::Enforce, answer?)
+        let judged = wanted.iter().zip(answers).map(|((reference, options), answer)| {
+            self.rule.enforce(reference, options.validity, answer?)
         });
         Ok(judged.collect())
     }

@@ -129,7 +129,7 @@ impl<'h> Cx<'h> {
         }
     }
 
-    fn told_read(&self, read: &Result<Secret>) -> String {
+    pub(super) fn told_read(&self, read: &Result<Secret>) -> String {
         match read {
             Ok(secret) => self.told(&secret.value),
             Err(error) => told_error(error),

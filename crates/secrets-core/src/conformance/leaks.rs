@@ -1,7 +1,7 @@
 //! No value shows in anything that is printed. These run last and look at all that was answered.
 
 use crate::metadata::{Change, MetadataPatch};
-use crate::options::{DeleteMode, Precondition, SetOptions};
+use crate::options::{DeleteMode, GetOptions, Precondition, SetOptions};
 use crate::page::{PageRequest, PageToken, SecretFilter};
 use crate::reference::SecretRef;
 use crate::version::{VersionId, VersionSelector, VersionState};
@@ -49,7 +49,10 @@ async fn call_everything(cx: &Cx<'_>) -> Verdict {
         }
     }
     let p = cx.provider;
-    let wanted = [(name, VersionSelector::Current), (absent, VersionSelector::Previous)];
+    let wanted = [
+        (name, GetOptions::default()),
+        (absent, GetOptions::version(VersionSelector::Previous).ignore_validity()),
+    ];
     let _ = p.get_secrets(&wanted).await;
     let _ = p.list_secrets(&SecretFilter::all(), PageRequest::first()).await;
     let foreign = PageRequest::after(PageToken::new("no token of yours"));

@@ -13,7 +13,7 @@ use crate::page::{Page, PageRequest, SecretFilter};
 use crate::provider::{ProviderId, SecretProvider};
 use crate::reference::SecretRef;
 use crate::value::{Secret, SecretValue};
-use crate::version::{VersionId, VersionInfo, VersionSelector, VersionState};
+use crate::version::{VersionId, VersionInfo, VersionState};
 
 use super::canary::Canary;
 use super::harness::Harness;
@@ -163,7 +163,7 @@ impl Observed<'_> {
 
     pub(super) async fn get_secrets(
         &self,
-        wanted: &[(SecretRef, VersionSelector)],
+        wanted: &[(SecretRef, GetOptions)],
     ) -> Result<Vec<Result<Secret>>> {
         let answers = observed!(self, GetSecrets, self.inner.get_secrets(wanted))?;
         for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {

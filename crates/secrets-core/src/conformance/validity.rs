@@ -121,9 +121,13 @@ async fn scope(cx: &Cx<'_>) -> Verdict {
 }
 
 async fn readable(cx: &Cx<'_>) -> Verdict {
+    expired(cx).await.map(drop)
+}
+
+/// A secret that has expired by any clock, and its value, once it is told so.
+pub(super) async fn expired(cx: &Cx<'_>) -> Verdict<(SecretRef, SecretValue)> {
     let (name, value) = (cx.secret()?, cx.value("expired"));
     let id = cx.put(&name, &value).await?.id;
-    // Long past by any clock.
     let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let patch = MetadataPatch::new().expires(Change::Set(past));
     let updated =
@@ -131,5 +135,5 @@ async fn readable(cx: &Cx<'_>) -> Verdict {
     done("let it expire", updated)?;
     let current = (&name, VersionSelector::Current);
     bounds(cx, "read it with `Validity::Ignore`", current, &value, (None, Some(past))).await?;
-    Ok(())
+    Ok((name, value))
 }

@@ -27,7 +27,7 @@ use crate::page::{Page, PageRequest, SecretFilter};
 use crate::provider::{ProviderId, SecretProvider};
 use crate::reference::SecretRef;
 use crate::value::{Secret, SecretValue};
-use crate::version::{VersionId, VersionInfo, VersionSelector, VersionState};
+use crate::version::{VersionId, VersionInfo, VersionState};
 
 /// A provider that keeps its secrets in memory and behaves like one of three clouds, for tests.
 ///
@@ -181,13 +181,10 @@ impl SecretProvider for MemoryProvider {
         session.end(result.await)
     }
 
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let session = self.client.begin(Operation::GetSecrets, None).await?;
         let operation = Operation::GetSecrets;
-        let places = wanted.iter().map(|(r, v)| (self.place(operation, r), v.clone()));
+        let places = wanted.iter().map(|(r, o)| (self.place(operation, r), o.version.clone()));
         let result = self.shared.adapter.get_many(&session, places.collect()).await;
         let named = |answer: Result<Secret>| answer.map_err(|e| e.with_operation(operation));
         session.end(result.map(|answers| answers.into_iter().map(named).collect()))

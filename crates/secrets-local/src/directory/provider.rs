@@ -4,7 +4,7 @@ use std::sync::Arc;
 use secrets_core::{
     Capabilities, ChangeStream, Consistency, GetOptions, Health, Limits, NameRules, Operation,
     Page, PageRequest, ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider,
-    SecretRef, Support, VersionSelector, async_trait,
+    SecretRef, Support, async_trait,
 };
 
 use crate::config::ConfigError;
@@ -100,14 +100,11 @@ impl SecretProvider for DirectoryProvider {
     }
 
     /// All of them from one side of a swap of the mount.
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let paths: Vec<Result<EntryPath>> = wanted
             .iter()
-            .map(|(reference, version)| {
-                options::only_current(version)?;
+            .map(|(reference, asked)| {
+                options::only_current(&asked.version)?;
                 entry(reference, Operation::GetSecret)
             })
             .collect();

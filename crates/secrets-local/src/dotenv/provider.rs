@@ -5,7 +5,7 @@ use secrets_core::{
     Capabilities, Cas, ChangeStream, Consistency, DeleteMode, Deleted, Error, GetOptions, Health,
     Limits, NameRules, Operation, Page, PageRequest, ProviderId, Result, Secret, SecretFilter,
     SecretInfo, SecretProvider, SecretRef, SecretValue, SetOptions, Support, VersionInfo,
-    VersionSelector, async_trait,
+    async_trait,
 };
 
 use crate::config::ConfigError;
@@ -110,14 +110,11 @@ impl SecretProvider for DotenvProvider {
     }
 
     /// All of them from one look at the file.
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let wanted: Vec<Result<String>> = wanted
             .iter()
-            .map(|(reference, version)| {
-                options::only_current(version)?;
+            .map(|(reference, asked)| {
+                options::only_current(&asked.version)?;
                 self.key(reference, Operation::GetSecret)
             })
             .collect();

@@ -4,8 +4,8 @@ use secrets_core::{
     Capabilities, ChangeStream, DeleteMode, Deleted, DeletedSecrets, Error, ErrorKind, GetOptions,
     Health, IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, PageToken,
     Precondition, Promoted, ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretName,
-    SecretProvider, SecretRef, SecretValue, SetOptions, VersionId, VersionInfo, VersionSelector,
-    VersionState, async_trait,
+    SecretProvider, SecretRef, SecretValue, SetOptions, VersionId, VersionInfo, VersionState,
+    async_trait,
 };
 
 use super::changes::Changes;
@@ -72,14 +72,12 @@ impl SecretProvider for FileStore {
             .await
     }
 
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let wanted = wanted.to_vec();
         self.reading(Operation::GetSecrets, move |snapshot, now| {
-            let read = |(reference, version): &(SecretRef, VersionSelector)| {
-                let read = name_of(reference).and_then(|name| snapshot.get(&name, version, now));
+            let read = |(reference, options): &(SecretRef, GetOptions)| {
+                let read =
+                    name_of(reference).and_then(|name| snapshot.get(&name, &options.version, now));
                 read.map_err(|error| error.with_operation(Operation::GetSecrets))
             };
             Ok(wanted.iter().map(read).collect())

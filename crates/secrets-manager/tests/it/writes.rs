@@ -213,10 +213,7 @@ impl SecretProvider for LateAnswer {
         self.inner.get_secret(reference, options).await
     }
 
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let answers = self.inner.get_secrets(wanted).await;
         if self.batches.fetch_add(1, Ordering::SeqCst) == 0 {
             self.opened.notified().await;
@@ -417,7 +414,7 @@ async fn a_batch_from_before_an_invalidation_is_not_kept() {
     inner.put_text("other", "other").await.unwrap();
     let provider = LateAnswer::new(inner);
     let manager = build(provider.clone());
-    let wanted = [NAME, "other"].map(|name| (reference(name), VersionSelector::Current));
+    let wanted = [NAME, "other"].map(|name| (reference(name), GetOptions::default()));
     let batch = tokio::spawn({
         let cached = manager.cached().clone();
         async move { cached.get_secrets(&wanted).await }
@@ -439,9 +436,9 @@ async fn many_are_read_in_one_call_and_from_the_cache_after_that() {
         for number in 0..15 {
             let name = format!("many/{number}");
             provider.put_text(&name, &format!("value {number}")).await.unwrap();
-            wanted.push((reference(&name), VersionSelector::Current));
+            wanted.push((reference(&name), GetOptions::default()));
         }
-        wanted.insert(3, (reference("not/there"), VersionSelector::Current));
+        wanted.insert(3, (reference("not/there"), GetOptions::default()));
         let manager = build(provider.clone());
         let cached = manager.cached();
         manager.get("many/7").await.unwrap();

@@ -11,14 +11,14 @@ use secrets_core::{
     Capabilities, ChangeStream, DeleteMode, Deleted, GetOptions, Health, IdempotencyKey,
     MetadataPatch, NameRules, Page, PageRequest, Precondition, Promoted, ProviderId, Result,
     Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue, SetOptions,
-    VersionId, VersionInfo, VersionSelector, VersionState, async_trait,
+    VersionId, VersionInfo, VersionState, async_trait,
 };
 
 pub(crate) type Inner = Arc<dyn SecretProvider>;
 pub(crate) type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 type Get = dyn for<'a> Fn(&'a Inner, &'a SecretRef, GetOptions) -> Fut<'a, Secret> + Send + Sync;
-type Batch = dyn for<'a> Fn(&'a Inner, &'a [(SecretRef, VersionSelector)]) -> Fut<'a, Vec<Result<Secret>>>
+type Batch = dyn for<'a> Fn(&'a Inner, &'a [(SecretRef, GetOptions)]) -> Fut<'a, Vec<Result<Secret>>>
     + Send
     + Sync;
 type Set = dyn for<'a> Fn(&'a Inner, &'a SecretRef, SecretValue, SetOptions) -> Fut<'a, VersionInfo>
@@ -110,7 +110,7 @@ macro_rules! hook {
 impl Defect {
     hook! {
         get: &'a SecretRef, GetOptions => Secret;
-        batch: &'a [(SecretRef, VersionSelector)] => Vec<Result<Secret>>;
+        batch: &'a [(SecretRef, GetOptions)] => Vec<Result<Secret>>;
         set: &'a SecretRef, SecretValue, SetOptions => VersionInfo;
         promote: &'a SecretRef, (&'a VersionId, &'a VersionId), &'a IdempotencyKey => Promoted;
         discard: &'a SecretRef, &'a VersionId => ();
@@ -226,10 +226,7 @@ impl SecretProvider for Broken {
         call!(self, get(r, o), get_secret(r, o))
     }
 
-    async fn get_secrets(
-        &self,
-        wanted: &[(SecretRef, VersionSelector)],
-    ) -> Result<Vec<Result<Secret>>> {
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         call!(self, batch(wanted), get_secrets(wanted))
     }
 

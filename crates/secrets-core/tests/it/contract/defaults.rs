@@ -97,7 +97,8 @@ async fn many_are_read_one_by_one_and_short_calls_name_them() {
     let provider = ReadOnly::new();
     let db = SecretRef::from(SecretName::new("db").unwrap());
     let native = SecretRef::from(NativeId::new("Db").unwrap());
-    let wanted = [(native, VersionSelector::Current), (db, VersionSelector::Previous)];
+    let wanted =
+        [(native, GetOptions::default()), (db, GetOptions::version(VersionSelector::Previous))];
     let answers = provider.get_secrets(&wanted).await.unwrap();
     let texts = answers.iter().map(|answer| answer.as_ref().unwrap().value.expose_secret());
     assert_eq!(texts.collect::<Vec<_>>(), [&b"native:Db"[..], b"db"]);

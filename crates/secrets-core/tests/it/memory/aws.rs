@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use secrets_core::memory::{MemoryProvider, Outcome, Personality};
 use secrets_core::{
-    Change, Clock, DeleteMode, Deleted, ErrorKind, MetadataPatch, NativeId, Operation, PageRequest,
-    Precondition, Retry, SecretFilter, SecretProvider, SecretProviderExt, SecretRef, SecretValue,
-    SetOptions, Stage, StageSet, VersionSelector, VersionState,
+    Change, Clock, DeleteMode, Deleted, ErrorKind, GetOptions, MetadataPatch, NativeId, Operation,
+    PageRequest, Precondition, Retry, SecretFilter, SecretProvider, SecretProviderExt, SecretRef,
+    SecretValue, SetOptions, Stage, StageSet, VersionSelector, VersionState,
 };
 
 use super::support::{
@@ -220,10 +220,10 @@ async fn a_batch_takes_twenty_current_values_and_fails_one_by_one() {
         if number != 7 {
             set(&provider, &reference, &number.to_string()).await;
         }
-        wanted.push((reference, VersionSelector::Current));
+        wanted.push((reference, GetOptions::default()));
     }
     set(&provider, &name("s3"), "newer").await;
-    wanted.push((name("s3"), VersionSelector::Previous));
+    wanted.push((name("s3"), GetOptions::version(VersionSelector::Previous)));
     let answers = provider.get_secrets(&wanted).await.unwrap();
     for (number, answer) in answers.iter().enumerate() {
         match (number, answer) {

@@ -10,8 +10,8 @@ use secrets_core::memory::{
     Personality,
 };
 use secrets_core::{
-    Clock, Effect, ErrorKind, ManualClock, Operation, Retry, SecretFilter, SecretProvider,
-    SecretProviderExt, SetOptions, VersionSelector,
+    Clock, Effect, ErrorKind, GetOptions, ManualClock, Operation, Retry, SecretFilter,
+    SecretProvider, SecretProviderExt, SetOptions, VersionSelector,
 };
 
 use super::support::{drain, error, get, kind, manual, name, set, text, token, value};
@@ -65,7 +65,7 @@ async fn unavailable_is_for_every_call_until_it_is_taken_back() {
         kind(provider.read("db").await),
         kind(provider.describe_secret(&db).await),
         kind(provider.health().await),
-        kind(provider.get_secrets(&[(db.clone(), VersionSelector::Current)]).await),
+        kind(provider.get_secrets(&[(db.clone(), GetOptions::default())]).await),
         kind(drain(provider.secrets(SecretFilter::all())).await),
     ];
     assert_eq!(kinds, [ErrorKind::Unavailable; 5]);

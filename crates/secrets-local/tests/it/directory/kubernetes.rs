@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use secrets_core::{ErrorKind, SecretProvider, VersionSelector};
+use secrets_core::{ErrorKind, GetOptions, SecretProvider};
 use tempfile::TempDir;
 
 use crate::support::{Stop, block_on, error, listed, named, native, text};
@@ -156,7 +156,7 @@ fn secrets_that_are_read_together_are_of_one_swap() {
     let swaps = swapping(Duration::from_micros(300), |mount, written| {
         let provider = provider(mount);
         let wanted = [named("tls.crt"), named("tls.key")]
-            .map(|reference| (reference, VersionSelector::Current));
+            .map(|reference| (reference, GetOptions::default()));
         let mut turns = Vec::new();
         while turns.len() < 1_000 || written.load(Ordering::Relaxed) < 200 {
             let pair = block_on(provider.get_secrets(&wanted)).unwrap();

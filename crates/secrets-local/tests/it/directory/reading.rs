@@ -1,6 +1,6 @@
 //! Files as secrets.
 
-use secrets_core::{ErrorKind, HealthStatus, SecretProvider, VersionSelector};
+use secrets_core::{ErrorKind, GetOptions, HealthStatus, SecretProvider, VersionSelector};
 use secrets_local::TrailingNewline;
 use secrets_local::directory::{DirectoryConfig, DirectoryProvider};
 use tempfile::TempDir;
@@ -123,12 +123,12 @@ fn many_are_read_at_once_and_one_that_fails_fails_alone() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("a"), "1").unwrap();
     std::fs::write(folder.path().join("b"), "2").unwrap();
-    let current = |reference| (reference, VersionSelector::Current);
+    let current = |reference| (reference, GetOptions::default());
     let wanted = [
         current(named("b")),
         current(named("absent")),
         current(native("../x")),
-        (named("a"), VersionSelector::Previous),
+        (named("a"), GetOptions::version(VersionSelector::Previous)),
         current(named("a")),
     ];
     let answers = block_on(provider(folder.path()).get_secrets(&wanted)).unwrap();
@@ -207,7 +207,7 @@ fn nothing_that_is_printed_shows_a_value_and_what_was_read_is_wiped() {
         let secret = block_on(get(&provider, &named("a"))).unwrap();
         assert_eq!(secret.value.len(), NEEDLE.len());
         assert!(!format!("{secret:?} {provider:?} {provider:#?}").contains("wiped-file"));
-        let wanted = [(named("a"), VersionSelector::Current)];
+        let wanted = [(named("a"), GetOptions::default())];
         block_on(provider.get_secrets(&wanted)).unwrap();
     }
     let seen = scan.finish();

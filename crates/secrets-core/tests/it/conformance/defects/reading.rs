@@ -1,13 +1,15 @@
 //! Identity, reads, names, batches, hints and what shows.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use secrets_core::memory::Personality;
 use secrets_core::{
-    Consistency, Effect, Error, ErrorKind, Health, NameRules, NativeId, Operation, ProviderId,
-    SecretName, SecretRef, SecretValue, SetOptions, VersionId, VersionSelector,
+    Consistency, Effect, Error, ErrorKind, GetOptions, Health, NameRules, NativeId, Operation,
+    ProviderId, Secret, SecretName, SecretRef, SecretValue, SetOptions, Validity, VersionId,
+    VersionSelector,
 };
 
 use super::super::broken::{Defect, defect};
@@ -274,10 +276,27 @@ fn batches() -> Vec<Defect> {
         }),
         defect("a batch reads current versions only", &["batch.selectors"]).batch(|p, wanted| {
             Box::pin(async move {
-                let current = wanted.iter().map(|(r, _)| (r.clone(), VersionSelector::Current));
+                let current = wanted.iter().map(|(r, _)| (r.clone(), current()));
                 p.get_secrets(&current.collect::<Vec<_>>()).await
             })
         }),
+        defect("a batch answers what is absent with an outage", &["batch.as-single"]).batch(
+            |p, wanted| {
+                Box::pin(async move {
+                    let named = |e: Error| match e.kind() {
+                        ErrorKind::NotFound => error(ErrorKind::Unavailable, Operation::GetSecrets),
+                        _ => e,
+                    };
+                    let answers = p.get_secrets(wanted).await?;
+                    Ok(answers.into_iter().map(|answer| answer.map_err(named)).collect())
+                })
+            },
+        ),
+        batch_minds_validity("a batch minds validity always", |_| GetOptions::default()),
+        batch_minds_validity("a batch minds validity never", |asked| {
+            asked.clone().ignore_validity()
+        }),
+        batch_minds_validity("the first question decides for all", |asked| asked.clone()),
         defect("pages larger than asked for", &["listing.pages", "versions.pages"])
             .list(|p, filter, mut page| {
                 page.limit = page.limit.map(|limit| limit.saturating_add(1));
@@ -288,6 +307,35 @@ fn batches() -> Vec<Defect> {
                 Box::pin(async move { p.list_versions(r, page).await })
             }),
     ]
+}
+
+/// Single reads mind validity as they are asked to, those of a batch as `heard` says. A name that
+/// is asked for again is answered as it was the first time.
+fn batch_minds_validity(name: &'static str, heard: fn(&GetOptions) -> GetOptions) -> Defect {
+    fn judge(answer: Result<Secret, Error>, options: &GetOptions) -> Result<Secret, Error> {
+        let secret = answer?;
+        match options.validity {
+            Validity::Enforce if secret.version.expires.is_some() => {
+                Err(error(ErrorKind::Expired, Operation::GetSecret))
+            }
+            _ => Ok(secret),
+        }
+    }
+    defect(name, &["batch.validity"])
+        .like(Personality::Azure)
+        .get(|p, r, o| Box::pin(async move { judge(p.get_secret(r, o.clone()).await, &o) }))
+        .batch(move |p, wanted| {
+            Box::pin(async move {
+                let mut first = HashMap::new();
+                let mut answers = Vec::new();
+                for (r, asked) in wanted {
+                    let key = (r.clone(), format!("{:?}", asked.version));
+                    let options = first.entry(key).or_insert_with(|| heard(asked)).clone();
+                    answers.push(judge(p.get_secret(r, options.clone()).await, &options));
+                }
+                Ok(answers)
+            })
+        })
 }
 
 fn hints() -> Vec<Defect> {
@@ -371,7 +419,7 @@ fn told() -> Vec<Defect> {
             Box::pin(async move {
                 let secret = p.get_secret(r, o).await?;
                 let value = SecretValue::copy_from_slice(secret.value.expose_secret());
-                Ok(secrets_core::Secret::new(value.with_content_type("text/plain"), secret.version))
+                Ok(Secret::new(value.with_content_type("text/plain"), secret.version))
             })
         }),
         defect("previous is current", &["versions.previous"]).get(|p, r, o| {
