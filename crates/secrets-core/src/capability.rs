@@ -151,7 +151,8 @@ pub struct Capabilities {
     pub describe: Support,
     /// Tags and descriptions by `update_metadata` and `set_secret`.
     pub tags: Support,
-    /// What carries tags.
+    /// What carries tags: those of a secret are told by `describe_secret`, those of a version with
+    /// the version as well.
     pub tags_scope: Scope,
     /// Bounds of validity by `update_metadata` and `set_secret`.
     pub validity: Support,

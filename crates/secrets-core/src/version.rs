@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::metadata::Tags;
 use crate::options::Etag;
 
 /// The longest version id in bytes; the clouds' are 32 to 64.
@@ -166,6 +167,8 @@ pub struct VersionInfo {
     pub expires: Option<SystemTime>,
     /// The guard for conditional changes of this version, where the backend has one.
     pub etag: Option<Etag>,
+    /// Shared, since a cache clones this at every read; `None` where there are none.
+    tags: Option<Arc<Tags>>,
 }
 
 impl VersionInfo {
@@ -180,6 +183,7 @@ impl VersionInfo {
             not_before: None,
             expires: None,
             etag: None,
+            tags: None,
         }
     }
 
@@ -188,6 +192,20 @@ impl VersionInfo {
     pub fn with_stages(mut self, stages: StageSet) -> Self {
         self.stages = stages;
         self
+    }
+
+    /// The same with these tags.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Tags) -> Self {
+        self.tags = (!tags.is_empty()).then(|| Arc::new(tags));
+        self
+    }
+
+    /// Its tags, where versions carry them ([`Capabilities::tags_scope`](crate::Capabilities));
+    /// none where the secret does, whose tags [`SecretInfo`](crate::SecretInfo) tells.
+    pub fn tags(&self) -> &Tags {
+        static NONE: Tags = Tags::new();
+        self.tags.as_deref().unwrap_or(&NONE)
     }
 
     /// Checks the bounds of validity: `not_before <= now < expires`.

@@ -1,10 +1,11 @@
 //! Tags and descriptions.
 
+use crate::capability::Scope;
 use crate::error::ErrorKind;
 use crate::metadata::{Change, MetadataPatch, SecretInfo, Tags};
 use crate::options::{Precondition, SetOptions};
 use crate::reference::SecretRef;
-use crate::version::VersionSelector;
+use crate::version::{VersionInfo, VersionSelector};
 
 use super::check::Capability::{Describe, Tags as HasTags, Versions, Write};
 use super::check::Need::Has;
@@ -38,6 +39,10 @@ checks! {
     "metadata.no-version", no_version, [Has(Write), Has(HasTags), Has(Versions)],
         "metadata is no value",
         "`update_metadata` makes no version and changes no value.";
+    "metadata.scope", scope, [Has(Write), Has(HasTags), Has(Describe), Has(Versions)],
+        "tags belong to what is declared",
+        "by `tags_scope` a change of one version's tags shows at that version alone, or is \
+         `Unsupported`, and no version has tags of its own.";
     "metadata.absent", absent, [Has(HasTags)],
         "an absent secret has no metadata",
         "`update_metadata` of an absent secret is `NotFound` and creates nothing.";
@@ -73,8 +78,7 @@ impl Cx<'_> {
 
     /// Waits until a secret has exactly these tags.
     async fn has_tags(&self, step: &'static str, r: &SecretRef, tags: &[(&str, &str)]) -> Verdict {
-        let tags: Tags = tags.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let wanted = &tags;
+        let wanted = &self::tags(tags);
         self.settle(move || {
             Box::pin(async move {
                 let info = done(step, self.provider.describe_secret(r).await)?;
@@ -83,6 +87,31 @@ impl Cx<'_> {
                 }
                 let expected = format!("the tags {wanted:?}");
                 Err(Stop::failed(step, expected, format!("the tags {:?}", info.tags)))
+            })
+        })
+        .await
+    }
+
+    /// Waits until a version is told with exactly these tags, read and listed.
+    async fn tells_tags(
+        &self,
+        r: &SecretRef,
+        version: VersionSelector,
+        wanted: &[(&str, &str)],
+    ) -> Verdict {
+        let (version, wanted) = (&version, &tags(wanted));
+        self.settle(move || {
+            Box::pin(async move {
+                let read = done("read the version", self.get(r, version.clone()).await)?.version;
+                let mut listed = self.versions(r, None).await?.into_iter();
+                let listed = listed.find(|listed| listed.id == read.id);
+                let seen = (Some(read.tags()), listed.as_ref().map(VersionInfo::tags));
+                if seen == (Some(wanted), Some(wanted)) {
+                    return Ok(());
+                }
+                let expected = format!("the tags {wanted:?}, read and listed");
+                let seen = format!("the tags {:?}, listed {:?}", seen.0, seen.1);
+                Err(Stop::failed("look at a version's tags", expected, seen))
             })
         })
         .await
@@ -99,6 +128,10 @@ impl Cx<'_> {
         self.has_tags("describe it", &name, &[("team", "blue"), ("tier", "one")]).await?;
         Ok(name)
     }
+}
+
+fn tags(tags: &[(&str, &str)]) -> Tags {
+    tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 async fn with_value(cx: &Cx<'_>) -> Verdict {
@@ -201,6 +234,34 @@ async fn no_version(cx: &Cx<'_>) -> Verdict {
     ensure(before == after, "list the versions", "no new version", || {
         format!("{after} versions where there were {before}")
     })
+}
+
+async fn scope(cx: &Cx<'_>) -> Verdict {
+    let name = cx.tagged().await?;
+    let known = done("read it", cx.get(&name, VersionSelector::Current).await)?.version.id;
+    cx.put(&name, &cx.value("next")).await?;
+    let patch = MetadataPatch::new().tag("tier", "two");
+    let updated =
+        |patch| cx.provider.update_metadata(&name, Some(&known), patch, Precondition::Any);
+    let (both, changed) =
+        ([("team", "blue"), ("tier", "one")], [("team", "blue"), ("tier", "two")]);
+    match cx.capabilities().tags_scope {
+        Scope::Version => {
+            done("change the tags of the older version", updated(patch).await)?;
+            cx.tells_tags(&name, VersionSelector::Id(known.clone()), &changed).await?;
+            cx.let_changes_show().await;
+            cx.tells_tags(&name, VersionSelector::Current, &both).await?;
+        }
+        Scope::Secret => {
+            let before = cx.snapshot(&name).await?;
+            let kinds = [ErrorKind::Unsupported];
+            refused("change the tags of the older version", updated(patch).await, &kinds)?;
+            cx.unchanged("read after the refusal", &name, &before).await?;
+            cx.tells_tags(&name, VersionSelector::Id(known.clone()), &[]).await?;
+            cx.tells_tags(&name, VersionSelector::Current, &[]).await?;
+        }
+    }
+    cx.has_tags("describe it", &name, &both).await
 }
 
 async fn absent(cx: &Cx<'_>) -> Verdict {

@@ -33,8 +33,8 @@ pub(super) fn pending_id(attributes: &Attributes) -> String {
 }
 
 pub(super) fn info(attributes: &Attributes, stages: StageSet) -> Result<VersionInfo> {
-    let mut info = VersionInfo::new(version_id(&attributes.id)?, attributes.created);
-    info.stages = stages;
+    let info = VersionInfo::new(version_id(&attributes.id)?, attributes.created);
+    let mut info = info.with_stages(stages).with_tags(tags::of_user(&attributes.tags));
     info.not_before = attributes.not_before;
     info.expires = attributes.expires;
     if !attributes.enabled {

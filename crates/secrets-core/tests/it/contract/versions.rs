@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use secrets_core::{
-    ErrorKind, GetOptions, IdempotencyKey, Precondition, SetOptions, Stage, StageSet, Validity,
-    VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
+    ErrorKind, GetOptions, IdempotencyKey, Precondition, SetOptions, Stage, StageSet, Tags,
+    Validity, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
 };
 
 const STAGES: [Stage; 3] = [Stage::Current, Stage::Previous, Stage::Pending];
@@ -21,6 +21,16 @@ fn ids_cannot_escape_a_path_or_a_header() {
         assert_eq!(error.kind(), ErrorKind::InvalidValue);
         assert_eq!(error.to_string(), "invalid value: not a version id");
     }
+}
+
+#[test]
+fn a_version_without_tags_is_like_one_whose_tags_were_taken_away() {
+    let bare = VersionInfo::new(VersionId::new("1").unwrap(), SystemTime::UNIX_EPOCH);
+    let tags = Tags::from([("team".to_owned(), "blue".to_owned())]);
+    let tagged = bare.clone().with_tags(tags.clone());
+    assert_eq!((tagged.tags(), bare.tags().len()), (&tags, 0));
+    assert_ne!(tagged, bare);
+    assert_eq!(tagged.with_tags(Tags::new()), bare);
 }
 
 #[test]

@@ -70,6 +70,10 @@ async fn tags_and_media_type_go_on_to_every_new_version() {
     assert_eq!(current.value.content_type(), Some("application/json"));
     let oldest = get(&provider, &db, VersionSelector::Id(first)).await.unwrap();
     assert_eq!(oldest.value.content_type(), Some("application/json"));
+    // Each version has the tags that it was written with, and none of ours shows.
+    assert_eq!(current.version.tags(), &info.tags);
+    assert_eq!(oldest.version.tags().get("team").map(String::as_str), Some("a"));
+    assert_eq!(oldest.version.tags().len(), 2);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use secrets_core::memory::Personality;
 use secrets_core::{
     Change, Deletion, ErrorKind, MetadataPatch, NativeId, Operation, Page, PageRequest,
-    Precondition, Scope, SecretFilter, SecretInfo, SecretRef, SecretValue, SetOptions, Validity,
+    Precondition, Scope, SecretFilter, SecretInfo, SecretRef, SecretValue, SetOptions, Tags,
+    Validity, VersionInfo,
 };
 
 use super::super::broken::{Defect, Inner, defect};
@@ -15,6 +16,7 @@ use super::{current, error};
 
 pub(super) fn defects() -> Vec<Defect> {
     let mut all = metadata();
+    all.extend(scoped());
     all.extend(descriptions_and_etags());
     all.extend(limits());
     all.extend(validity());
@@ -106,6 +108,60 @@ fn metadata() -> Vec<Defect> {
                     o.metadata.description = Change::Clear;
                 }
                 Box::pin(async move { p.set_secret(r, v, o).await })
+            },
+        ),
+    ]
+}
+
+/// Changes the versions that are read and listed.
+fn telling_versions(
+    name: &'static str,
+    personality: Personality,
+    change: fn(VersionInfo) -> VersionInfo,
+) -> Defect {
+    defect(name, &["metadata.scope"])
+        .like(personality)
+        .get(move |p, r, o| {
+            Box::pin(async move {
+                let mut secret = p.get_secret(r, o).await?;
+                secret.version = change(secret.version);
+                Ok(secret)
+            })
+        })
+        .versions(move |p, r, page| {
+            Box::pin(async move {
+                let mut page = p.list_versions(r, page).await?;
+                page.items = page.items.into_iter().map(change).collect();
+                Ok(page)
+            })
+        })
+}
+
+fn scoped() -> Vec<Defect> {
+    vec![
+        telling_versions("a version's tags are not told", Personality::Azure, |version| {
+            version.with_tags(Tags::new())
+        }),
+        defect("only listing tells a version's tags", &["metadata.scope"])
+            .like(Personality::Azure)
+            .get(|p, r, o| {
+                Box::pin(async move {
+                    let mut secret = p.get_secret(r, o).await?;
+                    secret.version = secret.version.with_tags(Tags::new());
+                    Ok(secret)
+                })
+            }),
+        defect("tags of one version change the current one's", &["metadata.scope"])
+            .like(Personality::Azure)
+            .update(|p, r, _, (patch, guard)| {
+                Box::pin(async move { p.update_metadata(r, None, patch, guard).await })
+            }),
+        telling_versions("the secret's tags are told of versions", Personality::Aws, |version| {
+            version.with_tags(Tags::from([("team".into(), "blue".into())]))
+        }),
+        defect("a version's tags are the secret's", &["metadata.scope"]).update(
+            |p, r, _, (patch, guard)| {
+                Box::pin(async move { p.update_metadata(r, None, patch, guard).await })
             },
         ),
     ]
