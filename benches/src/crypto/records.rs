@@ -8,7 +8,8 @@ use std::sync::Arc;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use secrets_core::SecretName;
-use secrets_local::store::{OsEntropy, RecordCipher, StoreId, VersionKey};
+use secrets_local::store::hazmat::RecordCipher;
+use secrets_local::store::{OsEntropy, StoreId, VersionKey};
 
 use crate::harness::{Case, Peer, Row};
 

@@ -1,4 +1,5 @@
-//! The key schedule and the sealing of byte strings. The layouts are in `docs/store-format.md`.
+//! The key schedule and the sealing of byte strings. The layouts are in
+//! `crates/secrets-local/docs/store-format.md`.
 
 use std::fmt;
 

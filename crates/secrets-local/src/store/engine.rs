@@ -209,7 +209,8 @@ impl Engine {
             let restores = newest.restores.checked_add(1).ok_or_else(|| {
                 StoreError::new(StoreErrorKind::OutOfBounds, "restored too often")
             })?;
-            transaction.set_generation(Generation { restores, writes: newest.writes + 1 });
+            let writes = transaction::next(newest.writes)?;
+            transaction.set_generation(Generation { restores, writes });
             Ok(())
         })
     }

@@ -42,7 +42,7 @@ pub enum StoreErrorKind {
     WrongKey,
     /// A parameter lies outside its bounds, in an option or in the file.
     OutOfBounds,
-    /// The key file is not usable: wrong size, or writable by others.
+    /// The key file is not usable: wrong size, writable by others, or of another user.
     KeyFile,
     /// The provider that keeps a slot's key failed.
     KeyProvider,

@@ -1,4 +1,5 @@
-//! The plaintext header of a store file; the whole layout is described in `docs/store-format.md`.
+//! The plaintext header of a store file; the whole layout is described in
+//! `crates/secrets-local/docs/store-format.md`.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The bytes of the index before they are sealed; the layout is in `docs/store-format.md`.
+//! The bytes of the index before they are sealed; the layout is in
+//! `crates/secrets-local/docs/store-format.md`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -17,9 +17,10 @@ const OTHERS_READ: u32 = 0o044;
 
 /// The key of a store from a file: exactly 32 random bytes, as they are.
 ///
-/// A file that group or others can write is refused; one that they can read is noted as a
-/// [`Warning`], since that is how Kubernetes mounts a secret. Links are followed for the same
-/// reason.
+/// A file that group or others can write is refused, and one that belongs to another user than root
+/// and the one this process runs as (the effective one): its owner knows the key, and can change
+/// it. A file that others can read is noted as a [`Warning`], since that is how Kubernetes mounts a
+/// secret (as root's). Links are followed for the same reason.
 #[derive(Clone)]
 pub struct KeyFile(Arc<Inner>);
 
@@ -64,7 +65,7 @@ impl KeyFile {
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`KeyFile`](StoreErrorKind::KeyFile) when others can write it or it has another size;
+    /// [`KeyFile`](StoreErrorKind::KeyFile) when others can write it, another user owns it, or it has another size;
     /// [`NotFound`](StoreErrorKind::NotFound), [`NotAStore`](StoreErrorKind::NotAStore) for a
     /// folder or a pipe, and what the operating system refuses.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
@@ -137,7 +138,12 @@ fn check(stat: &FileStat, path: &Path) -> Result<Vec<Warning>> {
     let refuse = |why: String| {
         Err(StoreError::new(StoreErrorKind::KeyFile, format!("`{}` {why}", path.display())))
     };
-    let mode = stat.mode & 0o777;
+    let (mode, owner) = (stat.mode & 0o777, stat.owner);
+    if !is_trusted(owner) {
+        return refuse(format!(
+            "belongs to user {owner}: use one of root or of the user that this process runs as"
+        ));
+    }
     if mode & OTHERS_WRITE != 0 {
         return refuse(format!("can be written by others (mode {mode:04o}): use 0600 or 0400"));
     }
@@ -148,4 +154,15 @@ fn check(stat: &FileStat, path: &Path) -> Result<Vec<Warning>> {
         return Ok(vec![Warning::KeyFileReadable { path: path.to_owned(), mode }]);
     }
     Ok(Vec::new())
+}
+
+/// Root can do anything anyway; anybody else could have chosen the key, or choose another.
+#[cfg(unix)]
+fn is_trusted(owner: u32) -> bool {
+    owner == 0 || owner == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_trusted(_owner: u32) -> bool {
+    true
 }

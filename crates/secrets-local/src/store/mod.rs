@@ -62,7 +62,7 @@
 //! write. The stream of change hints needs tokio's timer, and ends where
 //! there is no runtime.
 //!
-//! The file is described, byte by byte, in `docs/store-format.md` of this crate.
+//! The file is described, byte by byte, in `crates/secrets-local/docs/store-format.md`.
 
 mod builder;
 mod bytes;
@@ -107,11 +107,16 @@ pub use index::Generation;
 pub use inspect::{Inspection, SlotInfo, SlotKind, inspect, inspect_file};
 pub use key_file::{KeyFile, Warning};
 pub use passphrase::{Passphrase, PassphraseCost};
-pub use record::RecordCipher;
 pub use slot::SlotId;
 pub use slot_admin::Rekey;
 pub use unlock::Unlock;
 pub use verify::{Verification, verify_bytes};
+
+/// What is safe only under conditions that the caller must keep; the store keeps them. To measure,
+/// and to read single records with other tools.
+pub mod hazmat {
+    pub use super::record::RecordCipher;
+}
 
 /// What the fuzzer enters: the bytes of an index before they are sealed. What decodes must encode
 /// to the same bytes.

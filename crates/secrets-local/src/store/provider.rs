@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use secrets_core::{
@@ -262,7 +263,6 @@ fn secrets_page(
     page: &PageRequest,
     now: SystemTime,
 ) -> Result<Page<SecretInfo>> {
-    use std::ops::Bound::{Excluded, Unbounded};
     let after = match &page.token {
         None => None,
         Some(token) => {
@@ -270,12 +270,11 @@ fn secrets_page(
             Some(SecretName::new(name).map_err(|_| foreign_token())?)
         }
     };
-    let begin = after.as_ref().map_or(Unbounded, Excluded);
     let limit = page_len(page);
     let mut items: Vec<SecretInfo> = Vec::new();
     let mut last: Option<&SecretName> = None;
-    for (name, entry) in snapshot.index.secrets.range((begin, Unbounded)) {
-        if !matches(name, entry, filter, now) {
+    for (name, entry) in names_from(&snapshot.index.secrets, &filter.prefix, after.as_ref()) {
+        if !matches(entry, filter, now) {
             continue;
         }
         if items.len() == limit {
@@ -288,15 +287,77 @@ fn secrets_page(
     Ok(Page::new(items, None))
 }
 
-fn matches(name: &SecretName, entry: &Entry, filter: &SecretFilter, now: SystemTime) -> bool {
+/// The names that begin with `prefix`, behind `after`. They stand together, since names are sorted.
+fn names_from<'a, T>(
+    names: &'a BTreeMap<SecretName, T>,
+    prefix: &str,
+    after: Option<&SecretName>,
+) -> impl Iterator<Item = (&'a SecretName, &'a T)> {
+    use std::ops::Bound::{Excluded, Included, Unbounded};
+
+    let first = last_name_up_to(prefix);
+    let begin = match (after, &first) {
+        (Some(after), first) if first.as_ref().is_none_or(|first| first <= after) => {
+            Excluded(after)
+        }
+        (_, Some(first)) => Included(first),
+        (_, None) => Unbounded,
+    };
+    names
+        .range((begin, Unbounded))
+        .skip_while(move |(name, _)| name.as_str() < prefix)
+        .take_while(move |(name, _)| name.as_str().starts_with(prefix))
+}
+
+/// The longest beginning of a prefix that is a name: no name with the prefix comes before it.
+fn last_name_up_to(prefix: &str) -> Option<SecretName> {
+    (1..=prefix.len()).rev().find_map(|end| SecretName::new(prefix.get(..end)?).ok())
+}
+
+/// Whether a secret with the prefix is one that was asked for.
+fn matches(entry: &Entry, filter: &SecretFilter, now: SystemTime) -> bool {
     let deleted = match filter.deleted {
         DeletedSecrets::Exclude => entry.deletion.is_none(),
         DeletedSecrets::Only => entry.deletion.is_some(),
         DeletedSecrets::Include => true,
     };
     let has = |(name, value): (&String, &String)| entry.tags.get(name) == Some(value);
-    deleted
-        && !entry.is_past(now)
-        && name.as_str().starts_with(&filter.prefix)
-        && filter.tags.iter().all(has)
+    deleted && !entry.is_past(now) && filter.tags.iter().all(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_looked_for_where_it_begins() {
+        for (prefix, begins) in [
+            ("", None),
+            ("s", Some("s")),
+            ("s/", Some("s")),
+            ("s/a", Some("s/a")),
+            ("s/.", Some("s")),
+            ("A", None),
+            ("sA", Some("s")),
+            ("s\u{e9}", Some("s")),
+        ] {
+            let found = last_name_up_to(prefix);
+            assert_eq!(found.as_ref().map(SecretName::as_str), begins, "{prefix}");
+        }
+        let names = ["a", "s", "s-", "s.x", "s/a", "s/b", "s/c/d", "s0", "sa", "z"];
+        let names: BTreeMap<_, _> =
+            names.iter().map(|name| (SecretName::new(name).expect("a name"), ())).collect();
+        for prefix in ["", "s", "s/", "s/b", "s/c/", "t", "z", "zz", "A", "s.", "a/"] {
+            for after in std::iter::once(None).chain(names.keys().map(Some)) {
+                let found: Vec<_> =
+                    names_from(&names, prefix, after).map(|(name, ())| name).collect();
+                let expected: Vec<_> = names
+                    .keys()
+                    .filter(|name| name.as_str().starts_with(prefix))
+                    .filter(|name| after.is_none_or(|after| *name > after))
+                    .collect();
+                assert_eq!(found, expected, "{prefix} after {after:?}");
+            }
+        }
+    }
 }

@@ -19,9 +19,21 @@ const MAX_NAME_LEN: usize = 256;
 /// The store uses this for every value. By itself it is of use to measure, and to read a record
 /// that was cut out of a file.
 ///
+/// # What the caller must see to
+///
+/// - **The key is random, and chosen by nobody else.** XChaCha20-Poly1305 does not commit to its key:
+///   who knows two keys can make one record that opens under both, to different values. A key that
+///   comes from a passphrase, or is one of several to be tried, needs a commitment that is compared
+///   before anything is opened with it. In the store the header commits to the data key that the
+///   records' key is derived from.
+/// - **The key is for the records of one store**, of this kind, and for nothing else.
+/// - **A version id is used once.** What is authentic under a name and a version stays so: a record
+///   that was replaced under the same id can be put back. The store writes no version twice.
+///
 /// ```
 /// use secrets_core::SecretName;
-/// use secrets_local::store::{OsEntropy, RecordCipher, StoreId, VersionKey};
+/// use secrets_local::store::hazmat::RecordCipher;
+/// use secrets_local::store::{OsEntropy, StoreId, VersionKey};
 ///
 /// let cipher = RecordCipher::new(StoreId::from_bytes([1; 16]), &[7; 32]);
 /// let name = SecretName::new("db/password")?;

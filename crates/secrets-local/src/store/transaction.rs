@@ -79,7 +79,7 @@ impl<'a> Transaction<'a> {
         let cipher = self.base.keys.records();
         let sealed = cipher.seal_at(&*self.environment.entropy, place, value)?;
         let serial = self.index.next_serial;
-        self.index.next_serial += 1;
+        self.index.next_serial = next(serial)?;
         self.sealed.insert(serial, sealed);
         self.touch();
         Ok(RecordRef { serial, value_len })
@@ -113,7 +113,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn commit(self, target: &Target) -> Result<(Snapshot, Result<()>)> {
         let Self { environment, base, mut index, slots, now, sealed, rekeyed, .. } = self;
         if index.generation == base.index.generation {
-            index.generation.writes += 1;
+            index.generation.writes = next(index.generation.writes)?;
         }
         index.written = now;
         // A clock that jumped ahead must not destroy what could be restored: no write purges what
@@ -135,6 +135,14 @@ impl<'a> Transaction<'a> {
         })?;
         plan.finish(target, written)
     }
+}
+
+/// A counter's next value. A store that counts from zero never gets to the end; one that was forged
+/// by somebody who has its key may.
+pub(crate) fn next(counter: u64) -> Result<u64> {
+    counter.checked_add(1).ok_or_else(|| {
+        StoreError::new(StoreErrorKind::OutOfBounds, "a counter of the store is used up")
+    })
 }
 
 /// A new store: an index and slots, no records.

@@ -81,7 +81,8 @@ fn hkdf_rfc_5869_a_1() {
     assert_eq!(okm[..], expected[..]);
 }
 
-/// The schedule is HKDF-SHA256 with the labels of `docs/store-format.md`.
+/// The schedule is HKDF-SHA256 with the labels of
+/// `crates/secrets-local/docs/store-format.md`.
 #[test]
 fn the_schedule_derives_by_its_labels() {
     let schedule = Schedule::new(&[1; 16], &[2; 32]);

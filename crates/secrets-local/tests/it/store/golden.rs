@@ -1,5 +1,5 @@
 //! A file of format 1 that must open forever, and a second reader of it, written from
-//! `docs/store-format.md` with nothing but the primitives.
+//! `crates/secrets-local/docs/store-format.md` with nothing but the primitives.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

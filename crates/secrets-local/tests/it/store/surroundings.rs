@@ -186,6 +186,40 @@ fn key_files_that_others_can_write_are_refused_and_read_warned_about() {
 }
 
 #[test]
+fn key_files_of_another_user_are_refused() {
+    let place = Place::new();
+    public(&place);
+    if is_root() {
+        // Root is asked first: who owns the key it would use is not root.
+        chown(place.file("key"), Some(65_533), None).unwrap();
+        with_a_foreign_key(place.folder.path(), "key");
+        prepared(&place, "foreign-key key").run_as_nobody();
+        chown(place.file("key"), Some(65_534), None).unwrap();
+        prepared(&place, "own-key").run_as_nobody();
+    } else {
+        with_a_key_of_ones_own(place.folder.path(), "");
+        // In a user namespace of our own the true root is somebody else.
+        prepared(&place, "foreign-key /etc/passwd").run_with_mounts(":");
+    }
+}
+
+fn with_a_foreign_key(folder: &Path, key: &str) {
+    let key = folder.join(key);
+    let (foreign, _) = owner(&key);
+    assert_ne!(foreign, owner(Path::new("/proc/self")).0);
+    let error = KeyFile::read(&key).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::KeyFile);
+    assert!(error.to_string().contains(&format!("belongs to user {foreign}")), "{error}");
+}
+
+/// Ours, and root's, which is how a container without rights finds a mounted one.
+fn with_a_key_of_ones_own(folder: &Path, _: &str) {
+    let own = folder.join("key");
+    assert_eq!(owner(&own).0, owner(Path::new("/proc/self")).0);
+    KeyFile::read(&own).unwrap();
+}
+
+#[test]
 fn key_files_have_exactly_32_bytes() {
     let place = Place::new();
     for len in [0, 31, 33, 64] {
@@ -237,6 +271,8 @@ pub(super) const TASKS: &[Task] = &[
     ("no-right-to-read", inside_without_the_right_to_read),
     ("no-right-to-write", inside_without_the_right_to_write),
     ("folder-for-everybody", inside_a_folder_for_everybody),
+    ("foreign-key", with_a_foreign_key),
+    ("own-key", with_a_key_of_ones_own),
 ];
 
 fn key_in(folder: &Path) -> KeyFile {
