@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::error::{Result, StoreError, StoreErrorKind};
 use super::file::{self, Target};
 use super::format::{Header, StoreId};
+use super::fs::FileLock;
 use super::index::Generation;
 use super::key_file::Warning;
 use super::mark::{Mark, MarkFile};
@@ -67,11 +68,11 @@ struct Current {
 }
 
 /// How a store came to be open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Origin {
     /// It was made just now: there is no past that could be missing.
-    Created,
-    Opened(Rollback),
+    Created(Target),
+    Opened(Target, Rollback),
 }
 
 /// What a change may start from.
@@ -112,7 +113,7 @@ impl Engine {
             transaction::create(&environment, &target, store, keys, vec![slot])?;
         durable.map_err(|error| error.with_effect(Effect::Unknown))?;
         drop(lock);
-        Self::with_snapshot(environment, path, options, Origin::Created, snapshot, slot_key)
+        Self::with_snapshot(environment, path, options, Origin::Created(target), snapshot, slot_key)
     }
 
     /// Reads the header of a store, to find the key for it.
@@ -128,7 +129,8 @@ impl Engine {
         seen: &Header,
         unlocked: Unlocked,
     ) -> Result<Self> {
-        let locked = Locked::open(&environment, path)?;
+        let target = Target::existing(&*environment.files, path)?;
+        let locked = Locked::open(&environment, target.path())?;
         let now = locked.header();
         if (now.store, now.commitment) != (seen.store, seen.commitment) {
             let message = "the store was given a new data key while it was opened";
@@ -136,7 +138,7 @@ impl Engine {
         }
         let keys = Arc::new(StoreKeys::derive(now.store, unlocked.data_key)?);
         let snapshot = locked.unlock(keys)?;
-        let origin = Origin::Opened(options.rollback);
+        let origin = Origin::Opened(target, options.rollback);
         Self::with_snapshot(environment, path, options, origin, snapshot, unlocked.slot_key)
     }
 
@@ -167,17 +169,17 @@ impl Engine {
             warnings: Vec::new(),
         };
         match origin {
-            Origin::Created => {
-                let marked = engine.raise_mark(&engine.current());
+            Origin::Created(target) => {
+                let marked = engine.raise_mark(&engine.current(), &target);
                 marked.map_err(|error| error.with_effect(Effect::Partial))?;
             }
-            Origin::Opened(rollback) => engine.check_mark(rollback)?,
+            Origin::Opened(target, rollback) => engine.check_mark(&target, rollback)?,
         }
         Ok(engine)
     }
 
     /// Compares the file with the high-water mark outside, when the store is opened.
-    fn check_mark(&mut self, rollback: Rollback) -> Result<()> {
+    fn check_mark(&mut self, target: &Target, rollback: Rollback) -> Result<()> {
         let snapshot = self.current();
         match self.read_mark(&snapshot)? {
             None => {
@@ -193,7 +195,7 @@ impl Engine {
                 Err(_) => self.accept(rollback, Some(seen.generation))?,
             },
         }
-        self.raise_mark(&self.current())
+        self.raise_mark(&self.current(), target)
     }
 
     /// Writes a restored file anew, as newer than anything before: processes that saw later
@@ -238,20 +240,35 @@ impl Engine {
 
     /// The state of the file now. Where nothing changed this costs one look at its properties.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        if let Some((current, true)) = self.unchanged()? {
+        if let Some((current, true)) = self.unchanged(&self.path)? {
             return Ok(current);
         }
         let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever held the lock may have read it for us.
-        match self.unchanged()? {
-            None => self.reread(),
-            Some((current, true)) => Ok(current),
-            Some((current, false)) => self.raise_mark(&current).map(|()| current),
+        if let Some((current, true)) = self.unchanged(&self.path)? {
+            return Ok(current);
+        }
+        let target = self.target()?;
+        let snapshot = self.newest(&target)?;
+        self.raise_mark(&snapshot, &target)?;
+        Ok(snapshot)
+    }
+
+    /// The state of the file at its resolved place. The mark may still be lower.
+    fn newest(&self, target: &Target) -> Result<Arc<Snapshot>> {
+        match self.unchanged(target.path())? {
+            Some((current, _)) => Ok(current),
+            None => self.load(target, |header, known| self.keys_for(header, known)),
         }
     }
 
+    /// Where the file is now.
+    fn target(&self) -> Result<Target> {
+        Target::existing(&*self.environment.files, &self.path)
+    }
+
     /// What this process saw last, where the file is still that; and whether the mark is as high.
-    fn unchanged(&self) -> Result<Option<(Arc<Snapshot>, bool)>> {
+    fn unchanged(&self, path: &Path) -> Result<Option<(Arc<Snapshot>, bool)>> {
         let (current, marked) = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
             (Arc::clone(&current.snapshot), current.marked)
@@ -259,8 +276,8 @@ impl Engine {
         let stat = self
             .environment
             .files
-            .stat(&self.path)
-            .map_err(|error| StoreError::io("look at", &self.path, error))?;
+            .stat(path)
+            .map_err(|error| StoreError::io("look at", path, error))?;
         Ok((stat.stamp == current.stamp).then_some((current, marked)))
     }
 
@@ -288,12 +305,23 @@ impl Engine {
         &self,
         keys: impl Fn(&Header, &Snapshot) -> Result<Arc<StoreKeys>>,
     ) -> Result<Arc<Snapshot>> {
+        let target = self.target()?;
+        let next = self.load(&target, keys)?;
+        self.raise_mark(&next, &target)?;
+        Ok(next)
+    }
+
+    fn load(
+        &self,
+        target: &Target,
+        keys: impl Fn(&Header, &Snapshot) -> Result<Arc<StoreKeys>>,
+    ) -> Result<Arc<Snapshot>> {
         loop {
             // What is opened from here on must not be older than what was seen before, here or by
             // the mark. What others see meanwhile proves nothing against it.
             let known = self.current();
             let seen = self.read_mark(&known)?;
-            let locked = Locked::open(&self.environment, &self.path)?;
+            let locked = Locked::open(&self.environment, target.path())?;
             let keys = keys(locked.header(), &known)?;
             let next = Arc::new(locked.unlock(keys)?);
             known.mark().admits(&next.mark(), "this process")?;
@@ -301,7 +329,6 @@ impl Engine {
                 seen.admits(&next.mark(), "the high-water mark")?;
             }
             if self.install(&next).is_ok() {
-                self.raise_mark(&next)?;
                 return Ok(next);
             }
         }
@@ -352,21 +379,30 @@ impl Engine {
         Ok(())
     }
 
-    /// Until this succeeds, each read and each write tries again.
-    fn raise_mark(&self, snapshot: &Snapshot) -> Result<()> {
-        let Some(mark_file) = &self.mark else { return Ok(()) };
+    /// Until this succeeds, each read and each write tries again. `target` is where the snapshot
+    /// was found.
+    fn raise_mark(&self, snapshot: &Snapshot, target: &Target) -> Result<()> {
+        let Some(mark_file) = self.mark.as_ref().filter(|_| !self.is_marked(snapshot)) else {
+            return Ok(());
+        };
         let seen = self.read_mark(snapshot)?;
         if seen.is_none_or(|seen| seen.generation < snapshot.index.generation) {
             // The writer may not have made the file's name durable yet. A mark that survived a
             // power failure when the file did not would make the old file look rolled back.
-            let target = Target::existing(&*self.environment.files, &self.path)?;
-            file::sync_name(&*self.environment.files, &target)?;
+            file::sync_name(&*self.environment.files, target)?;
             let (key, mark) = (&snapshot.index.lasting_key, snapshot.mark());
-            mark_file.raise(&self.environment, key, &mark, &snapshot.stat)?;
+            let raised = mark_file.raise(&self.environment, key, &mark, &snapshot.stat);
+            // Whatever became of the mark, the store is what it was.
+            raised.map_err(|error| error.with_effect(Effect::NotApplied))?;
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.marked |= same_state(&current.snapshot, snapshot);
         Ok(())
+    }
+
+    fn is_marked(&self, snapshot: &Snapshot) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.marked && same_state(&current.snapshot, snapshot)
     }
 
     /// Changes the store: `change` sees the newest state under the writers' lock, and what it
@@ -387,10 +423,9 @@ impl Engine {
     ) -> Result<T, E> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let files = &*self.environment.files;
-        let target = Target::existing(files, &self.path)?;
-        let _lock = file::lock(files, &target, Some(&self.current().stat), patience)?;
+        let (target, _lock) = self.lock(patience)?;
         patience.check_wanted()?;
-        let base = self.snapshot()?;
+        let base = self.newest(&target)?;
         if let (Base::Newest, Some(seen)) = (kind, self.read_mark(&base)?) {
             seen.admits(&base.mark(), "the high-water mark")?;
         }
@@ -402,14 +437,35 @@ impl Engine {
         let answer = change(&mut transaction)?;
         if transaction.is_changed() {
             patience.check_wanted()?;
+            self.raise_mark(&base, &target)?;
             self.commit(transaction, &target)?;
         } else {
             // What was asked for is there already, but whoever wrote it may have failed to make it
-            // durable.
+            // durable, or to raise the mark.
             let durable = file::sync_name(files, &target);
             durable.map_err(|error| error.with_effect(Effect::Unknown))?;
+            let marked = self.raise_mark(&base, &target);
+            marked.map_err(|error| error.with_effect(Effect::Partial))?;
         }
         Ok(answer)
+    }
+
+    /// The writers' lock, and where the file is that it is for.
+    fn lock(&self, patience: &Patience) -> Result<(Target, Box<dyn FileLock>)> {
+        loop {
+            let target = self.target()?;
+            let like = self.current().stat;
+            let lock = file::lock(&*self.environment.files, &target, Some(&like), patience)?;
+            // The path may be a link that was turned to another file while this waited.
+            if self.target()? == target {
+                return Ok((target, lock));
+            }
+            if patience.is_over() {
+                let path = self.path.display();
+                let message = format!("the link `{path}` is turned again and again");
+                return Err(StoreError::new(StoreErrorKind::Busy, message));
+            }
+        }
     }
 
     fn commit(&self, transaction: Transaction<'_>, target: &Target) -> Result<()> {
@@ -417,7 +473,7 @@ impl Engine {
         let snapshot = Arc::new(snapshot);
         self.install(&snapshot).map_err(|error| error.with_effect(Effect::Unknown))?;
         durable.map_err(|error| error.with_effect(Effect::Unknown))?;
-        self.raise_mark(&snapshot).map_err(|error| error.with_effect(Effect::Partial))
+        self.raise_mark(&snapshot, target).map_err(|error| error.with_effect(Effect::Partial))
     }
 }
 

@@ -10,6 +10,7 @@ use secrets_local::store::fs::{FileLock, FileStat, FileSystem, NewFile, OsFileSy
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
+    Lock,
     Open,
     Replace,
     Replaced,
@@ -93,6 +94,7 @@ impl FileSystem for Hooked {
         path: &Path,
         like: Option<&FileStat>,
     ) -> io::Result<Option<Box<dyn FileLock>>> {
+        self.call(Step::Lock, path)?;
         OsFileSystem.try_lock(path, like)
     }
 }

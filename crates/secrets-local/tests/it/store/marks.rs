@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use secrets_core::{Effect, ErrorKind, HealthStatus, IdempotencyKey, SecretProvider, SetOptions};
+use secrets_core::{
+    Effect, ErrorKind, HealthStatus, IdempotencyKey, SecretProvider, SetOptions, VersionInfo,
+};
 use secrets_local::store::{FileStore, StoreBuilder, StoreErrorKind};
 
 use super::hooked::{Hooked, Step};
@@ -72,27 +74,63 @@ fn a_store_opens_beside_a_writer_that_shares_the_mark() {
     });
 }
 
+/// The same write each time, so that all but the first are repetitions.
+async fn repeatable_write(store: &FileStore) -> secrets_core::Result<VersionInfo> {
+    let token = SetOptions::new().with_token(IdempotencyKey::from_random([7; 16]));
+    store.set_secret(&reference("a"), value("1"), token).await
+}
+
 #[test]
 fn a_repeated_write_is_durable_before_it_is_acknowledged() {
     block_on(async {
+        for builder in [|place: &Place| FileStore::at(place.path()), marked] {
+            let place = Place::new();
+            drop(builder(&place).create(place.key.clone()).await.unwrap());
+            let hooked = Hooked::default();
+            let open = || builder(&place).environment(hooked.environment());
+            let store = open().open(place.key.clone()).await.unwrap();
+            let other = open().open(place.key.clone()).await.unwrap();
+            hooked.on(|step, _| match step {
+                Step::SyncFolder => Err(io::Error::other("the disk does not answer")),
+                _ => Ok(()),
+            });
+            // Here, and from another process that takes over.
+            for store in [&store, &store, &other, &other] {
+                let error = repeatable_write(store).await.unwrap_err();
+                assert_eq!(error.effect(), Effect::Unknown, "{error:?}");
+            }
+            hooked.off();
+            let made = repeatable_write(&store).await.unwrap();
+            assert_eq!(repeatable_write(&other).await.unwrap().id, made.id);
+            assert_eq!(store.generation().writes(), 2);
+        }
+    });
+}
+
+#[test]
+fn a_repeated_write_says_again_that_the_mark_is_not_raised() {
+    block_on(async {
         let place = Place::new();
-        drop(place.create().await);
+        drop(marked(&place).create(place.key.clone()).await.unwrap());
         let hooked = Hooked::default();
-        let store = FileStore::at(place.path()).environment(hooked.environment());
+        let store = marked(&place).environment(hooked.environment());
         let store = store.open(place.key.clone()).await.unwrap();
-        let write = async || {
-            let token = SetOptions::new().with_token(IdempotencyKey::from_random([7; 16]));
-            store.set_secret(&reference("a"), value("1"), token).await
-        };
-        hooked.on(|step, _| match step {
-            Step::SyncFolder => Err(io::Error::other("the disk does not answer")),
+        hooked.on(|step, path| match step {
+            Step::Replace if path.extension() == Some("mark".as_ref()) => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
             _ => Ok(()),
         });
         for _ in 0..2 {
-            assert_eq!(write().await.unwrap_err().effect(), Effect::Unknown);
+            let error = repeatable_write(&store).await.unwrap_err();
+            assert_eq!(error.effect(), Effect::Partial, "{error:?}");
         }
+        // What is not there yet is not begun while the mark cannot be raised.
+        let other = store.set_secret(&reference("b"), value("1"), SetOptions::new()).await;
+        assert_eq!(other.unwrap_err().effect(), Effect::NotApplied);
         hooked.off();
-        write().await.unwrap();
+        repeatable_write(&store).await.unwrap();
+        assert_eq!(get(&store, "b").await.unwrap_err().kind(), ErrorKind::NotFound);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrets_core::{Effect, Error, ErrorKind, HealthStatus, SecretProvider, SetOptions};
 use secrets_local::store::{
@@ -11,6 +12,7 @@ use secrets_local::store::{
 use crate::support::{is_root, make_pipe, mode, names_in, set_mode};
 
 use super::child::{Task, prepared};
+use super::hooked::{Hooked, Step};
 use super::support::{Place, block_on, get, open, reference, set, value};
 
 async fn open_error(path: &Path, unlock: impl Into<Unlock>) -> StoreError {
@@ -105,6 +107,36 @@ fn a_link_stays_and_what_it_points_to_is_replaced() {
         // Both writers take one lock.
         assert!(place.file("store.lock").exists());
         assert!(!place.file("link.lock").exists());
+    });
+}
+
+#[test]
+fn a_link_that_is_turned_before_a_write_takes_the_write_along_whole() {
+    block_on(async {
+        let place = Place::new();
+        let (link, other) = (place.file("link"), place.file("other"));
+        drop(set(&place.create().await, "a", "1").await);
+        symlink("store", &link).unwrap();
+        let hooked = Hooked::default();
+        let linked = FileStore::at(&link).environment(hooked.environment());
+        let linked = linked.open(place.key.clone()).await.unwrap();
+        // A copy that went on by itself.
+        std::fs::copy(place.path(), &other).unwrap();
+        drop(set(&open(&other, &place.key).await, "b", "of the other").await);
+        let before = std::fs::read(place.path()).unwrap();
+        let (once, turned) = (AtomicBool::new(false), place.file("turned"));
+        hooked.on(move |step, _| {
+            if step == Step::Lock && !once.swap(true, Ordering::SeqCst) {
+                symlink("other", &turned)?;
+                std::fs::rename(&turned, &link)?;
+            }
+            Ok(())
+        });
+        set(&linked, "a", "2").await;
+        assert!(std::fs::read(place.path()).unwrap() == before, "no write is for two files");
+        let other = open(&other, &place.key).await;
+        assert_eq!(get(&other, "a").await.unwrap(), "2");
+        assert_eq!(get(&other, "b").await.unwrap(), "of the other");
     });
 }
 
