@@ -31,6 +31,8 @@ mod deserialize;
 mod file;
 #[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
 mod listing;
+#[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
+mod mount;
 #[cfg(any(feature = "env", feature = "directory"))]
 mod newline;
 #[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]

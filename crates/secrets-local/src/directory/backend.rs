@@ -1,13 +1,13 @@
 //! The folder behind the provider, for work on threads that may block.
 
 use std::fs;
-use std::path::PathBuf;
 
 use secrets_core::{
     Effect, Error, ErrorKind, Health, InvalidName, Result, Secret, SecretInfo, SecretValue,
 };
 
 use crate::file::{self, ReadError, Stamp, io_error};
+use crate::mount::{self, Links};
 use crate::permissions;
 use crate::version::VersionIds;
 use crate::watch::Snapshot;
@@ -17,12 +17,6 @@ use super::entry_path::EntryPath;
 use super::scan::{Scan, ScanError, scan};
 use super::walk::{self, Miss};
 
-/// The link of a Kubernetes mount that all its files are reached by
-/// (`pkg/volume/util/atomic_writer.go` of Kubernetes).
-const DATA_LINK: &str = "..data";
-/// How often something is looked at again because the mount was swapped meanwhile.
-const LOOKS: u32 = 64;
-
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) config: DirectoryConfig,
@@ -31,27 +25,32 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn secret(&self, path: &EntryPath) -> Result<Secret> {
-        let look = || self.read(path);
-        // What was read is whole, whatever was swapped meanwhile; what is missing may be behind.
-        self.settled(look, |read| read.is_ok())?.map_err(|miss| self.error(path, miss))
+        let read = self.read(path).or_else(|_| {
+            // What was read is whole, whatever was swapped meanwhile; what is missing may be behind.
+            let look = |links: &mut Links| {
+                self.note(path, links);
+                self.read(path)
+            };
+            mount::settled(look, |read| read.is_ok()).ok_or_else(|| self.unsettled())?
+        });
+        read.map_err(|miss| self.error(path, miss))
     }
 
     /// All of them from one side of a swap.
     pub(super) fn secrets(&self, paths: &[Result<EntryPath>]) -> Result<Vec<Result<Secret>>> {
-        let look = || -> Vec<Result<Secret>> {
+        let look = |links: &mut Links| -> Vec<Result<Secret>> {
+            paths.iter().flatten().for_each(|path| self.note(path, links));
             let read = |path: &Result<EntryPath>| match path {
                 Ok(path) => self.read(path).map_err(|miss| self.error(path, miss)),
                 Err(error) => Err(error.clone()),
             };
             paths.iter().map(read).collect()
         };
-        self.settled(look, |_| false)
+        mount::settled(look, |_| false).ok_or_else(|| self.unsettled())
     }
 
     pub(super) fn list(&self) -> Result<Vec<SecretInfo>> {
-        let scan = self.settled(|| scan(&self.config.root), |_| false)?;
-        let scan = scan.map_err(|error| self.not_listed(error))?;
-        let infos = scan.files.into_iter().map(|(reference, metadata)| {
+        let infos = self.scan()?.files.into_iter().map(|(reference, metadata)| {
             let mut info = SecretInfo::new(reference);
             info.updated = metadata.modified().ok();
             info
@@ -59,13 +58,22 @@ impl Backend {
         Ok(infos.collect())
     }
 
-    /// The stamps of all files, or of the one link that stands for them.
+    /// The stamps of all files, or of the one link or folder that stands for them.
     pub(super) fn look(&self) -> Snapshot {
-        if let Ok(link) = fs::symlink_metadata(self.data_link()) {
+        if let Ok(link) = fs::symlink_metadata(self.config.root.join(mount::DATA_LINK)) {
             return Snapshot::from([(None, Stamp::of(&link))]);
         }
-        let files = scan(&self.config.root).unwrap_or_default().files.into_iter();
-        files.map(|(reference, metadata)| (Some(reference), Stamp::of(&metadata))).collect()
+        match scan(&self.config.root, &mut Links::default()) {
+            Ok(scan) => {
+                let files = scan.files.into_iter();
+                files.map(|(reference, metadata)| (Some(reference), Stamp::of(&metadata))).collect()
+            }
+            // What cannot be listed can still tell that files came and went.
+            Err(_) => {
+                let folder = fs::metadata(&self.config.root).ok();
+                folder.map(|folder| (None, Stamp::of(&folder))).into_iter().collect()
+            }
+        }
     }
 
     pub(super) fn health(&self) -> Health {
@@ -78,9 +86,9 @@ impl Backend {
                 return Health::unhealthy(finding);
             }
         };
-        let found = match scan(&self.config.root) {
+        let found = match self.scan() {
             Ok(found) => found,
-            Err(error) => return Health::unhealthy(self.not_listed(error).to_string()),
+            Err(error) => return Health::unhealthy(error.to_string()),
         };
         let mut findings = Vec::new();
         if permissions::of_others(&metadata) == Some("write") {
@@ -104,22 +112,24 @@ impl Backend {
         Ok(Secret::new(SecretValue::copy_from_slice(&bytes), version))
     }
 
-    /// Looks again while the mount is swapped, unless the answer is good all the same.
-    fn settled<T>(&self, mut look: impl FnMut() -> T, is_good: impl Fn(&T) -> bool) -> Result<T> {
-        for _ in 0..LOOKS {
-            let before = fs::read_link(self.data_link()).ok();
-            let seen = look();
-            if is_good(&seen) || before == fs::read_link(self.data_link()).ok() {
-                return Ok(seen);
-            }
-        }
-        let root = self.config.root.display();
-        let message = format!("the files of `{root}` were swapped again and again");
-        Err(Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied))
+    /// Notes what a file is reached by.
+    fn note(&self, path: &EntryPath, links: &mut Links) {
+        links.on_the_way_to(&self.config.root.join(path.as_str()));
     }
 
-    fn data_link(&self) -> PathBuf {
-        self.config.root.join(DATA_LINK)
+    fn scan(&self) -> Result<Scan> {
+        let look = |links: &mut Links| {
+            links.on_the_way_to(&self.config.root);
+            scan(&self.config.root, links)
+        };
+        let scan = mount::settled(look, |_| false).ok_or_else(|| self.unsettled())?;
+        scan.map_err(|error| self.not_listed(error))
+    }
+
+    fn unsettled(&self) -> Error {
+        let root = self.config.root.display();
+        let message = format!("the files of `{root}` were swapped again and again");
+        Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied)
     }
 
     fn error(&self, path: &EntryPath, failure: Failure) -> Error {

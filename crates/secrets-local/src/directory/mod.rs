@@ -15,7 +15,7 @@
 //! - Only regular files are read: never a pipe, a socket or a device, and none waits.
 //! - Kubernetes swaps all files of a mount in one step, by the link `..data`. One read never fails for a
 //!   swap; `get_secrets` gives all its answers from one side of it, so a certificate and its key
-//!   belong together. A file that is rewritten in place, without a rename, can be seen half-written.
+//!   belong together. That holds also where the mount is a folder below this one or above it. A file that is rewritten in place, without a rename, can be seen half-written.
 //! - The folder is found anew at each read. When it is missing the answer is `Unavailable`, not
 //!   `NotFound`: a mount that is gone does not mean that its secrets are.
 //!

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use secrets_core::SecretRef;
 
+use crate::mount::Links;
+
 use super::entry_path::EntryPath;
 use super::walk::{self, Kind, Miss};
 
@@ -35,13 +37,15 @@ impl From<io::Error> for ScanError {
     }
 }
 
-/// Looks for the files under `root`. What vanishes meanwhile is left out.
-pub(super) fn scan(root: &Path) -> Result<Scan, ScanError> {
+/// Looks for the files under `root`, and notes the links of the mounts on the way. What vanishes
+/// meanwhile is left out.
+pub(super) fn scan(root: &Path, links: &mut Links) -> Result<Scan, ScanError> {
     let mut scan = Scan::default();
     let mut folders = vec![Folder { path: String::new(), line: vec![fs::canonicalize(root)?] }];
     let (mut seen, mut entered) = (0, 0);
     while let Some(folder) = folders.pop() {
         entered += 1;
+        folder.line.iter().rev().take(1).for_each(|folder| links.of_mount(folder));
         for entry in folder.entries()? {
             let entry = entry?;
             seen += 1;

@@ -166,13 +166,14 @@ impl Backend {
         metadata.map(|metadata| (None, Stamp::of(&metadata))).into_iter().collect()
     }
 
+    /// Whoever cannot read the file gets no secret of it at all.
     pub(super) fn health(&self) -> Health {
+        if let Err(error) = self.with_values(|_| Ok(())) {
+            return Health::unhealthy(error.to_string());
+        }
         let path = self.config.path.display();
         match fs::metadata(&self.config.path) {
             Err(error) => Health::degraded(format!("`{path}` cannot be found: {}", error.kind())),
-            Ok(metadata) if !metadata.is_file() => {
-                Health::unhealthy(format!("`{path}` is not a regular file"))
-            }
             Ok(metadata) => match permissions::of_others(&metadata) {
                 Some(open_to) => Health::degraded(format!("others can {open_to} `{path}`")),
                 None => Health::healthy(),

@@ -21,7 +21,10 @@
 //! - Two oddities of dotenvy 0.15.7 stay: a closing single quote right behind a backslash is not seen,
 //!   and neither is a comment behind two blanks, so that a quote in it opens a value. What is written
 //!   here never has either.
-//! - Files are read up to 10 MiB. A file that is not there holds no secrets.
+//! - Files are read up to 10 MiB. A file that is not there holds no secrets; where its folder is not
+//!   there either, or a link leads to nothing, the answer is `Unavailable`, not `NotFound`: that may be a
+//!   mount that is missing. The swap of a Kubernetes mount is not seen. A file that is rewritten in
+//!   place, without a rename, can be seen half-written.
 //!
 //! Writing keeps every other byte: comments, order, white space, line ends, the byte-order mark. The
 //! value is written between single quotes, so that dotenvy and a POSIX shell both read exactly that text;

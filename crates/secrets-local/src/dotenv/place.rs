@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use secrets_core::{Effect, Error, ErrorKind, Result};
 
-use crate::file::{self, Contents, Stamp, io_error};
+use crate::file::{Contents, Stamp, io_error};
+use crate::mount;
 
 use super::document::MAX_LEN;
 
@@ -133,20 +134,20 @@ impl Place {
     }
 }
 
-/// What the file at `path` holds; `None` when there is none.
+/// What the file at `path` holds; `None` when there is none and one could be.
 pub(super) fn read(path: &Path) -> Result<Option<Contents>> {
-    match file::read(path, MAX_LEN) {
+    match mount::read(path, MAX_LEN) {
         Ok(contents) => Ok(Some(contents)),
-        Err(error) if error.is_absent() => Ok(None),
+        Err(error) if error.is_absent() => missing(path).map(|_| None),
         Err(error) => Err(error.of(&format!("`{}`", path.display()), MAX_LEN)),
     }
 }
 
-/// Where a file will be that does not exist yet. A link to nothing is refused: what its target
-/// should be may be a mount that is missing.
+/// Where a file will be that does not exist yet. A link to nothing is refused, and so is a folder
+/// that is not there: they may wait for a mount, and then its secrets are not gone.
 fn missing(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
-    if fs::symlink_metadata(path).is_ok() {
+    if path.is_symlink() {
         let message = format!("`{shown}` is a symbolic link to nothing");
         return Err(Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied));
     }

@@ -9,7 +9,9 @@
 //! The prefix is a scope: with one, only the mapping reaches other variables.
 //!
 //! Where `NAME` is asked for and `NAME_FILE` is set, the secret is the content of that file, byte
-//! for byte. When both are set reading is an error. A variable that is set and empty is set.
+//! for byte. When both are set reading is an error. A variable that is set and empty is set. A variable
+//! that is mapped, or is the code of a name (`X__FILE` is that of `x_file`), holds a secret and names no
+//! file.
 //!
 //! Variables are read at each read of a secret, through [`Variables`]; nothing is kept. The
 //! provider only reads: everything else answers `Unsupported`. A version's id changes with the value

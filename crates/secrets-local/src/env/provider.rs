@@ -1,6 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -14,6 +13,7 @@ use crate::blocking;
 use crate::config::ConfigError;
 use crate::file;
 use crate::listing;
+use crate::mount;
 use crate::options;
 use crate::variable::{VARIABLE_RULES, VariableNames};
 use crate::version::VersionIds;
@@ -23,8 +23,6 @@ use super::source::{ProcessVariables, Variables, to_path};
 
 const KIND: &str = "env";
 const FILE_SUFFIX: &str = "_FILE";
-/// How often a file is looked for that is not there.
-const LOOKS: u32 = 16;
 
 /// Reads secrets from environment variables. See the [module](super) for the rules.
 ///
@@ -97,16 +95,15 @@ impl EnvProvider {
             return Err(Error::new(ErrorKind::InvalidName, message));
         }
         let direct = self.source.get(&variable)?;
-        let file_variable = format!("{variable}{FILE_SUFFIX}");
-        let path = match self.config.file_variables {
-            FileVariables::Follow => self.source.get(&file_variable)?,
-            FileVariables::Ignore => None,
+        let file = match self.file_variable(&variable) {
+            Some(name) => self.source.get(&name)?.map(|path| (name, path)),
+            None => None,
         };
-        match (direct, path) {
+        match (direct, file) {
             (Some(_), Some(_)) => Err(both_set(&variable)),
             (Some(value), None) => self.secret(variable, value, None),
-            (None, Some(path)) => {
-                let (value, modified) = self.read_file(file_variable, &path).await?;
+            (None, Some((name, path))) => {
+                let (value, modified) = self.read_file(name, &path).await?;
                 self.secret(variable, value, Some(modified))
             }
             (None, None) => {
@@ -125,7 +122,7 @@ impl EnvProvider {
         let (limit, newline) = (self.config.value_limit, self.config.trailing_newline);
         blocking::run(move || {
             let contents =
-                read_swapped(&path, limit).map_err(|error| named_by(&variable, error, limit))?;
+                mount::read(&path, limit).map_err(|error| named_by(&variable, error, limit))?;
             let bytes = newline.apply(contents.bytes);
             Ok((SecretValue::copy_from_slice(&bytes), contents.modified))
         })
@@ -160,25 +157,21 @@ impl EnvProvider {
         bases.filter(|name| all || self.names.is_mapped(name)).collect()
     }
 
-    /// `NAME` for `NAME_FILE`, unless that is itself the form of a name.
-    fn base<'v>(&self, variable: &'v str) -> Option<&'v str> {
-        if self.config.file_variables == FileVariables::Ignore || self.names.is_form(variable) {
-            return None;
-        }
-        variable.strip_suffix(FILE_SUFFIX).filter(|base| !base.is_empty())
+    /// `NAME_FILE` for `NAME`, where that names a file.
+    fn file_variable(&self, variable: &str) -> Option<String> {
+        Some(format!("{variable}{FILE_SUFFIX}")).filter(|name| self.names_a_file(name))
     }
-}
 
-/// A reader that resolves the link `..data` of a Kubernetes mount just before it is swapped finds
-/// the old folder removed: the next look sees the new one.
-fn read_swapped(path: &Path, limit: usize) -> Result<file::Contents, file::ReadError> {
-    for _ in 1..LOOKS {
-        match file::read(path, limit) {
-            Err(error) if error.is_absent() => {}
-            other => return other,
-        }
+    /// `NAME` for `NAME_FILE`, where that names a file.
+    fn base<'v>(&self, variable: &'v str) -> Option<&'v str> {
+        let base = variable.strip_suffix(FILE_SUFFIX).filter(|base| !base.is_empty());
+        base.filter(|_| self.names_a_file(variable))
     }
-    file::read(path, limit)
+
+    /// False for a variable that is itself the form of a name: it holds a secret, not a path.
+    fn names_a_file(&self, variable: &str) -> bool {
+        self.config.file_variables == FileVariables::Follow && !self.names.is_form(variable)
+    }
 }
 
 fn both_set(variable: &str) -> Error {
@@ -236,15 +229,12 @@ impl SecretProvider for EnvProvider {
     }
 
     async fn health(&self) -> Result<Health> {
-        if self.config.file_variables == FileVariables::Ignore {
-            return Ok(Health::healthy());
-        }
         let names: BTreeSet<String> = self.source.names().into_iter().collect();
         let both: Vec<String> = self
             .variables()
             .into_iter()
             .filter(|name| names.contains(name))
-            .filter(|name| names.contains(&format!("{name}{FILE_SUFFIX}")))
+            .filter(|name| self.file_variable(name).is_some_and(|file| names.contains(&file)))
             .filter(|name| !self.names.references(name).is_empty())
             .map(|name| format!("`{name}` and `{name}{FILE_SUFFIX}` are both set"))
             .collect();

@@ -18,10 +18,17 @@ mod directory;
 mod dotenv;
 #[cfg(feature = "env")]
 mod env;
+#[cfg(feature = "directory")]
+mod kubelet;
 #[cfg(feature = "store")]
 mod store;
-#[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
+#[cfg_attr(
+    not(all(feature = "env", feature = "dotenv", feature = "directory")),
+    allow(dead_code, reason = "some of it is for the tests of what is left out")
+)]
 mod support;
+#[cfg(all(feature = "env", feature = "dotenv", feature = "directory"))]
+mod swaps;
 
 /// Looks into every block that is freed, for secrets that were not wiped.
 #[global_allocator]

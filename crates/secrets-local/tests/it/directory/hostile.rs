@@ -8,7 +8,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use secrets_core::{Error, ErrorKind, HealthStatus, InvalidName, SecretFilter, SecretProvider};
+use futures_util::StreamExt;
+use secrets_core::{
+    ChangeHint, Error, ErrorKind, HealthStatus, InvalidName, SecretFilter, SecretProvider,
+};
 use secrets_local::directory::{DirectoryConfig, DirectoryProvider};
 use tempfile::TempDir;
 
@@ -305,6 +308,8 @@ fn who_may_not_read_is_told_so() {
     std::fs::write(folder.path().join("blind/x"), "found").unwrap();
     set_mode(&folder.path().join("blind/x"), 0o644);
     set_mode(&folder.path().join("blind"), 0o711);
+    std::fs::create_dir(folder.path().join("open-and-blind")).unwrap();
+    set_mode(&folder.path().join("open-and-blind"), 0o733);
     let test = "directory::hostile::who_may_not_read_is_told_so";
     Child { test, folder: folder.path() }.run_as_nobody();
 }
@@ -320,5 +325,14 @@ fn inside_without_rights(folder: &Path) {
             let list = provider.list_secrets(&SecretFilter::all(), Default::default()).await;
             assert_eq!(list.unwrap_err().kind(), ErrorKind::PermissionDenied);
         }
+        // Files that come and go are hinted at all the same.
+        let config = DirectoryConfig::new(folder.join("open-and-blind"))
+            .with_poll_interval(std::time::Duration::from_millis(10));
+        let mut hints = DirectoryProvider::new(config).unwrap().changes().unwrap();
+        let five = std::time::Duration::from_secs(5);
+        assert!(tokio::time::timeout(five, hints.next()).await.unwrap().is_some(), "first look");
+        std::fs::write(folder.join("open-and-blind/new"), "x").unwrap();
+        let hint = tokio::time::timeout(five, hints.next()).await.expect("a hint in time");
+        assert_eq!(hint, Some(ChangeHint::any()));
     });
 }

@@ -1,8 +1,6 @@
 //! Mounts as the kubelet lays them out and swaps them.
 
-use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -10,62 +8,10 @@ use std::time::Duration;
 use secrets_core::{ErrorKind, GetOptions, SecretProvider};
 use tempfile::TempDir;
 
+use crate::kubelet::{Kubelet, payload};
 use crate::support::{Stop, block_on, error, listed, named, native, text};
 
 use super::provider;
-
-/// The steps of `AtomicWriter.Write` in `pkg/volume/util/atomic_writer.go` of Kubernetes, by their
-/// numbers there.
-struct Kubelet {
-    mount: PathBuf,
-    turn: u64,
-}
-
-impl Kubelet {
-    fn new(mount: &Path) -> Self {
-        Self { mount: mount.to_owned(), turn: 0 }
-    }
-
-    fn write(&mut self, payload: &BTreeMap<&str, String>) {
-        let at = |name: &str| self.mount.join(name);
-        // (2) the folder that is visible now
-        let old = std::fs::read_link(at("..data")).ok();
-        // (5), (6) a folder named by the time, with the new files
-        self.turn += 1;
-        let new = format!("..2026_11_23_04_38_00.{:09}", self.turn);
-        for (path, content) in payload {
-            let file = at(&new).join(path);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, content).unwrap();
-        }
-        // (8), (9) the link to it, in one step
-        symlink(&new, at("..data_tmp")).unwrap();
-        std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
-        // (10) links for new files, to the first part of their paths
-        for path in payload.keys() {
-            let first = path.split('/').next().unwrap();
-            if !at(first).is_symlink() {
-                symlink(format!("..data/{first}"), at(first)).unwrap();
-            }
-        }
-        // (11) no links for files that are gone
-        for entry in std::fs::read_dir(&self.mount).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            let is_kept = payload.keys().any(|path| path.split('/').next() == Some(&name));
-            if !name.starts_with("..") && !is_kept {
-                std::fs::remove_file(at(&name)).unwrap();
-            }
-        }
-        // (12) nor the old folder
-        if let Some(old) = old {
-            std::fs::remove_dir_all(self.mount.join(old)).unwrap();
-        }
-    }
-}
-
-fn payload<const N: usize>(files: [(&'static str, &str); N]) -> BTreeMap<&'static str, String> {
-    files.into_iter().map(|(path, content)| (path, content.to_owned())).collect()
-}
 
 #[test]
 fn a_mount_is_read_and_its_own_files_are_not() {
@@ -184,33 +130,4 @@ fn no_list_misses_a_file_while_the_mount_is_swapped() {
         }
     });
     assert!(swaps > 100, "{swaps} swaps show nothing");
-}
-
-#[test]
-fn a_variable_that_names_a_file_of_a_mount_is_read_across_swaps() {
-    use futures_util::FutureExt;
-    use secrets_local::env::{EnvConfig, EnvProvider, FixedVariables};
-
-    // About one open in eight thousand meets the folder that has just been removed.
-    const READS: u64 = 60_000;
-    let mount = TempDir::new().unwrap();
-    let mut kubelet = Kubelet::new(mount.path());
-    kubelet.write(&payload([("key", "x")]));
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                kubelet.write(&payload([("key", "x")]));
-            }
-        });
-        let _stop = Stop(&done);
-        let variables = FixedVariables::from_iter([("KEY_FILE", mount.path().join("key"))]);
-        let provider = EnvProvider::new(EnvConfig::new(), variables).unwrap();
-        let key = named("key");
-        for _ in 0..READS {
-            // Without a runtime nothing stands between the reads.
-            let read = crate::support::get(&provider, &key).now_or_never().expect("no waiting");
-            assert_eq!(read.unwrap().value.expose_secret(), b"x");
-        }
-    });
 }

@@ -90,11 +90,12 @@ fn a_link_to_nothing_and_a_missing_folder_are_refused() {
     symlink("absent", &dangling).unwrap();
     block_on(async {
         for path in [dangling, place.folder.path().join("no/folder/.env")] {
-            let error = refused(&path).await;
-            assert_eq!(
-                (error.kind(), error.effect()),
-                (ErrorKind::Unavailable, Effect::NotApplied)
-            );
+            // Neither are its secrets gone: a mount may be missing.
+            for error in [refused(&path).await, error(&provider(&path), &named("a")).await] {
+                let expected = (ErrorKind::Unavailable, Effect::NotApplied);
+                assert_eq!((error.kind(), error.effect()), expected, "{error}");
+            }
+            assert_eq!(provider(&path).health().await.unwrap().status, HealthStatus::Unhealthy);
         }
     });
     assert_eq!(names_in(place.folder.path()), [".env", "dangling"]);
@@ -144,6 +145,27 @@ fn the_health_of_a_file_is_who_may_touch_it() {
     let absent = health(&place.folder.path().join("absent"));
     assert_eq!(absent.status, HealthStatus::Degraded);
     assert_eq!(health(place.folder.path()).status, HealthStatus::Unhealthy);
+}
+
+#[test]
+fn a_file_that_gives_no_secret_is_unhealthy() {
+    let place = Place::new("");
+    set_mode(&place.path(), 0o600);
+    let large = vec![b'#'; 10 * 1024 * 1024 + 1];
+    for (bytes, finding) in [
+        (&b"A=x\nB=canary-5d canary\n"[..], "line 2 of `"),
+        (b"A=x\xff\n", "is not UTF-8"),
+        (&large, "has more than 10485760 bytes"),
+    ] {
+        std::fs::write(place.path(), bytes).unwrap();
+        let health = block_on(place.provider().health()).unwrap();
+        assert_eq!(health.status, HealthStatus::Unhealthy, "{finding}");
+        assert!(health.findings[0].contains(finding), "{:?}", health.findings);
+        assert!(!health.findings[0].contains("canary"), "{:?}", health.findings);
+    }
+    // An entry that refers to nothing spoils itself alone.
+    std::fs::write(place.path(), "A=x\nB=$UNKNOWN\n").unwrap();
+    assert_eq!(block_on(place.provider().health()).unwrap().status, HealthStatus::Healthy);
 }
 
 /// A test of this file once more, in a process of its own, where it finds the folder.

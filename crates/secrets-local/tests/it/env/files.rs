@@ -85,6 +85,27 @@ fn both_a_value_and_a_file_are_an_error() {
 }
 
 #[test]
+fn a_variable_that_holds_a_secret_of_its_own_names_no_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "from the file").unwrap();
+    // `X__FILE` is the code of `x_file`, and `DB_FILE` is mapped.
+    let variables = [("X__FILE", &*path), ("DB", "direct".as_ref()), ("DB_FILE", &*path)];
+    let variables = variables.into_iter().chain([("Y_FILE", &*path)]).collect::<Vec<_>>();
+    let config = EnvConfig::new().map(crate::support::name("path-of-db"), "DB_FILE");
+    let provider = provider(config, &variables);
+    let path = path.to_str().unwrap();
+    block_on(async {
+        assert_eq!(text(&provider, &named("x_file")).await, path);
+        assert_eq!(error(&provider, &native("X_")).await.kind(), ErrorKind::NotFound);
+        assert_eq!(text(&provider, &named("path-of-db")).await, path);
+        assert_eq!(text(&provider, &named("db")).await, "direct");
+        assert_eq!(text(&provider, &named("y")).await, "from the file");
+        assert_eq!(provider.health().await.unwrap().status, HealthStatus::Healthy);
+    });
+}
+
+#[test]
 fn what_cannot_be_read_is_told_by_kind_and_without_the_path() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
