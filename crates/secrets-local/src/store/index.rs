@@ -83,6 +83,8 @@ impl fmt::Debug for Index {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) created: SystemTime,
+    /// Of a deleted secret: when it was deleted or, once a write saw that its window had passed, when
+    /// that was.
     pub(crate) updated: SystemTime,
     /// Random at each change: the guard for conditional changes of metadata.
     pub(crate) revision: [u8; 8],
@@ -195,7 +197,8 @@ impl Entry {
         self.versions.iter_mut().find(|version| version.id == id)
     }
 
-    /// True once the window of a deletion has passed: as good as gone, and swept by the next write.
+    /// True once the window of a deletion has passed: as good as gone, and in time taken out of the
+    /// file.
     pub(crate) fn is_past(&self, now: SystemTime) -> bool {
         self.deletion.and_then(|deletion| deletion.purge_at).is_some_and(|at| at <= now)
     }

@@ -52,8 +52,11 @@
 //!   [`accept_rollback`](StoreBuilder::accept_rollback).
 //! - **A changed passphrase does not change the data key.** After a leak,
 //!   [`rekey`](FileStore::rekey).
-//! - **A clock that jumps ahead ends windows.** A deleted secret whose window has passed by the
-//!   clock leaves the file with the next write.
+//! - **A clock that jumps ahead ends windows, and destroys nothing at once.** A deleted secret whose
+//!   window has passed by the clock is gone for readers. It leaves the file with a write a week or
+//!   more after the first one that saw it so, by the same clock; until then it is back when the clock
+//!   is, unless a new secret took its name. [`purge_secret`](secrets_core::SecretProvider::purge_secret)
+//!   takes it out at once. Nothing else is destroyed by a clock: old versions go by their number.
 //! - Whoever can read this process's memory has the data key while the store is open. Names and
 //!   tags lie in ordinary memory; values and keys are wiped.
 //!

@@ -1,7 +1,30 @@
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::index::Entry;
+
+/// How long a deleted secret stays in the file after a write first saw that its window had passed.
+/// A clock that jumped ahead is noticed and set right meanwhile; the secret can be restored then.
+const GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Notes at a write whether the window of a deletion has passed; true when it is time to take the
+/// secret out of the file. A note that a clock from the future made is taken back.
+pub(crate) fn note_window(entry: &mut Arc<Entry>, now: SystemTime) -> bool {
+    let Some(deletion) = entry.deletion else { return false };
+    let Some(end) = deletion.purge_at else { return false };
+    let noted = Some(entry.updated).filter(|at| *at >= end);
+    let note = match noted {
+        Some(at) if at <= now => return at.checked_add(GRACE).is_some_and(|due| due <= now),
+        _ if end <= now => now,
+        Some(_) => deletion.deleted,
+        None => return false,
+    };
+    if note != entry.updated {
+        Arc::make_mut(entry).updated = note;
+    }
+    false
+}
 
 /// What a store keeps, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -430,8 +430,11 @@ impl Transaction<'_> {
         self.put_entry(name, entry)
     }
 
+    /// Takes a deleted secret out of the file, also one whose window has passed and that only waits
+    /// to be taken out.
     pub(crate) fn purge(&mut self, name: &SecretName) -> Result<()> {
-        if self.any_entry(name)?.deletion.is_none() {
+        let entry = self.index.secrets.get(name).ok_or_else(no_secret)?;
+        if entry.deletion.is_none() {
             return Err(not_deleted());
         }
         self.remove(name);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use secrets_core::Effect;
 
@@ -14,12 +14,10 @@ use super::format::{Header, MAX_INDEX_LEN, MAX_SLOTS, StoreId, VersionKey};
 use super::index::{Generation, Index, RecordRef};
 use super::index_codec::{MAX_VALUE_LEN, RecordTable, Row, encode};
 use super::passphrase::PassphraseCost;
+use super::policy;
 use super::record::{RecordKind, RecordPlace};
 use super::slot::{Slot, SlotId};
 use super::snapshot::{Snapshot, index_aad};
-
-/// How much later than the last write a write believes it is, as far as purging goes.
-const MOST_BETWEEN_WRITES: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a change starts from, and what was changed so far.
 pub(crate) struct Transaction<'a> {
@@ -116,10 +114,7 @@ impl<'a> Transaction<'a> {
             index.generation.writes = next(index.generation.writes)?;
         }
         index.written = now;
-        // A clock that jumped ahead must not destroy what could be restored: no write purges what
-        // was still to be restored a day after the last one.
-        let certain = base.index.written.checked_add(MOST_BETWEEN_WRITES).unwrap_or(now).min(now);
-        index.secrets.retain(|_, entry| !entry.is_past(certain));
+        index.secrets.retain(|_, entry| !policy::note_window(entry, now));
         PassphraseCost::check_total(slots.iter().filter_map(Slot::passphrase_cost))?;
         file::check_writable(&base.stat, target)?;
         let keys = rekeyed.clone().unwrap_or_else(|| Arc::clone(&base.keys));

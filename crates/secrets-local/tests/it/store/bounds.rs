@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use futures_util::future::join;
-use secrets_core::{DeleteMode, KeyProvider, KeyRef, ManualClock, SecretProvider, WrapContext};
+use secrets_core::{
+    DeleteMode, ErrorKind, KeyProvider, KeyRef, ManualClock, SecretProvider, WrapContext,
+};
 use secrets_local::store::{
     Entropy, Environment, FileStore, OsEntropy, PassphraseCost, Rekey, StoreErrorKind, inspect,
 };
@@ -34,23 +36,73 @@ fn another_store_of_the_same_key_is_refused_where_one_is_demanded() {
     });
 }
 
+/// A store with a clock, in which the secret `a` was just deleted for 30 days.
+async fn with_a_deleted_secret(place: &Place, noon: SystemTime) -> (FileStore, ManualClock) {
+    let clock = ManualClock::at(noon);
+    let environment = Environment { clock: Arc::new(clock.clone()), ..Environment::system() };
+    let store = FileStore::at(place.path()).environment(environment);
+    let store = store.create(place.key.clone()).await.unwrap();
+    set(&store, "a", "precious").await;
+    let window = Some(30 * DAY);
+    store.delete_secret(&reference("a"), DeleteMode::Recoverable { window }).await.unwrap();
+    (store, clock)
+}
+
+fn noon() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
 #[test]
-fn a_clock_that_jumps_ahead_for_a_moment_purges_nothing() {
+fn a_clock_that_jumps_ahead_for_some_days_purges_nothing() {
     block_on(async {
         let place = Place::new();
-        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let clock = ManualClock::at(noon);
-        let environment = Environment { clock: Arc::new(clock.clone()), ..Environment::system() };
-        let store = FileStore::at(place.path()).environment(environment);
-        let store = store.create(place.key.clone()).await.unwrap();
-        set(&store, "a", "precious").await;
-        let mode = DeleteMode::Recoverable { window: None };
-        store.delete_secret(&reference("a"), mode).await.unwrap();
-        clock.set(noon + 365 * DAY);
-        set(&store, "unrelated", "x").await;
-        clock.set(noon);
+        let (store, clock) = with_a_deleted_secret(&place, noon()).await;
+        // Ahead, for many writes, twice.
+        for jump in [365 * DAY, 20 * 365 * DAY] {
+            for n in 0..24 {
+                clock.set(noon() + jump + n * DAY / 4);
+                set(&store, "unrelated", "x").await;
+                assert_eq!(get(&store, "a").await.unwrap_err().kind(), ErrorKind::NotFound);
+            }
+            clock.set(noon() + DAY);
+            set(&store, "unrelated", "x").await;
+            let info = store.describe_secret(&reference("a")).await.unwrap();
+            assert_eq!(info.updated, Some(noon()), "no trace is left of the jump");
+        }
         store.restore_secret(&reference("a")).await.unwrap();
         assert_eq!(get(&store, "a").await.unwrap(), "precious");
+    });
+}
+
+#[test]
+fn a_deleted_secret_leaves_the_file_a_week_after_its_window_was_seen_to_have_passed() {
+    block_on(async {
+        let place = Place::new();
+        let (store, clock) = with_a_deleted_secret(&place, noon()).await;
+        let secrets = async |after: Duration| {
+            clock.set(noon() + after);
+            set(&store, "unrelated", "x").await;
+            store.verify().await.unwrap().secrets
+        };
+        assert_eq!(secrets(29 * DAY).await, 2);
+        assert_eq!(secrets(40 * DAY).await, 2, "seen for the first time");
+        assert_eq!(secrets(47 * DAY - Duration::from_nanos(1)).await, 2);
+        assert_eq!(secrets(47 * DAY).await, 1);
+    });
+}
+
+#[test]
+fn what_waits_to_leave_the_file_can_be_purged() {
+    block_on(async {
+        let place = Place::new();
+        let (store, clock) = with_a_deleted_secret(&place, noon()).await;
+        clock.set(noon() + 31 * DAY);
+        set(&store, "unrelated", "x").await;
+        assert_eq!(store.verify().await.unwrap().secrets, 2);
+        store.purge_secret(&reference("a")).await.unwrap();
+        assert_eq!(store.verify().await.unwrap().secrets, 1);
+        let again = store.purge_secret(&reference("a")).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::NotFound);
     });
 }
 
