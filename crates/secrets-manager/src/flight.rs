@@ -22,31 +22,45 @@ type Flying = Pin<Box<dyn Future<Output = Result<Secret>> + Send>>;
 /// the one that started it, or drove it last, is dropped. When the last one is dropped so is the
 /// call.
 #[derive(Clone)]
-pub(crate) struct Flight(Shared<Flying>);
+pub(crate) struct Flight {
+    call: Shared<Flying>,
+    pub(crate) bound_for: Place,
+}
+
+/// Which line a flight answers for, and which flight of that line it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) line: LineId,
+    pub(crate) number: u64,
+}
 
 /// Finds a flight as long as somebody is on it.
 #[derive(Clone)]
-pub(crate) struct WeakFlight(Option<WeakShared<Flying>>);
+pub(crate) struct WeakFlight {
+    call: Option<WeakShared<Flying>>,
+    pub(crate) bound_for: Place,
+}
 
 impl Flight {
-    /// A call for the line `id`; it starts when it is polled.
-    pub(crate) fn new(inner: Arc<Inner>, id: LineId, key: Key, number: u64) -> Self {
+    /// A call about `key`; it starts when it is polled.
+    pub(crate) fn new(inner: Arc<Inner>, key: Key, bound_for: Place) -> Self {
         // A panic in here would reach all who wait, and the run future with them: tokio's timers
         // panic when their runtime, that of a reader, is shut down.
-        let flight = AssertUnwindSafe(fly(inner, id, key, number)).catch_unwind();
+        let flight = AssertUnwindSafe(fly(inner, key, bound_for)).catch_unwind();
         let contained = flight.map(|answer| answer.unwrap_or_else(|_| Err(panicked())));
-        Self(contained.boxed().shared())
+        Self { call: contained.boxed().shared(), bound_for }
     }
 
     pub(crate) fn downgrade(&self) -> WeakFlight {
-        WeakFlight(self.0.downgrade())
+        WeakFlight { call: self.call.downgrade(), bound_for: self.bound_for }
     }
 }
 
 impl WeakFlight {
     /// The caller must keep the flight out of the store's lock when it drops it.
     pub(crate) fn upgrade(&self) -> Option<Flight> {
-        self.0.as_ref()?.upgrade().map(Flight)
+        let call = self.call.as_ref()?.upgrade()?;
+        Some(Flight { call, bound_for: self.bound_for })
     }
 }
 
@@ -54,7 +68,7 @@ impl Future for Flight {
     type Output = Result<Secret>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_unpin(context)
+        self.call.poll_unpin(context)
     }
 }
 
@@ -62,25 +76,24 @@ fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "the call panicked").with_operation(Operation::GetSecret)
 }
 
-async fn fly(inner: Arc<Inner>, id: LineId, key: Key, number: u64) -> Result<Secret> {
-    let mut ticket = Ticket { inner: &inner, id, number, is_landed: false };
+async fn fly(inner: Arc<Inner>, key: Key, bound_for: Place) -> Result<Secret> {
+    let mut ticket = Ticket { inner: &inner, bound_for, is_landed: false };
     let answer = inner.ask(&key).await;
     ticket.is_landed = true;
-    inner.land(id, number, answer)
+    inner.land(bound_for, answer)
 }
 
 /// Gives the line free when all who waited have left.
 struct Ticket<'a> {
     inner: &'a Inner,
-    id: LineId,
-    number: u64,
+    bound_for: Place,
     is_landed: bool,
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if !self.is_landed {
-            self.inner.abandon(self.id, self.number);
+            self.inner.abandon(self.bound_for);
         }
     }
 }

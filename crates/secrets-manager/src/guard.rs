@@ -39,25 +39,42 @@ pub(crate) struct WriteGuards {
 struct WriteGuard {
     wrote: Wrote,
     /// Versions that were current before, oldest first.
-    replaced: VecDeque<VersionId>,
+    replaced: VecDeque<Seen>,
     until: Instant,
+}
+
+/// A version and when it was created, where that is known. Google counts from 1 again for a secret
+/// that is created anew, so the id alone may mean two versions.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) id: VersionId,
+    pub(crate) created: Option<SystemTime>,
+}
+
+impl Seen {
+    pub(crate) fn version(info: &VersionInfo) -> Self {
+        Self { id: info.id.clone(), created: Some(info.created) }
+    }
+
+    pub(crate) fn id(id: VersionId) -> Self {
+        Self { id, created: None }
+    }
+
+    /// The same version, or one of the same id from before.
+    fn covers(&self, version: &VersionInfo) -> bool {
+        self.id == version.id && self.created.is_none_or(|created| version.created <= created)
+    }
 }
 
 /// What became of the current version.
 #[derive(Debug, Clone)]
 pub(crate) enum Wrote {
-    /// This version is it; when it was created, where that is known.
-    Version(VersionId, Option<SystemTime>),
+    /// This version is it.
+    Version(Seen),
     /// Somebody's write is it, it is not known whose.
     Something,
     /// There is none.
     Nothing,
-}
-
-impl Wrote {
-    pub(crate) fn version(info: &VersionInfo) -> Self {
-        Self::Version(info.id.clone(), Some(info.created))
-    }
 }
 
 impl WriteGuards {
@@ -66,7 +83,7 @@ impl WriteGuards {
         &mut self,
         key: GuardKey,
         wrote: Wrote,
-        replaced: impl IntoIterator<Item = VersionId>,
+        replaced: impl IntoIterator<Item = Seen>,
         (now, window): (Instant, Duration),
     ) {
         self.forget_old(now);
@@ -77,12 +94,12 @@ impl WriteGuards {
         self.order.push_back((until, key.clone()));
         let fresh = || WriteGuard { wrote: Wrote::Something, replaced: VecDeque::new(), until };
         let guard = self.guards.entry(key).or_insert_with(fresh);
-        if let Wrote::Version(id, _) = &guard.wrote {
-            guard.replaced.push_back(id.clone());
+        if let Wrote::Version(seen) = &guard.wrote {
+            guard.replaced.push_back(seen.clone());
         }
         guard.replaced.extend(replaced);
-        if let Wrote::Version(id, _) = &wrote {
-            guard.replaced.retain(|old| old != id);
+        if let Wrote::Version(seen) = &wrote {
+            guard.replaced.retain(|old| old.id != seen.id);
         }
         while guard.replaced.len() > MOST_REPLACED {
             guard.replaced.pop_front();
@@ -100,7 +117,7 @@ impl WriteGuards {
     pub(crate) fn expected(&self, key: &GuardKey, now: Instant) -> Option<&VersionId> {
         let guard = self.guards.get(key).filter(|guard| now < guard.until)?;
         match &guard.wrote {
-            Wrote::Version(id, _) => Some(id),
+            Wrote::Version(seen) => Some(&seen.id),
             _ => None,
         }
     }
@@ -132,18 +149,18 @@ impl WriteGuards {
 impl WriteGuard {
     fn is_before(&self, answer: &Result<Secret>) -> bool {
         match (&self.wrote, answer) {
-            (Wrote::Version(id, created), Ok(secret)) => {
-                let is_older = created.is_some_and(|ours| secret.version.created < ours);
-                secret.version.id != *id && (is_older || self.has_replaced(&secret.version.id))
+            (Wrote::Version(seen), Ok(Secret { version, .. })) => {
+                let is_older = seen.created.is_some_and(|ours| version.created < ours);
+                version.id != seen.id && (is_older || self.has_replaced(version))
             }
-            (_, Ok(secret)) => self.has_replaced(&secret.version.id),
+            (_, Ok(secret)) => self.has_replaced(&secret.version),
             (Wrote::Version(..), Err(error)) => error.kind() == ErrorKind::NotFound,
             (_, Err(_)) => false,
         }
     }
 
-    fn has_replaced(&self, id: &VersionId) -> bool {
-        self.replaced.contains(id)
+    fn has_replaced(&self, version: &VersionInfo) -> bool {
+        self.replaced.iter().any(|seen| seen.covers(version))
     }
 
     fn error(&self) -> Error {

@@ -1,12 +1,12 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use live_value::{Closed, Guard, Live, Publisher, Version, Watch};
 use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState};
 use tokio::time::Instant;
 
 use crate::inner::{Inner, lost_line};
-use crate::line::{Content, Dial, Face, Key};
+use crate::line::{Content, Dial, Face, Key, LineId};
 use crate::store::Desk;
 use crate::unusable::{Unusable, UnusableKind};
 
@@ -42,6 +42,8 @@ pub struct SecretHandle {
 struct Grip {
     reference: SecretRef,
     dial: Arc<Dial>,
+    line: LineId,
+    inner: Weak<Inner>,
     pulse: Arc<crate::pulse::Pulse>,
     rule: crate::validity::ValidityRule,
 }
@@ -68,19 +70,24 @@ impl SecretHandle {
             // an older one, and then the second look tells.
             let until = self.grip.dial.usable_until.get();
             let state = self.live.load();
-            let verdict = self.grip.verdict(&state, now);
-            let is_late = self.grip.pulse.stamp(now) > until;
-            match verdict {
-                Some(kind) => return Err(self.unusable(kind)),
-                None if !is_late => return Ok(state),
-                None if self.grip.dial.usable_until.get() == until => {
-                    let is_orphaned = matches!(*state, SecretState::Orphaned { .. });
-                    let kind =
-                        if is_orphaned { UnusableKind::Orphaned } else { UnusableKind::TooStale };
-                    return Err(self.unusable(kind));
-                }
-                None => {}
+            if let Some(kind) = self.grip.verdict(&state, now) {
+                return Err(self.unusable(kind));
             }
+            if self.grip.pulse.stamp(now) <= until {
+                return Ok(state);
+            }
+            // In this order too: who has seen the new state and that nothing is being published
+            // sees the new deadline.
+            let is_behind = self.grip.dial.is_behind();
+            if self.grip.dial.usable_until.get() != until {
+                continue;
+            }
+            if is_behind && self.grip.is_confirmed(&state) {
+                return Ok(state);
+            }
+            let is_orphaned = matches!(*state, SecretState::Orphaned { .. });
+            let kind = if is_orphaned { UnusableKind::Orphaned } else { UnusableKind::TooStale };
+            return Err(self.unusable(kind));
         }
     }
 
@@ -136,6 +143,20 @@ impl Grip {
     }
 }
 
+impl Grip {
+    /// Whether the manager knows of a later deadline for this value. Takes the lock; only while a
+    /// state is being published, which takes as long as what is derived from it.
+    fn is_confirmed(&self, state: &SecretState) -> bool {
+        let (Some(inner), Some(secret)) = (self.inner.upgrade(), state.secret()) else {
+            return false;
+        };
+        inner.with(|desk| {
+            let held = desk.line(self.line).and_then(|line| line.held());
+            held.is_some_and(|h| h.secret.version == secret.version && h.is_usable(&desk.moment))
+        })
+    }
+}
+
 fn invalid(error: &Error) -> UnusableKind {
     match error.kind() {
         ErrorKind::NotYetValid => UnusableKind::NotYetValid,
@@ -167,7 +188,7 @@ impl Inner {
             // Something was written or invalidated since the question: then it is asked again.
             let is_overtaken = desk.store.generation != generation;
             let is_kept = desk.store.find(key).and_then(|id| desk.line(id)?.held()).is_some();
-            let handle = desk.pin(key, secret)?;
+            let handle = desk.pin(key, secret, Arc::downgrade(self))?;
             if is_overtaken
                 && !is_kept
                 && let Some(id) = desk.store.find(key)
@@ -181,7 +202,7 @@ impl Inner {
 
 impl Desk<'_> {
     /// `secret` was just read; by now it may have been evicted, replaced or lost.
-    fn pin(&mut self, key: &Key, secret: Secret) -> Result<SecretHandle> {
+    fn pin(&mut self, key: &Key, secret: Secret, inner: Weak<Inner>) -> Result<SecretHandle> {
         let id = self.line_of(key);
         match self.line(id).map(|line| &line.content) {
             Some(Content::Absent(absent)) => return Err(absent.error.clone()),
@@ -201,6 +222,8 @@ impl Desk<'_> {
         let grip = Grip {
             reference: key.reference.clone(),
             dial: Arc::clone(&face.dial),
+            line: id,
+            inner,
             pulse: Arc::clone(&setting.pulse),
             rule: setting.rule.clone(),
         };

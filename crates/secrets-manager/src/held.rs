@@ -84,16 +84,18 @@ impl Terms {
     /// How long to leave a provider alone after so many failures in a row, the last being `error`.
     pub(crate) fn pause(&self, failures: u32, error: &Error) -> Duration {
         let backoff = self.policy.backoff;
+        let own =
+            || self.jitter.shorten(doubled(backoff.first, failures).min(backoff.longest), 0.5);
         if let Retry::After(asked) = error.retry() {
             // Never earlier than asked; later at random, so that a fleet does not come back in step.
-            let asked = asked.min(LONGEST_PAUSE);
-            return asked + self.jitter.shorten(backoff.first, 1.0);
+            let asked = asked.min(LONGEST_PAUSE) + self.jitter.shorten(backoff.first, 1.0);
+            return asked.max(own());
         }
         if is_absence(error.kind()) {
             let doubled = doubled(self.policy.negative_ttl, failures);
             return doubled.min(self.policy.ttl.max(self.policy.negative_ttl));
         }
-        self.jitter.shorten(doubled(backoff.first, failures).min(backoff.longest), 0.5)
+        own()
     }
 }
 
@@ -204,12 +206,16 @@ impl Held {
     }
 
     fn wait(&mut self, pause: Duration, moment: &Moment, terms: &Terms) {
-        self.gate = moment.now + pause;
-        self.refresh_at = self.gate;
+        self.wait_until(moment.now + pause);
         // While it may not be asked for, it is served from the cache rather than by the slow path.
         let served = self.gate + terms.policy.stale_while_revalidate;
         self.serve_until = self.serve_until.max(served).min(self.usable_until);
         self.is_wanted = false;
+    }
+
+    fn wait_until(&mut self, gate: Instant) {
+        self.gate = gate;
+        self.refresh_at = gate;
     }
 
     /// The value is known or assumed to have changed: the next reader asks, and so does the run
@@ -221,13 +227,31 @@ impl Held {
         self.usable_until = self.usable_until.min(moment.now + terms.policy.stale_if_error);
         self.refresh_at = moment.now;
         self.gate = moment.now;
-        self.is_wanted = true;
+        self.is_wanted = false;
     }
 
-    /// Somebody read it while it was stale, or word came that it may have changed.
+    /// Something may have been missed. The next reader asks, unless the provider is left alone for
+    /// now; if asking fails the value still serves.
+    pub(crate) fn suspect(&mut self, moment: &Moment, terms: &Terms) {
+        let gate = self.gate;
+        self.distrust(moment, terms);
+        if self.trouble.is_some() {
+            self.wait_until(gate);
+        }
+    }
+
+    /// Somebody read it while it was stale.
     pub(crate) fn want(&mut self, moment: &Moment) {
         self.is_wanted = true;
         self.refresh_at = self.refresh_at.min(moment.now);
+    }
+
+    /// Word came that it may have changed: what is gone may be there again.
+    pub(crate) fn heed(&mut self, moment: &Moment) {
+        self.want(moment);
+        if self.gone.is_some() {
+            self.gate = moment.now;
+        }
     }
 
     pub(crate) fn kind(&self, moment: &Moment, rule: &ValidityRule) -> Kind {
@@ -354,18 +378,10 @@ impl Held {
         self.gone.as_ref().or(self.trouble.as_ref())
     }
 
-    /// The run future takes it over. When it may have missed something the value is stale until it
+    /// Something may have been missed of a value that is kept up: it is stale, and served, until it
     /// is confirmed.
-    pub(crate) fn adopt(&mut self, has_gap: bool, moment: &Moment) {
-        self.is_orphaned = false;
-        if has_gap {
-            self.fresh_until = self.fresh_until.min(moment.now);
-            self.hurry(moment);
-        }
-    }
-
-    /// Asks soon, without saying that the value is wrong.
-    pub(crate) fn hurry(&mut self, moment: &Moment) {
+    pub(crate) fn recheck(&mut self, moment: &Moment) {
+        self.fresh_until = self.fresh_until.min(moment.now);
         self.refresh_at = self.refresh_at.min(moment.now);
     }
 }

@@ -8,6 +8,7 @@ use std::task::Poll;
 use futures_util::{FutureExt, StreamExt};
 use secrets_core::{ChangeHint, Error, ErrorKind, SecretRef};
 
+use crate::held::is_absence;
 use crate::inner::Inner;
 use crate::line::{Content, LineId};
 use crate::source::Source;
@@ -103,15 +104,16 @@ impl Desk<'_> {
         let Some(line) = self.line_mut(id) else { return };
         line.asks_again = line.flight.is_some();
         match &mut line.content {
-            Content::Held(held) => held.want(&moment),
-            Content::Absent(_) => return self.vacate(id),
-            Content::Nothing => {}
+            Content::Held(held) => held.heed(&moment),
+            // That there is none may have changed; that the provider fails has not.
+            Content::Absent(absent) if is_absence(absent.error.kind()) => return self.vacate(id),
+            Content::Absent(_) | Content::Nothing => {}
         }
         self.reconcile(id);
     }
 
-    /// Any may have changed. What is read by name only is forgotten: to fetch all of it at once
-    /// would be a storm.
+    /// Any may have changed. What is read by name only waits for its next reader: to fetch all of it
+    /// at once would be a storm.
     fn doubt_all(&mut self, source: usize) {
         let of_source = |id: &LineId| self.line(*id).is_some_and(|l| l.key.source == source);
         let lines: Vec<_> = self.store.lines.keys().copied().filter(of_source).collect();
@@ -120,12 +122,24 @@ impl Desk<'_> {
             if line.held().is_none() || self.is_kept_up(line) {
                 self.doubt(id);
             } else {
-                self.line_mut(id)
-                    .into_iter()
-                    .for_each(|line| line.asks_again = line.flight.is_some());
-                self.vacate(id);
+                self.miss(id);
             }
         }
+    }
+
+    /// Nobody listened, or the machine slept: whether it changed is not known.
+    pub(crate) fn miss(&mut self, id: LineId) {
+        let (moment, setting) = (self.moment, self.setting);
+        let Some(line) = self.line(id) else { return };
+        let is_kept_up = self.is_kept_up(line);
+        let Some(line) = self.line_mut(id) else { return };
+        line.asks_again = line.flight.is_some();
+        match &mut line.content {
+            Content::Held(held) if is_kept_up => held.recheck(&moment),
+            Content::Held(held) => held.suspect(&moment, &setting.terms),
+            Content::Absent(_) | Content::Nothing => {}
+        }
+        self.reconcile(id);
     }
 
     fn invalidate(&mut self, id: LineId) {

@@ -123,6 +123,8 @@ pub(crate) struct NameIndex {
     vacant: Arc<Listed>,
     /// Slots with a hash, vacant ones among them. Written under the store's lock.
     used: AtomicUsize,
+    /// Those of them that are not vacant.
+    live: AtomicUsize,
 }
 
 /// The index has no room; the name is served by the slow path.
@@ -144,6 +146,7 @@ impl NameIndex {
             has_news: AtomicBool::new(false),
             vacant,
             used: AtomicUsize::new(0),
+            live: AtomicUsize::new(0),
         })
     }
 
@@ -223,28 +226,25 @@ impl NameIndex {
             slot.cell.store(Arc::new(listed));
             return Ok(());
         }
-        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 8 * 7 {
-            self.rebuild();
+        let listed = match self.place_new(hash, Arc::new(listed)) {
+            Ok(()) => return Ok(()),
+            Err(listed) => listed,
+        };
+        // Not for less: to rebuild for each name would take all the time there is.
+        let vacant = self.used.load(Ordering::Relaxed) - self.live.load(Ordering::Relaxed);
+        if vacant < self.slots.len() / 8 {
+            return Err(Full);
         }
-        self.place_new(hash, Arc::new(listed))
+        self.rebuild();
+        self.place_new(hash, listed).map_err(|_| Full)
     }
 
     /// Serves nothing under `name` any more.
     pub(crate) fn delist(&self, name: &SecretName) {
         if let Some((_, slot)) = self.slot_of(self.hash(name.as_str().as_bytes()), name) {
             slot.cell.store(Arc::clone(&self.vacant));
+            self.live.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-
-    /// Serves nothing any more.
-    pub(crate) fn clear(&self) {
-        for slot in &self.slots {
-            slot.hash.store(EMPTY, Ordering::Release);
-            if !slot.cell.load().is_vacant() {
-                slot.cell.store(Arc::clone(&self.vacant));
-            }
-        }
-        self.used.store(0, Ordering::Relaxed);
     }
 
     /// Drops the hashes of names that are gone. A reader may find nothing meanwhile and take the
@@ -260,24 +260,41 @@ impl NameIndex {
         }
     }
 
-    fn place_new(&self, hash: u64, listed: Arc<Listed>) -> Result<(), Full> {
-        // An eighth stays empty, so that every search ends.
-        if self.used.load(Ordering::Relaxed) >= self.slots.len() / 8 * 7 {
-            return Err(Full);
+    fn clear(&self) {
+        for slot in &self.slots {
+            slot.hash.store(EMPTY, Ordering::Release);
+            if !slot.cell.load().is_vacant() {
+                slot.cell.store(Arc::clone(&self.vacant));
+            }
         }
+        // A stale read that is forgotten by this is noted again by the next one.
+        for word in self.wanted.iter().chain(&self.news) {
+            word.store(0, Ordering::Relaxed);
+        }
+        self.used.store(0, Ordering::Relaxed);
+        self.live.store(0, Ordering::Relaxed);
+    }
+
+    /// Gives `listed` back when all that is left is the eighth that stays empty, so that every
+    /// search ends.
+    fn place_new(&self, hash: u64, listed: Arc<Listed>) -> Result<(), Arc<Listed>> {
         let mut position = self.place(hash);
         while let Some(slot) = self.slots.get(position) {
-            let found = slot.hash.load(Ordering::Relaxed);
-            if found == EMPTY || slot.cell.load().is_vacant() {
+            let is_empty = slot.hash.load(Ordering::Relaxed) == EMPTY;
+            if is_empty && self.used.load(Ordering::Relaxed) >= self.slots.len() / 8 * 7 {
+                return Err(listed);
+            }
+            if is_empty || slot.cell.load().is_vacant() {
                 self.forget_wanted(position);
                 slot.cell.store(listed);
                 slot.hash.store(hash, Ordering::Release);
-                self.used.fetch_add(usize::from(found == EMPTY), Ordering::Relaxed);
+                self.used.fetch_add(usize::from(is_empty), Ordering::Relaxed);
+                self.live.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
             position = self.after(position);
         }
-        Err(Full)
+        Err(listed)
     }
 
     /// The slot of a name that is listed; for writers.
@@ -324,5 +341,58 @@ fn is_of(slot: &Slot, name: &SecretName) -> bool {
 impl std::fmt::Debug for NameIndex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NameIndex").field("slots", &self.slots.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(index: &NameIndex, number: u64) -> Result<(), Full> {
+        let name = SecretName::new(&format!("name-{number}")).unwrap();
+        let version = VersionInfo::new(VersionId::new("v1").unwrap(), SystemTime::UNIX_EPOCH);
+        let secret = Arc::new(Secret::new(SecretValue::copy_from_slice(b"x"), version));
+        index.list(&name, Listed::new(&name, secret, None, Stamp::ZERO, LineId(number + 1)))
+    }
+
+    fn delist(index: &NameIndex, number: u64) {
+        index.delist(&SecretName::new(&format!("name-{number}")).unwrap());
+    }
+
+    fn finds(index: &NameIndex, number: u64) -> bool {
+        let found = index.find(&format!("name-{number}"));
+        found.is_some_and(|found| found.listed.line == LineId(number + 1))
+    }
+
+    #[test]
+    fn finds_what_is_listed_whatever_came_and_went() {
+        let index = NameIndex::new(48).unwrap();
+        for number in 0..10_000 {
+            list(&index, number).unwrap();
+            if number >= 48 {
+                delist(&index, number - 48);
+                assert!(!finds(&index, number - 48));
+            }
+            assert!((number.saturating_sub(47)..=number).all(|listed| finds(&index, listed)));
+        }
+    }
+
+    /// A rebuild takes as long as the index is large, so a full one must not try for each name.
+    /// What was noted of stale reads shows whether it did.
+    #[test]
+    fn an_index_full_of_names_is_not_rebuilt_for_each_further_one() {
+        let index = NameIndex::new(48).unwrap();
+        let room = (0..64).take_while(|number| list(&index, *number).is_ok()).count() as u64;
+        assert_eq!(room, 56, "seven eighths of 64");
+        assert!(index.want(&index.find("name-0").unwrap()));
+        for number in room..1_000 {
+            assert_eq!(list(&index, number), Err(Full));
+        }
+        assert!(!index.want(&index.find("name-0").unwrap()), "it was rebuilt");
+        assert!((0..room).all(|number| finds(&index, number)));
+
+        (0..16).for_each(|number| delist(&index, number));
+        assert!((1_000..1_008).all(|number| list(&index, number).is_ok()), "there is room again");
+        assert!((16..room).chain(1_000..1_008).all(|number| finds(&index, number)));
     }
 }

@@ -14,13 +14,13 @@ use secrets_core::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::flight::Flight;
+use crate::flight::{Flight, Place};
 use crate::held::{Offer, Terms};
-use crate::line::{Content, FlightRef, Key, LineId};
+use crate::line::{Content, Key, LineId};
 use crate::moment::Moment;
 use crate::pulse::Pulse;
-use crate::source::Source;
-use crate::store::{Aftermath, Desk, Store};
+use crate::source::{Source, late};
+use crate::store::{Aftermath, Desk, Store, Trash};
 use crate::validity::ValidityRule;
 
 /// What does not change as long as the manager lives.
@@ -106,19 +106,23 @@ impl Inner {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Foreign code that panics must not take a reader, or the run future, with it, nor keep the
+    /// rest from being done.
     fn finish(&self, after: Aftermath) {
+        let contain = |work: &mut dyn FnMut()| drop(catch_unwind(AssertUnwindSafe(work)));
         for id in after.publish {
-            self.publish(id);
+            contain(&mut || self.publish(id));
         }
         if after.wake {
             self.wake.notify_one();
         }
         for (reference, version, kind) in after.warnings {
-            // An observer that panics must not take a reader, or the run future, with it.
-            let warn = || self.setting.rule.warn(&reference, &version, kind);
-            let _ = catch_unwind(AssertUnwindSafe(warn));
+            contain(&mut || self.setting.rule.warn(&reference, &version, kind));
         }
-        drop(after.trash);
+        for trash in after.trash {
+            let mut trash = Some(trash);
+            contain(&mut || drop(trash.take()));
+        }
     }
 
     /// Publishes what the store says until nothing newer is left to say. Publishing happens outside
@@ -158,6 +162,7 @@ impl Inner {
         if face.published == face.wanted {
             // Only now: who sees the new deadline must not see the old value.
             face.dial.usable_until.set(self.setting.pulse.stamp(held.usable_until));
+            face.dial.set_behind(false);
         }
     }
 
@@ -167,7 +172,7 @@ impl Inner {
         let answer = match self.with(|desk| self.approach(desk, key)) {
             Step::Serve(secret) => return Ok(secret),
             Step::Refuse(error) => return Err(error),
-            Step::Board(flight) => flight.await,
+            Step::Board(flight) => self.sit_out(flight).await,
             Step::Start(flight) => self.see_off(flight).await,
         };
         match answer {
@@ -212,21 +217,32 @@ impl Inner {
         if let Poll::Ready(answer) = first {
             return answer;
         }
+        let Place { line, number } = flight.bound_for;
         self.with(|desk| {
-            if desk.store.is_running {
-                desk.store.begun.push(flight.clone());
+            if desk.store.is_running && desk.line(line).is_some_and(|line| line.awaits(number)) {
+                desk.store.begun.insert(number, flight.clone());
                 desk.after.wake = true;
             }
         });
-        flight.await
+        self.sit_out(flight).await
+    }
+
+    /// Waits for a flight no longer than a call may take. It measures that time by the clock of the
+    /// runtime that began it, so on one that has stalled since it would never end.
+    pub(crate) async fn sit_out(&self, flight: Flight) -> Result<Secret> {
+        let (bound_for, limit) = (flight.bound_for, self.setting.terms.policy.call_timeout);
+        match tokio::time::timeout(limit, flight).await {
+            Ok(answer) => answer,
+            Err(_) => self.land(bound_for, Err(late(Operation::GetSecret))),
+        }
     }
 
     /// Starts a flight.
     pub(crate) fn board(self: &Arc<Self>, desk: &mut Desk<'_>, id: LineId, key: &Key) -> Flight {
-        let number = desk.store.next_number();
-        let flight = Flight::new(Arc::clone(self), id, key.clone(), number);
+        let bound_for = Place { line: id, number: desk.store.next_number() };
+        let flight = Flight::new(Arc::clone(self), key.clone(), bound_for);
         if let Some(line) = desk.line_mut(id) {
-            line.flight = Some(FlightRef { number, weak: flight.downgrade() });
+            line.flight = Some(flight.downgrade());
         }
         desk.reconcile(id);
         flight
@@ -236,9 +252,9 @@ impl Inner {
     /// asked for by its id, and an answer from before the write is turned away.
     pub(crate) async fn ask(&self, key: &Key) -> Result<Secret> {
         let Some(source) = self.setting.sources.get(key.source) else { return Err(lost_line()) };
-        let timeout = self.setting.terms.policy.call_timeout;
+        let deadline = Instant::now() + self.setting.terms.policy.call_timeout;
         let guard = (key.source, key.reference.clone());
-        let answer = source.read(&key.reference, &key.selector, timeout).await;
+        let answer = source.read(&key.reference, &key.selector, deadline).await;
         if key.selector != VersionSelector::Current {
             return answer;
         }
@@ -250,7 +266,7 @@ impl Inner {
         let Some(lag) = lag else { return answer };
         if let Some(id) = written.filter(|_| source.reads_versions()) {
             let selector = VersionSelector::Id(id);
-            if let Ok(mut secret) = source.read(&key.reference, &selector, timeout).await {
+            if let Ok(mut secret) = source.read(&key.reference, &selector, deadline).await {
                 secret.version.stages = secret.version.stages.with(Stage::Current);
                 return Ok(secret);
             }
@@ -259,26 +275,23 @@ impl Inner {
     }
 
     /// An answer has come; it is kept unless something was written or invalidated since.
-    pub(crate) fn land(&self, id: LineId, number: u64, answer: Result<Secret>) -> Result<Secret> {
+    pub(crate) fn land(&self, bound_for: Place, answer: Result<Secret>) -> Result<Secret> {
         self.with(|desk| {
-            if !take_off(desk, id, number) {
+            if !take_off(desk, bound_for) {
                 return;
             }
-            match &answer {
-                Ok(secret) => desk.hold(id, secret.clone()),
-                Err(error) => desk.refuse(id, error.clone()),
-            }
-            ask_again(desk, id);
-            desk.reconcile(id);
+            desk.take(bound_for, &answer);
+            ask_again(desk, bound_for.line);
+            desk.reconcile(bound_for.line);
         });
         answer
     }
 
     /// Everybody who waited for an answer has left.
-    pub(crate) fn abandon(&self, id: LineId, number: u64) {
+    pub(crate) fn abandon(&self, bound_for: Place) {
         self.with(|desk| {
-            if take_off(desk, id, number) {
-                desk.reconcile(id);
+            if take_off(desk, bound_for) {
+                desk.reconcile(bound_for.line);
             }
         });
     }
@@ -286,23 +299,20 @@ impl Inner {
 
 /// The flight that answers for a line, if somebody is on it.
 fn under_way(desk: &Desk<'_>, id: LineId) -> Option<Flight> {
-    desk.line(id)?.flight.as_ref()?.weak.upgrade()
+    desk.line(id)?.flight.as_ref()?.upgrade()
 }
 
 /// Ends a flight; false when it was overtaken and its answer counts no more.
-fn take_off(desk: &mut Desk<'_>, id: LineId, number: u64) -> bool {
-    let Some(line) = desk.line_mut(id) else { return false };
-    let is_ours = line.flight.as_ref().is_some_and(|flight| flight.number == number);
-    if is_ours {
-        line.flight = None;
-        let key = line.key.clone();
-        if let (Some(name), Some(source)) =
-            (key.listed_name(), desk.setting.sources.get(key.source))
-        {
-            source.names.asked(name);
-        }
+fn take_off(desk: &mut Desk<'_>, Place { line: id, number }: Place) -> bool {
+    let begun = desk.store.begun.remove(&number);
+    desk.after.trash.extend(begun.map(Trash::Flight));
+    let Some(line) = desk.line_mut(id).filter(|line| line.awaits(number)) else { return false };
+    line.flight = None;
+    let key = line.key.clone();
+    if let (Some(name), Some(source)) = (key.listed_name(), desk.setting.sources.get(key.source)) {
+        source.names.asked(name);
     }
-    is_ours
+    true
 }
 
 /// Word of a change came while the answer was on its way.

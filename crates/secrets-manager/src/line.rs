@@ -1,5 +1,6 @@
 //! One line of the cache: what is known under one key, and who waits for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use live_value::Publisher;
@@ -41,7 +42,9 @@ impl Key {
 pub(crate) struct Line {
     pub(crate) key: Key,
     pub(crate) content: Content,
-    pub(crate) flight: Option<FlightRef>,
+    pub(crate) flight: Option<WeakFlight>,
+    /// The number of the question whose answer was last taken.
+    pub(crate) answered: u64,
     /// It waits for room among the refreshes.
     pub(crate) is_queued: bool,
     /// Word of a change came while an answer was awaited, which may be older.
@@ -51,8 +54,8 @@ pub(crate) struct Line {
     pub(crate) listed: Option<(Kind, u64, Instant)>,
     /// Its place in the schedule.
     pub(crate) look_at: Option<Instant>,
-    /// Its place in the order of eviction.
-    pub(crate) evicted_by: Option<Instant>,
+    /// Its place in the order of eviction, or among those parked.
+    pub(crate) turn: Option<u64>,
     /// Which revision the observer of validity was told of.
     pub(crate) warned: Option<u64>,
 }
@@ -75,12 +78,6 @@ pub(crate) struct Absent {
     pub(crate) since: Instant,
 }
 
-#[derive(Debug)]
-pub(crate) struct FlightRef {
-    pub(crate) number: u64,
-    pub(crate) weak: WeakFlight,
-}
-
 /// What handles see. Held by the line alone, so that a handle says so when the manager is gone.
 #[derive(Debug)]
 pub(crate) struct Face {
@@ -97,12 +94,23 @@ pub(crate) struct Face {
 #[derive(Debug)]
 pub(crate) struct Dial {
     pub(crate) usable_until: Deadline,
+    /// A state is being published: the deadline is still that of the one before.
+    is_behind: AtomicBool,
     last_error: Mutex<Option<Error>>,
 }
 
 impl Dial {
     pub(crate) fn new(usable_until: Stamp) -> Self {
-        Self { usable_until: Deadline::at(usable_until), last_error: Mutex::new(None) }
+        let usable_until = Deadline::at(usable_until);
+        Self { usable_until, is_behind: AtomicBool::new(false), last_error: Mutex::new(None) }
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_behind(&self, is_behind: bool) {
+        self.is_behind.store(is_behind, Ordering::Release);
     }
 
     pub(crate) fn set_error(&self, error: Option<&Error>) {
@@ -120,12 +128,13 @@ impl Line {
             key,
             content: Content::Nothing,
             flight: None,
+            answered: 0,
             is_queued: false,
             asks_again: false,
             face: None,
             listed: None,
             look_at: None,
-            evicted_by: None,
+            turn: None,
             warned: None,
         }
     }
@@ -147,6 +156,11 @@ impl Line {
     /// Whether a handle, or a value derived from one, can read it.
     pub(crate) fn is_pinned(&self) -> bool {
         self.face.as_ref().is_some_and(|face| face.publisher.has_readers())
+    }
+
+    /// Whether the answer of this flight is the one that counts.
+    pub(crate) fn awaits(&self, number: u64) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.bound_for.number == number)
     }
 
     pub(crate) fn is_asked_for(&self) -> bool {

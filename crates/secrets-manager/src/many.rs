@@ -1,11 +1,13 @@
 //! Many reads in one call of the provider.
 
-use secrets_core::{GetOptions, Result, Secret, SecretRef, VersionSelector};
+use secrets_core::{Error, GetOptions, Operation, Result, Secret, SecretRef, VersionSelector};
+use tokio::time::Instant;
 
 use crate::cached::CachedProvider;
+use crate::flight::Place;
 use crate::held::Offer;
 use crate::inner::{fallback, lost_line};
-use crate::line::{Content, Key};
+use crate::line::{Content, Key, Line};
 use crate::store::Desk;
 
 impl CachedProvider {
@@ -17,50 +19,68 @@ impl CachedProvider {
     ) -> Result<Vec<Result<Secret>>> {
         let keys: Vec<_> =
             wanted.iter().map(|(r, options)| self.key(r, options.version.clone())).collect();
-        let (generation, known) = self.inner().with(|desk| {
+        let (question, known) = self.inner().with(|desk| {
             let known: Vec<_> = keys.iter().map(|key| known(desk, key)).collect();
-            (desk.store.generation, known)
+            (Question::put(desk), known)
         });
         let is_open = |known: &Option<Result<Secret>>| known.is_none();
         let open: Vec<_> =
             keys.iter().zip(&known).filter(|(_, k)| is_open(k)).map(|(k, _)| k).collect();
-        let mut asked = match open.as_slice() {
-            [] => Vec::new(),
-            [key] => vec![self.inner().read(key).await],
-            _ => self.ask_many(&open, generation).await?,
-        }
-        .into_iter();
+        let (asked, failure) = match open.as_slice() {
+            [] => (Vec::new(), None),
+            [key] => (vec![self.inner().read(key).await], None),
+            _ => self.ask_many(&open, question).await,
+        };
+        let mut asked = asked.into_iter();
         let answer =
             |known: Option<_>| known.or_else(|| asked.next()).unwrap_or_else(|| Err(lost_line()));
-        Ok(known.into_iter().map(answer).collect())
+        let answers: Vec<_> = known.into_iter().map(answer).collect();
+        match failure {
+            // It fails as a whole only when nothing can be served for any of them.
+            Some(error) if answers.iter().all(Result::is_err) => Err(error),
+            _ => Ok(answers),
+        }
     }
 
-    /// Fails only when nothing can be served for any of them.
-    async fn ask_many(&self, keys: &[&Key], generation: u64) -> Result<Vec<Result<Secret>>> {
-        let question = |key: &Key| {
+    /// The answers, and why the call failed if it did as a whole.
+    async fn ask_many(
+        &self,
+        keys: &[&Key],
+        question: Question,
+    ) -> (Vec<Result<Secret>>, Option<Error>) {
+        let ask = |key: &Key| {
             let options = GetOptions::version(key.selector.clone()).ignore_validity();
             (key.reference.clone(), options)
         };
-        let questions: Vec<_> = keys.iter().map(|key| question(key)).collect();
-        let timeout = self.inner().setting.terms.policy.call_timeout;
-        let answers = match self.source.read_many(&questions, timeout).await {
-            Ok(answers) => answers,
+        let questions: Vec<_> = keys.iter().map(|key| ask(key)).collect();
+        let deadline = Instant::now() + self.inner().setting.terms.policy.call_timeout;
+        let asked = self.source.read_many(&questions, deadline).await;
+        let (answers, failure) = match asked {
+            Ok(answers) => (answers, None),
             Err(error) => {
-                let kept: Vec<_> =
-                    self.inner().with(|desk| keys.iter().map(|key| fallback(desk, key)).collect());
-                if kept.iter().all(Option::is_none) {
-                    return Err(error);
-                }
-                return Ok(kept
-                    .into_iter()
-                    .map(|kept| kept.ok_or_else(|| error.clone()))
-                    .collect());
+                let each = error.clone().with_operation(Operation::GetSecret);
+                (vec![Err(each); keys.len()], Some(error))
             }
         };
-        Ok(self.inner().with(|desk| {
+        let answers = self.inner().with(|desk| {
             let answered = keys.iter().zip(answers);
-            answered.map(|(key, answer)| take(desk, key, answer, generation)).collect()
-        }))
+            answered.map(|(key, answer)| take(desk, key, answer, question)).collect()
+        });
+        (answers, failure)
+    }
+}
+
+/// When a question was put: an answer to it does not count over that to a later one, nor over what
+/// was written since.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    number: u64,
+    generation: u64,
+}
+
+impl Question {
+    fn put(desk: &mut Desk<'_>) -> Self {
+        Self { number: desk.store.next_number(), generation: desk.store.generation }
     }
 }
 
@@ -82,9 +102,13 @@ fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
     }
 }
 
-/// Keeps one answer of many, unless something was written or invalidated since the question, or
-/// another reader is being answered.
-fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, generation: u64) -> Result<Secret> {
+/// Keeps one answer of many, if it counts and no other reader is being answered.
+fn take(
+    desk: &mut Desk<'_>,
+    key: &Key,
+    answer: Result<Secret>,
+    question: Question,
+) -> Result<Secret> {
     let guard = (key.source, key.reference.clone());
     let lag = match key.selector {
         VersionSelector::Current => desk.store.guards.lag(&guard, &answer, desk.moment.now),
@@ -92,12 +116,9 @@ fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, generation: u64)
     };
     let answer = lag.map_or(answer, Err);
     let id = desk.line_of(key);
-    let is_overtaken = desk.store.generation != generation;
-    if !is_overtaken && desk.line(id).is_some_and(|line| line.flight.is_none()) {
-        match &answer {
-            Ok(secret) => desk.hold(id, secret.clone()),
-            Err(error) => desk.refuse(id, error.clone()),
-        }
+    let is_newest = |line: &Line| line.flight.is_none() && line.answered < question.number;
+    if desk.store.generation == question.generation && desk.line(id).is_some_and(is_newest) {
+        desk.take(Place { line: id, number: question.number }, &answer);
     }
     desk.reconcile(id);
     answer.or_else(|error| fallback(desk, key).ok_or(error))

@@ -186,7 +186,8 @@ impl CachePolicy {
         self
     }
 
-    /// How many refreshes run at a time. First reads are not counted: their callers wait. 16.
+    /// How many refreshes of one provider run at a time. First reads are not counted: their callers
+    /// wait. 16.
     #[must_use]
     pub const fn with_concurrent_refreshes(mut self, calls: NonZeroUsize) -> Self {
         self.concurrent_refreshes = calls;

@@ -1,7 +1,7 @@
 //! The cached provider as a provider: reads go through the cache, writes through to it.
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use secrets_core::{
     Capabilities, ChangeStream, DeleteMode, Deleted, Error, ErrorKind, GetOptions, Health,
     IdempotencyKey, MetadataPatch, NameRules, Page, PageRequest, Precondition, Promoted,
@@ -47,10 +47,12 @@ impl SecretProvider for CachedProvider {
         let answers = if self.capabilities().batch.is_available() {
             self.read_many(wanted).await?
         } else {
-            join_all(wanted.iter().map(|(reference, options)| async {
-                self.inner().read(&self.key(reference, options.version.clone())).await
-            }))
-            .await
+            // As many at a time as there may be refreshes; a caller may ask for thousands.
+            let at_a_time = self.inner().setting.terms.policy.concurrent_refreshes.get();
+            let keys = wanted.iter().map(|(r, options)| self.key(r, options.version.clone()));
+            let reads = keys.map(|key| async move { self.inner().read(&key).await });
+            let reads: Vec<_> = reads.collect();
+            stream::iter(reads).buffered(at_a_time).collect().await
         };
         let asked = wanted.iter().zip(answers);
         Ok(asked.map(|((_, options), answer)| self.judge(answer?, options.validity)).collect())

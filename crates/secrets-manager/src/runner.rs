@@ -1,19 +1,21 @@
 //! The run future: refreshes ahead of time, moves states on, follows hints.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use crate::flight::Flight;
+use crate::flight::{Flight, WeakFlight};
 use crate::hints;
 use crate::inner::Inner;
-use crate::line::LineId;
+use crate::line::{Line, LineId};
 use crate::store::{Desk, Trash};
 
 /// The run future wakes at least so often: to look at the wall clock, and to show that it lives.
@@ -53,31 +55,25 @@ pub(crate) async fn run(inner: Arc<Inner>) -> Result<(), AlreadyRunning> {
 /// The time during which one run future is in charge.
 struct Shift {
     inner: Arc<Inner>,
-    errands: FuturesUnordered<Errand>,
-    listeners: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// How many of the errands are refreshes of our own.
-    refreshes: usize,
+    errands: FuturesUnordered<BoxFuture<'static, Call>>,
+    listeners: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// How many of the errands are refreshes of our own, by provider.
+    refreshes: Vec<usize>,
     seen: (Instant, SystemTime),
 }
 
-/// A call that is seen through.
-struct Errand {
-    flight: Flight,
-    is_refresh: bool,
-}
-
-impl Future for Errand {
-    type Output = bool;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
-        let is_refresh = self.is_refresh;
-        Pin::new(&mut self.flight).poll(context).map(|_| is_refresh)
-    }
+/// Whose call it is that is seen through.
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    /// One that readers began.
+    Adopted,
+    /// A refresh of our own, of this provider.
+    Refresh { source: usize },
 }
 
 /// What a round leaves to do.
 struct Round {
-    flights: Vec<Errand>,
+    flights: Vec<(Flight, Call)>,
     is_done: bool,
     wakes_at: Option<Instant>,
 }
@@ -86,16 +82,19 @@ impl Shift {
     fn begin(inner: Arc<Inner>) -> Result<Self, AlreadyRunning> {
         let moment = inner.moment();
         let flights = inner.with(take_over)?;
-        let shift = Self {
-            errands: flights.into_iter().map(Errand::adopted).collect(),
+        let mut shift = Self {
+            errands: FuturesUnordered::new(),
             listeners: FuturesUnordered::new(),
-            refreshes: 0,
+            refreshes: vec![0; inner.setting.sources.len()],
             seen: (moment.now, moment.wall),
             inner,
         };
+        for flight in flights {
+            shift.see_through(flight, Call::Adopted);
+        }
         for source in &shift.inner.setting.sources {
             let listener = hints::follow(Arc::clone(&shift.inner), Arc::clone(source));
-            shift.listeners.push(Box::pin(listener));
+            shift.listeners.push(listener.boxed());
         }
         Ok(shift)
     }
@@ -104,12 +103,9 @@ impl Shift {
     fn round(&mut self) -> Option<Instant> {
         self.heed_clock();
         loop {
-            let policy = &self.inner.setting.terms.policy;
-            let room = policy.concurrent_refreshes.get().saturating_sub(self.refreshes);
-            let round = self.inner.with(|desk| round(&self.inner, desk, room));
-            for errand in round.flights {
-                self.refreshes += usize::from(errand.is_refresh);
-                self.errands.push(errand);
+            let round = self.inner.with(|desk| round(&self.inner, desk, &self.refreshes));
+            for (flight, call) in round.flights {
+                self.see_through(flight, call);
             }
             if round.is_done {
                 return round.wakes_at;
@@ -117,8 +113,28 @@ impl Shift {
         }
     }
 
+    fn see_through(&mut self, flight: Flight, call: Call) {
+        if let Some(count) = self.count(call) {
+            *count += 1;
+        }
+        let inner = Arc::clone(&self.inner);
+        let errand = async move {
+            // Its answer is with the line.
+            let _ = inner.sit_out(flight).await;
+            call
+        };
+        self.errands.push(errand.boxed());
+    }
+
+    fn count(&mut self, call: Call) -> Option<&mut usize> {
+        match call {
+            Call::Adopted => None,
+            Call::Refresh { source } => self.refreshes.get_mut(source),
+        }
+    }
+
     /// The wall clock was set, or the machine slept: bounds of validity are looked at again, and
-    /// when it slept for long, so is what is kept up.
+    /// when it slept for long, so is everything.
     fn heed_clock(&mut self) {
         let moment = self.inner.moment();
         let (now, wall) = std::mem::replace(&mut self.seen, (moment.now, moment.wall));
@@ -139,8 +155,10 @@ impl Shift {
     /// True when a call ended.
     fn poll_errands(&mut self, context: &mut Context<'_>) -> bool {
         let mut has_ended = false;
-        while let Poll::Ready(Some(was_refresh)) = self.errands.poll_next_unpin(context) {
-            self.refreshes -= usize::from(was_refresh);
+        while let Poll::Ready(Some(call)) = self.errands.poll_next_unpin(context) {
+            if let Some(count) = self.count(call) {
+                *count = count.saturating_sub(1);
+            }
             has_ended = true;
         }
         has_ended
@@ -149,12 +167,12 @@ impl Shift {
 
 impl Drop for Shift {
     fn drop(&mut self) {
-        self.inner.setting.pulse.stop();
         self.inner.with(|desk| {
             desk.store.is_running = false;
-            let begun = std::mem::take(&mut desk.store.begun);
-            desk.after.trash.push(Trash::Flights(begun));
-            for id in std::mem::take(&mut desk.store.ready) {
+            let begun = desk.store.begun.drain();
+            desk.after.trash.extend(begun.map(|(_, flight)| Trash::Flight(flight)));
+            let ready: Vec<_> = desk.store.ready.iter_mut().flat_map(|q| q.drain(..)).collect();
+            for id in ready {
                 desk.line_mut(id).into_iter().for_each(|line| line.is_queued = false);
             }
             let lines: Vec<_> = desk.store.lines.keys().copied().collect();
@@ -163,12 +181,12 @@ impl Drop for Shift {
                 desk.reconcile(id);
             }
         });
-    }
-}
-
-impl Errand {
-    fn adopted(flight: Flight) -> Self {
-        Self { flight, is_refresh: false }
+        // Only now that all handles say orphaned: they would say stalled.
+        self.inner.with(|desk| {
+            if !desk.store.is_running {
+                desk.setting.pulse.stop();
+            }
+        });
     }
 }
 
@@ -190,27 +208,30 @@ fn take_over(desk: &mut Desk<'_>) -> Result<Vec<Flight>, AlreadyRunning> {
         let hints = source.is_some_and(|source| source.capabilities.changes.is_available());
         // While nobody listened, a hint may have been missed.
         let has_gap = has_run || hints;
-        flights.extend(line.flight.as_ref().and_then(|flight| flight.weak.upgrade()));
-        let moment = desk.moment;
-        if has_gap && line.held().is_some() && !desk.is_kept_up(line) {
-            desk.vacate(id);
-            continue;
+        flights.extend(line.flight.as_ref().and_then(WeakFlight::upgrade));
+        desk.held_mut(id).into_iter().for_each(|held| held.is_orphaned = false);
+        if has_gap {
+            desk.miss(id);
+        } else {
+            desk.reconcile(id);
         }
-        desk.held_mut(id).into_iter().for_each(|held| held.adopt(has_gap, &moment));
-        desk.reconcile(id);
     }
     Ok(flights)
 }
 
-fn round(inner: &Arc<Inner>, desk: &mut Desk<'_>, room: usize) -> Round {
+fn round(inner: &Arc<Inner>, desk: &mut Desk<'_>, refreshes: &[usize]) -> Round {
     let setting = desk.setting;
     for id in setting.sources.iter().flat_map(|source| source.names.take_news()) {
         want(desk, id);
     }
     let is_done = advance(desk);
-    let begun = std::mem::take(&mut desk.store.begun);
-    let mut flights: Vec<_> = begun.into_iter().map(Errand::adopted).collect();
-    flights.extend(refresh(inner, desk, room));
+    let begun = desk.store.begun.drain();
+    let mut flights: Vec<_> = begun.map(|(_, flight)| (flight, Call::Adopted)).collect();
+    for (source, under_way) in refreshes.iter().enumerate() {
+        let room = setting.terms.policy.concurrent_refreshes.get().saturating_sub(*under_way);
+        let started = refresh(inner, desk, source, room).into_iter();
+        flights.extend(started.map(|flight| (flight, Call::Refresh { source })));
+    }
     let soon = desk.moment.now + TICK;
     let next = desk.store.schedule.first().map_or(soon, |(at, _)| soon.min(*at));
     desk.store.wakes_at = Some(next);
@@ -251,19 +272,24 @@ fn look_at(desk: &mut Desk<'_>, id: LineId) {
         None if line.flight.is_none() => return desk.vacate(id),
         None => {}
         Some(held) if held.is_due(&moment, is_kept_up) && !line.is_asked_for() => {
-            desk.line_mut(id).into_iter().for_each(|line| line.is_queued = true);
-            desk.store.ready.push_back(id);
+            let source = line.key.source;
+            if let Some(queue) = desk.store.ready.get_mut(source) {
+                queue.push_back(id);
+                desk.line_mut(id).into_iter().for_each(|line| line.is_queued = true);
+            }
         }
         Some(_) => {}
     }
     desk.reconcile(id);
 }
 
-/// Starts refreshes as long as there is room.
-fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, room: usize) -> Vec<Errand> {
+/// Starts refreshes of one provider as long as there is room.
+fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, source: usize, room: usize) -> Vec<Flight> {
     let mut started = Vec::new();
     while started.len() < room {
-        let Some(id) = desk.store.ready.pop_front() else { break };
+        let Some(id) = desk.store.ready.get_mut(source).and_then(VecDeque::pop_front) else {
+            break;
+        };
         let Some(line) = desk.line_mut(id) else { continue };
         line.is_queued = false;
         let (key, is_asked_for) = (line.key.clone(), line.flight.is_some());
@@ -272,7 +298,7 @@ fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, room: usize) -> Vec<Errand> 
             line.held().is_some_and(|held| held.is_due(&moment, desk.is_kept_up(line)))
         });
         if is_due && !is_asked_for {
-            started.push(Errand { flight: inner.board(desk, id, &key), is_refresh: true });
+            started.push(inner.board(desk, id, &key));
         } else {
             desk.reconcile(id);
         }
@@ -281,14 +307,12 @@ fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, room: usize) -> Vec<Errand> 
 }
 
 fn look_again(desk: &mut Desk<'_>, has_slept: bool) {
-    let moment = desk.moment;
     let lines: Vec<_> = desk.store.lines.keys().copied().collect();
     for id in lines {
-        let Some(held) = desk.held_mut(id) else { continue };
+        let Some(held) = desk.line(id).and_then(Line::held) else { continue };
         if has_slept {
-            held.hurry(&moment);
-        }
-        if has_slept || held.has_bounds() {
+            desk.miss(id);
+        } else if held.has_bounds() {
             desk.reconcile(id);
         }
     }

@@ -8,6 +8,7 @@ use secrets_core::{
     Capabilities, Consistency, Error, ErrorKind, GetOptions, Operation, Result, Secret,
     SecretProvider, SecretRef, VersionSelector, VersionState,
 };
+use tokio::time::Instant;
 
 use crate::guard;
 use crate::index::NameIndex;
@@ -54,12 +55,12 @@ impl Source {
         &self,
         reference: &SecretRef,
         selector: &VersionSelector,
-        timeout: Duration,
+        deadline: Instant,
     ) -> Result<Secret> {
         // Bounds of validity are minded above the cache, where time goes on.
         let options = GetOptions::version(selector.clone()).ignore_validity();
         let call = async { self.provider.get_secret(reference, options).await };
-        let secret = contained(call, Operation::GetSecret, timeout).await?;
+        let secret = contained(call, Operation::GetSecret, deadline).await?;
         check(selector, secret)
     }
 
@@ -67,10 +68,10 @@ impl Source {
     pub(crate) async fn read_many(
         &self,
         wanted: &[(SecretRef, GetOptions)],
-        timeout: Duration,
+        deadline: Instant,
     ) -> Result<Vec<Result<Secret>>> {
         let call = async { self.provider.get_secrets(wanted).await };
-        let answers = contained(call, Operation::GetSecrets, timeout).await?;
+        let answers = contained(call, Operation::GetSecrets, deadline).await?;
         if answers.len() != wanted.len() {
             let message = "the provider gave another number of answers than was asked for";
             return Err(integrity(message, Operation::GetSecrets));
@@ -88,17 +89,20 @@ impl Source {
 async fn contained<T>(
     call: impl Future<Output = Result<T>> + Send,
     operation: Operation,
-    timeout: Duration,
+    deadline: Instant,
 ) -> Result<T> {
     let call = AssertUnwindSafe(call).catch_unwind();
-    match tokio::time::timeout(timeout, call).await {
+    match tokio::time::timeout_at(deadline, call).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             Err(Error::new(ErrorKind::Internal, "the provider panicked").with_operation(operation))
         }
-        Err(_) => Err(Error::new(ErrorKind::Timeout, "the provider did not answer in time")
-            .with_operation(operation)),
+        Err(_) => Err(late(operation)),
     }
+}
+
+pub(crate) fn late(operation: Operation) -> Error {
+    Error::new(ErrorKind::Timeout, "the provider did not answer in time").with_operation(operation)
 }
 
 /// A provider that answers something else than was asked must not poison the cache.

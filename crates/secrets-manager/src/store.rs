@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use live_value::Publisher;
-use secrets_core::{Error, ErrorKind, Secret, SecretRef, SecretState, VersionInfo};
+use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState, VersionInfo};
 use tokio::time::Instant;
 
 use crate::book::Book;
-use crate::flight::Flight;
+use crate::flight::{Flight, Place};
 use crate::guard::WriteGuards;
 use crate::held::{Held, Kind, is_absence};
 use crate::index::Listed;
@@ -23,20 +23,28 @@ use crate::moment::Moment;
 use crate::policy::Upkeep;
 use crate::usage::Usage;
 
+/// So many lines that were pinned are looked at again for each value that is too much.
+const PARKED_AT_A_TIME: usize = 8;
+
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) books: Vec<Book>,
     pub(crate) lines: HashMap<LineId, Line, RandomState>,
     /// When which line has to be looked at.
     pub(crate) schedule: BTreeSet<(Instant, LineId)>,
-    /// Lines with a value by last fetch. Pinned ones may be missing.
-    eviction: BTreeSet<(Instant, LineId)>,
+    /// Lines with a value by last fetch.
+    eviction: BTreeSet<(u64, LineId)>,
+    /// Those that were pinned when it was their turn to go; what was fetched since stands in its new
+    /// place as well. Some are looked at again whenever there is too much: where handles alone are
+    /// too much, to look at all of them would take too long.
+    parked: VecDeque<(u64, LineId)>,
     /// Lines without a value by when that was first known.
     absences: BTreeSet<(Instant, LineId)>,
-    /// Lines that wait for room among the refreshes.
-    pub(crate) ready: VecDeque<LineId>,
-    /// Calls begun by readers, for the run future to see through.
-    pub(crate) begun: Vec<Flight>,
+    /// Lines that wait for room among the refreshes, by provider: one that hangs must not hold up the
+    /// others.
+    pub(crate) ready: Vec<VecDeque<LineId>>,
+    /// Calls begun by readers, by number, for the run future to see through.
+    pub(crate) begun: HashMap<u64, Flight, RandomState>,
     pub(crate) guards: WriteGuards,
     /// Writes under way.
     pub(crate) writes: HashMap<(usize, SecretRef), crate::write::Writing>,
@@ -64,7 +72,7 @@ pub(crate) struct Aftermath {
 #[expect(dead_code, reason = "kept only to be dropped")]
 pub(crate) enum Trash {
     Publisher(Arc<Publisher<SecretState>>),
-    Flights(Vec<Flight>),
+    Flight(Flight),
 }
 
 impl Store {
@@ -74,9 +82,10 @@ impl Store {
             lines: HashMap::default(),
             schedule: BTreeSet::new(),
             eviction: BTreeSet::new(),
+            parked: VecDeque::new(),
             absences: BTreeSet::new(),
-            ready: VecDeque::new(),
-            begun: Vec::new(),
+            ready: std::iter::repeat_with(VecDeque::new).take(sources).collect(),
+            begun: HashMap::default(),
             guards: WriteGuards::default(),
             writes: HashMap::new(),
             held: 0,
@@ -152,6 +161,17 @@ impl Desk<'_> {
         self.setting.terms.policy.upkeep == Upkeep::All || line.is_pinned()
     }
 
+    /// Keeps what was answered to a question. The caller reconciles.
+    pub(crate) fn take(&mut self, Place { line, number }: Place, answer: &Result<Secret>) {
+        if let Some(line) = self.line_mut(line) {
+            line.answered = number;
+        }
+        match answer {
+            Ok(secret) => self.hold(line, secret.clone()),
+            Err(error) => self.refuse(line, error.clone()),
+        }
+    }
+
     /// The provider gave a value. The caller reconciles.
     pub(crate) fn hold(&mut self, id: LineId, secret: Secret) {
         self.keep(id, secret);
@@ -174,25 +194,40 @@ impl Desk<'_> {
                 self.store.absences.remove(&(absent.since, id));
             }
         }
-        if let Some(before) = line.evicted_by.replace(moment.now) {
-            self.store.eviction.remove(&(before, id));
-        }
-        self.store.eviction.insert((moment.now, id));
         self.store.held += usize::from(is_new);
+        self.queue_for_eviction(id);
     }
 
     /// Takes away what was fetched longest ago, as long as there is too much that nobody holds.
     pub(crate) fn evict(&mut self) {
-        while self.store.held > self.setting.terms.policy.max_entries.get() {
-            let Some((at, id)) = self.store.eviction.pop_first() else { return };
-            let Some(line) = self.store.lines.get_mut(&id) else { continue };
-            // A pinned line comes back into the order when it is fetched or let go.
-            line.evicted_by = None;
-            if !line.is_pinned() {
-                line.evicted_by = Some(at);
+        let most = self.setting.terms.policy.max_entries.get();
+        if self.store.held <= most {
+            return;
+        }
+        for _ in 0..PARKED_AT_A_TIME {
+            let Some((turn, id)) = self.store.parked.pop_front() else { break };
+            if self.line(id).is_some_and(|line| line.turn == Some(turn)) {
+                self.store.eviction.insert((turn, id));
+            }
+        }
+        while self.store.held > most {
+            let Some((turn, id)) = self.store.eviction.pop_first() else { return };
+            if self.line(id).is_some_and(Line::is_pinned) {
+                self.store.parked.push_back((turn, id));
+            } else {
                 self.vacate(id);
             }
         }
+    }
+
+    /// It was just fetched.
+    fn queue_for_eviction(&mut self, id: LineId) {
+        let turn = self.store.next_number();
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        if let Some(before) = line.turn.replace(turn) {
+            self.store.eviction.remove(&(before, id));
+        }
+        self.store.eviction.insert((turn, id));
     }
 
     /// The provider gave an error. The caller reconciles.
@@ -258,8 +293,8 @@ impl Desk<'_> {
             }
             Content::Held(_) => self.store.held -= 1,
         }
-        if let Some(at) = line.evicted_by.take() {
-            self.store.eviction.remove(&(at, id));
+        if let Some(turn) = line.turn.take() {
+            self.store.eviction.remove(&(turn, id));
         }
         if line.listed.take().is_some()
             && let (Some(name), Some(source)) =
@@ -304,7 +339,6 @@ impl Desk<'_> {
         self.list(id, kind, is_kept_up);
         self.show(id, kind);
         self.warn(id, kind);
-        self.keep_evictable(id);
         self.look_at(id, look_at);
     }
 
@@ -358,6 +392,7 @@ impl Desk<'_> {
         if face.shown != shown {
             face.shown = shown;
             face.wanted += 1;
+            face.dial.set_behind(true);
             self.after.publish.push(id);
         }
         face.dial.set_error(held.last_error());
@@ -377,16 +412,6 @@ impl Desk<'_> {
             *warned = Some(held.revision);
             let warning = (key.reference.clone(), held.secret.version.clone(), why);
             self.after.warnings.push(warning);
-        }
-    }
-
-    /// A line that was skipped by eviction while it was pinned comes back into the order.
-    fn keep_evictable(&mut self, id: LineId) {
-        let now = self.moment.now;
-        let Some(line) = self.store.lines.get_mut(&id) else { return };
-        if line.evicted_by.is_none() && !line.is_pinned() {
-            line.evicted_by = Some(now);
-            self.store.eviction.insert((now, id));
         }
     }
 

@@ -5,7 +5,7 @@ use secrets_core::{
     VersionSelector, VersionState,
 };
 
-use crate::guard::Wrote;
+use crate::guard::{Seen, Wrote};
 use crate::inner::Inner;
 use crate::line::{Key, LineId};
 use crate::source::Source;
@@ -116,7 +116,7 @@ impl Change {
         // Ids of versions are unique within a secret, no further: those of what is only perhaps the
         // same secret say nothing about this one.
         let held = related.iter().filter_map(|id| current_of(desk, *id, reference));
-        let held: Vec<VersionId> = held.collect();
+        let held: Vec<Seen> = held.collect();
         let term = (desk.moment.now, source.lag);
         match self {
             Self::None => {}
@@ -131,14 +131,20 @@ impl Change {
                 related.into_iter().for_each(|id| desk.distrust(id));
             }
             Self::Current(secret) => {
-                desk.store.guards.note(guard, Wrote::version(&secret.version), held, term);
+                desk.store.guards.note(
+                    guard,
+                    Wrote::Version(Seen::version(&secret.version)),
+                    held,
+                    term,
+                );
                 related.into_iter().for_each(|id| desk.distrust(id));
                 write_through(desk, source, reference, secret);
             }
             Self::Promoted { to, base } => {
-                let replaced = held.into_iter().chain(to.previous).chain([base]);
-                let replaced: Vec<_> = replaced.filter(|id| *id != to.current).collect();
-                let wrote = Wrote::Version(to.current, None);
+                let before = to.previous.into_iter().chain([base]).map(Seen::id);
+                let replaced = held.into_iter().chain(before);
+                let replaced: Vec<_> = replaced.filter(|seen| seen.id != to.current).collect();
+                let wrote = Wrote::Version(Seen::id(to.current));
                 desk.store.guards.note(guard, wrote, replaced, term);
                 related.into_iter().for_each(|id| desk.distrust(id));
             }
@@ -188,12 +194,12 @@ fn leave(desk: &mut Desk<'_>, key: &(usize, SecretRef)) -> bool {
     is_mixed
 }
 
-fn current_of(desk: &Desk<'_>, id: LineId, reference: &SecretRef) -> Option<VersionId> {
+fn current_of(desk: &Desk<'_>, id: LineId, reference: &SecretRef) -> Option<Seen> {
     let line = desk.line(id).filter(|line| line.key.reference == *reference)?;
     if line.key.selector != VersionSelector::Current {
         return None;
     }
-    Some(line.held()?.secret.version.id.clone())
+    Some(Seen::version(&line.held()?.secret.version))
 }
 
 /// The written version is what the next read gives.

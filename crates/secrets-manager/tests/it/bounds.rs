@@ -107,6 +107,21 @@ async fn handles_alone_may_exceed_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_run_future_what_was_let_go_goes_too() {
+    let manager = build_with(answering(), policy().with_max_entries(at_most(4)));
+    let mut handles = Vec::new();
+    for number in 0..500 {
+        handles.push(manager.handle(&format!("held-{number}")).await.unwrap());
+    }
+    assert_eq!(manager.usage().entries, 500);
+    drop(handles);
+    for number in 0..70 {
+        manager.get(&format!("name-{number}")).await.unwrap();
+    }
+    assert_eq!(manager.usage().entries, 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn absences_and_failures_are_bounded_and_forgotten() {
     for failing in [false, true] {
         let error = if failing { unavailable } else { absent };

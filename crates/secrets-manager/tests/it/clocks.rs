@@ -143,17 +143,20 @@ async fn times_to_live_do_not_depend_on_the_wall_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_long_sleep_of_the_machine_everything_held_is_asked_for() {
+async fn after_a_long_sleep_of_the_machine_everything_is_asked_for() {
     let provider = Scripted::new(|call, _| async move { Ok(version(&format!("v{call}"))) });
     let hand = clock();
     let manager = builder(provider.clone()).clock(Arc::new(hand.clone())).build().unwrap();
     let _running = Running::start(&manager).await;
     let handle = manager.handle(NAME).await.unwrap();
+    manager.get("by-name").await.unwrap();
     // Tokio's clock does not count the time that a machine is suspended.
     hand.advance(secs(8 * 60 * 60));
     pass(secs(2)).await;
-    assert_eq!((provider.calls(), handle.load().is_fresh()), (2, true));
-    assert_eq!(text(handle.load().secret().unwrap()), "v2");
+    assert_eq!((provider.calls(), handle.load().is_fresh()), (3, true));
+    assert_eq!(text(handle.load().secret().unwrap()), "v3");
+    assert!(manager.try_get("by-name").is_none(), "it may be as old as the sleep was long");
+    assert_eq!(text(&manager.get("by-name").await.unwrap()), "v4");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,12 @@
 //! Handles and the run future they live by.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrets_core::memory::Personality;
 use secrets_core::{ErrorKind, Operation, SecretProviderExt, SecretState};
-use secrets_manager::{AlreadyRunning, UnusableKind};
+use secrets_manager::{AlreadyRunning, SecretHandle, UnusableKind};
 
 use crate::support::{
     NAME, Running, Scripted, build, build_with, memory, millis, pass, policy, secs, settle, text,
@@ -72,6 +72,44 @@ async fn after_a_take_over_a_failing_provider_leaves_what_is_known() {
     let _running = Running::start(&manager).await;
     assert!(matches!(*handle.load(), SecretState::Stale { .. }), "until it is confirmed");
     assert!(handle.load_checked().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_take_over_during_an_outage_takes_nothing_away() {
+    let provider = Scripted::new(|call, _| async move {
+        if call == 1 { Ok(version("v1")) } else { Err(crate::support::unavailable()) }
+    });
+    let manager = build(provider.clone());
+    for _ in 0..5 {
+        let running = Running::start(&manager).await;
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v1");
+        running.stop().await;
+    }
+    assert!(provider.calls() > 1, "it was asked for, since a hint may have been missed");
+}
+
+/// What is derived from the first may read the second.
+#[tokio::test(start_paused = true)]
+async fn while_handles_are_orphaned_none_says_stalled() {
+    let provider = Scripted::new(|_, _| async { Ok(version("v1")) });
+    let manager = build(provider);
+    let running = Running::start(&manager).await;
+    let one = manager.handle("one").await.unwrap();
+    let other = manager.handle("other").await.unwrap();
+    let seen: Arc<Mutex<Vec<UnusableKind>>> = Arc::default();
+    let look = |at: &SecretHandle, from: &SecretHandle| {
+        let (at, seen) = (at.clone(), Arc::clone(&seen));
+        from.live().map(move |_| {
+            let kind = at.load_checked().err().map(|error| error.kind());
+            seen.lock().unwrap().extend(kind);
+        })
+    };
+    let _derived = (look(&one, &other), look(&other, &one));
+    running.stop().await;
+    assert!(is_orphaned(&one.load()) && is_orphaned(&other.load()));
+    assert_eq!(*seen.lock().unwrap(), []);
+    pass(secs(10)).await;
+    assert!(one.load_checked().is_ok(), "within its bounds an orphan serves");
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,6 +240,36 @@ fn a_read_on_another_runtime_goes_around_a_stalled_one() {
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert_eq!(text(&other.block_on(manager.get(NAME)).unwrap()), "v2");
     assert_eq!(text(handle.load().secret().unwrap()), "v2", "what was asked for reaches handles");
+}
+
+/// A call measures its time by the runtime that began it.
+#[test]
+fn a_read_does_not_wait_for_a_call_that_a_stalled_runtime_began() {
+    let policy = policy().with_ttl(millis(200)).with_stale_while_revalidate(millis(10));
+    let policy = policy.with_stall_after(millis(50)).with_call_timeout(millis(500));
+    let provider = Scripted::new(|call, _| async move {
+        if call == 2 {
+            tokio::time::sleep(millis(200)).await;
+        }
+        Ok(version(&format!("v{call}")))
+    });
+    let manager = build_with(provider, policy.with_stale_if_error(millis(10)));
+    let stalled = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _handle = stalled.block_on(async {
+        tokio::spawn(manager.run());
+        settle().await;
+        let handle = manager.handle(NAME).await.unwrap();
+        tokio::time::sleep(millis(200)).await; // a refresh has begun
+        handle
+    });
+    std::thread::sleep(millis(1_000));
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    other.block_on(async {
+        let first = tokio::time::timeout(secs(5), manager.get(NAME)).await.expect("it ends");
+        assert_eq!(first.unwrap_err().kind(), ErrorKind::Timeout);
+        tokio::time::sleep(secs(1)).await; // the pause after a failure
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v3");
+    });
 }
 
 #[tokio::test(start_paused = true)]

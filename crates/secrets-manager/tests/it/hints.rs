@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
-    Capabilities, ChangeHint, ChangeStream, GetOptions, NameRules, Operation, ProviderId, Result,
-    Secret, SecretProvider, SecretProviderExt, SecretRef, Support, async_trait,
+    Capabilities, ChangeHint, ChangeStream, Error, ErrorKind, GetOptions, NameRules, Operation,
+    ProviderId, Result, Retry, Secret, SecretProvider, SecretProviderExt, SecretRef, SecretState,
+    Support, async_trait,
 };
 
 use crate::support::{
-    NAME, Running, Scripted, build, memory, millis, pass, reference, secs, settle, text, value,
-    version,
+    NAME, Running, Scripted, absent, build, build_with, memory, millis, pass, policy, reference,
+    secs, settle, text, unavailable, value, version,
 };
 
 async fn announcing() -> MemoryProvider {
@@ -115,7 +116,7 @@ fn counting() -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_at_anything_refreshes_handles_and_forgets_the_rest() {
+async fn a_hint_at_anything_refreshes_handles_and_leaves_the_rest_to_its_readers() {
     let provider =
         Hinting::new(counting(), |number| (number == 1).then(|| after(10, ChangeHint::any())));
     let manager = build(provider.clone());
@@ -125,7 +126,8 @@ async fn a_hint_at_anything_refreshes_handles_and_forgets_the_rest() {
     pass(secs(9)).await;
     assert_eq!((provider.inner.calls(), manager.usage().entries), (2, 2));
     pass(millis(1_100)).await;
-    assert_eq!((provider.inner.calls(), manager.usage().entries), (3, 1));
+    assert_eq!(provider.inner.calls(), 3, "not for what is read by name only");
+    assert!(manager.try_get("by-name").is_none());
     assert_eq!(text(handle.load().secret().unwrap()), "v3");
     assert_eq!(text(&manager.get("by-name").await.unwrap()), "v4");
 }
@@ -142,6 +144,65 @@ async fn a_stream_that_ends_is_asked_for_again_and_the_gap_is_closed() {
     assert_eq!(provider.subscriptions.load(Ordering::SeqCst), 4);
     assert_eq!(provider.inner.calls(), 3, "once for the handle, once for each gap");
     assert!(!running.is_finished());
+}
+
+/// What takes the provider down takes its stream down as well.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_in_an_outage_takes_nothing_away() {
+    let inner = Scripted::new(|call, _| async move {
+        if call == 1 { Ok(version("v1")) } else { Err(unavailable()) }
+    });
+    let another = |_| Some(after(10, ChangeHint::secret(reference("another"))));
+    let provider = Hinting::new(inner, another);
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    manager.get(NAME).await.unwrap();
+    for _ in 0..600 {
+        pass(secs(1)).await;
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v1");
+    }
+    let subscriptions = provider.subscriptions.load(Ordering::SeqCst);
+    assert!(subscriptions >= 20, "{subscriptions}: the stream has ended again and again");
+    let calls = provider.inner.calls();
+    assert!(calls < 60, "{calls} calls in 10 minutes: hints cut no pause short");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_does_not_cut_short_a_pause_that_the_provider_asked_for() {
+    fn throttled() -> Error {
+        Error::new(ErrorKind::Throttled, "slow down").with_retry(Retry::After(secs(300)))
+    }
+    let inner = Scripted::new(|_, _| async { Err(throttled()) });
+    let provider = Hinting::new(inner, |number| {
+        let hint =
+            if number == 1 { ChangeHint::secret(reference(NAME)) } else { ChangeHint::any() };
+        Some(after(10, hint))
+    });
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    for _ in 0..290 {
+        assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Throttled);
+        pass(secs(1)).await;
+    }
+    assert_eq!(provider.inner.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_has_what_is_gone_looked_for_again() {
+    let inner = Scripted::new(|call, _| async move {
+        if call == 2 { Err(absent()) } else { Ok(version(&format!("v{call}"))) }
+    });
+    let provider = Hinting::new(inner, |number| {
+        Some(after(85, ChangeHint::secret(reference(NAME)))).filter(|_| number == 1)
+    });
+    let manager = build_with(provider, policy().with_negative_ttl(secs(60)));
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    pass(secs(84)).await;
+    assert!(matches!(*handle.load(), SecretState::Gone { .. }));
+    pass(secs(2)).await;
+    assert_eq!(text(handle.load().secret().unwrap()), "v3");
+    assert!(handle.load().is_fresh());
 }
 
 #[tokio::test(start_paused = true)]

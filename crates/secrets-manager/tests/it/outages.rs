@@ -1,7 +1,7 @@
 //! Providers that fail when there is a value already.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use secrets_core::{Clock, Error, ErrorKind, Retry, Secret, SecretState};
@@ -307,4 +307,64 @@ async fn a_refresh_that_panics_leaves_the_others_alone() {
     pass(secs(60)).await;
     assert!(one.load().is_fresh() && two.load().is_fresh());
     assert!(!running.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_does_not_hold_up_another() {
+    let sick = Scripted::new(|call, _| async move {
+        if call > 100 {
+            std::future::pending::<()>().await;
+        }
+        Ok(version("v1"))
+    });
+    let well = Scripted::new(|call, _| async move { Ok(version(&format!("v{call}"))) });
+    let well = well.scope("well");
+    let id = secrets_core::SecretProvider::id(&well).clone();
+    let manager = builder(sick).provider(well).build().unwrap();
+    let _running = Running::start(&manager).await;
+    let mut handles = Vec::new();
+    for number in 0..100 {
+        handles.push(manager.handle(&format!("sick-{number}")).await.unwrap());
+    }
+    let healthy = manager.provider(&id).unwrap().handle(NAME).await.unwrap();
+    for _ in 0..100 {
+        pass(secs(10)).await;
+        assert!(healthy.load().is_fresh());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_asks_for_tiny_pauses_gets_longer_ones() {
+    fn throttled() -> Error {
+        Error::new(ErrorKind::Throttled, "slow down").with_retry(Retry::After(millis(1)))
+    }
+    let provider = Outage::default().failing_with(throttled);
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let _handle = manager.handle(NAME).await.unwrap();
+    pass(secs(80 + 600)).await;
+    assert!(provider.calls() < 60, "{} calls in 10 minutes", provider.calls());
+}
+
+/// Bounds of a value that is confirmed hold from the moment at which it can be seen.
+#[tokio::test(start_paused = true)]
+async fn what_is_derived_from_a_value_may_use_it() {
+    let outage = Outage::default();
+    let manager = build(outage.provider());
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    let seen: Arc<Mutex<Vec<_>>> = Arc::default();
+    let _derived = handle.live().map({
+        let (handle, seen) = (handle.clone(), Arc::clone(&seen));
+        move |state| {
+            let checked = handle.load_checked().map(|_| ()).map_err(|error| error.kind());
+            seen.lock().unwrap().push((state.as_str(), checked));
+        }
+    });
+    pass(secs(1_200)).await;
+    assert_eq!(handle.load_checked().unwrap_err().kind(), UnusableKind::TooStale);
+    outage.mend();
+    pass(secs(60)).await;
+    assert_eq!(seen.lock().unwrap().last(), Some(&("fresh", Ok(()))));
+    assert!(handle.load_checked().is_ok());
 }

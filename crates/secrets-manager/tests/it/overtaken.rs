@@ -8,9 +8,12 @@ use futures_util::FutureExt;
 use live_value::Live;
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
-    NativeId, SecretProvider, SecretProviderExt, SecretRef, SecretState, SetOptions, VersionState,
+    Capabilities, DeleteMode, Deleted, GetOptions, NameRules, NativeId, Operation, ProviderId,
+    Result, Secret, SecretProvider, SecretProviderExt, SecretRef, SecretState, SecretValue,
+    SetOptions, VersionInfo, VersionState, async_trait,
 };
 use secrets_manager::{Backoff, SecretHandle};
+use tokio::sync::Notify;
 
 use crate::support::*;
 
@@ -157,3 +160,146 @@ async fn what_is_gone_is_not_asked_for_without_a_pause() {
     assert!(matches!(*handle.load(), SecretState::Gone { .. }));
     assert!(provider.calls() < 320, "{} calls", provider.calls());
 }
+
+/// What a native id means only the provider knows, so all that is read by name may have changed.
+#[tokio::test(start_paused = true)]
+async fn a_write_by_native_id_is_no_storm_of_calls() {
+    let provider = memory(Personality::Google).await;
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    for number in 0..200 {
+        provider.put_text(&format!("n/{number}"), "x").await.unwrap();
+        manager.get(&format!("n/{number}")).await.unwrap();
+    }
+    let before = provider.calls(Operation::GetSecret);
+    let native = SecretRef::from(NativeId::new("elsewhere").unwrap());
+    manager.cached().set_secret(&native, value("x"), SetOptions::new()).await.unwrap();
+    pass(secs(5)).await;
+    assert_eq!(provider.calls(Operation::GetSecret), before);
+    manager.get("n/7").await.unwrap();
+    assert_eq!(provider.calls(Operation::GetSecret), before + 1, "its reader asks");
+}
+
+/// Google counts versions from 1 again, so the new one has the id of the one that was deleted.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_creates_anew_after_our_deletion_is_seen() {
+    for personality in Personality::ALL {
+        let sleeper = Arc::new(TokioSleep);
+        let provider = MemoryProvider::builder(personality).sleeper(sleeper).build().unwrap();
+        provider.put_text(NAME, "one").await.unwrap();
+        let manager = build(provider.clone());
+        let _running = Running::start(&manager).await;
+        manager.get(NAME).await.unwrap();
+        let mode = DeleteMode::Immediate;
+        manager.cached().delete_secret(&reference(NAME), mode).await.unwrap();
+        pass(secs(11)).await;
+        provider.outside().write(&reference(NAME), value("new")).unwrap();
+        pass(secs(11)).await; // the absence is believed for 10 s
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "new", "{personality:?}");
+    }
+}
+
+/// Deletes at once and answers late.
+#[derive(Debug, Clone)]
+struct LateDeletion {
+    inner: MemoryProvider,
+    opened: Arc<Notify>,
+}
+
+#[async_trait]
+impl SecretProvider for LateDeletion {
+    fn id(&self) -> &ProviderId {
+        self.inner.id()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn name_rules(&self) -> &NameRules {
+        self.inner.name_rules()
+    }
+
+    async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
+        self.inner.get_secret(reference, options).await
+    }
+
+    async fn set_secret(
+        &self,
+        reference: &SecretRef,
+        value: SecretValue,
+        options: SetOptions,
+    ) -> Result<VersionInfo> {
+        self.inner.set_secret(reference, value, options).await
+    }
+
+    async fn delete_secret(&self, reference: &SecretRef, mode: DeleteMode) -> Result<Deleted> {
+        let deleted = self.inner.delete_secret(reference, mode).await;
+        self.opened.notified().await;
+        deleted
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_is_answered_late_does_not_hide_what_was_written_since() {
+    let sleeper = Arc::new(TokioSleep);
+    let inner = MemoryProvider::builder(Personality::Google).sleeper(sleeper).build().unwrap();
+    inner.put_text(NAME, "one").await.unwrap();
+    let provider = LateDeletion { inner, opened: Arc::default() };
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    let deletion = tokio::spawn({
+        let cached = manager.cached().clone();
+        async move { cached.delete_secret(&reference(NAME), DeleteMode::Immediate).await }
+    });
+    settle().await;
+    manager.cached().put_text(NAME, "two").await.unwrap();
+    provider.opened.notify_one();
+    deletion.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), "two");
+    assert_eq!(text(handle.load().secret().unwrap()), "two");
+    assert!(handle.load_checked().is_ok());
+}
+
+/// The run future is asked to see calls of readers through; where it is stalled it must not keep
+/// what they were answered.
+#[test]
+fn a_stalled_run_future_keeps_no_answers() {
+    let token = Arc::new(());
+    let held = Token(Arc::clone(&token));
+    let provider = Scripted::new(move |_, _| {
+        let held = held.clone();
+        async move {
+            tokio::task::yield_now().await;
+            Err(absent().with_source(held))
+        }
+    });
+    let policy = policy().with_negative_ttl(secs(0)).with_stall_after(secs(600));
+    let manager = build_with(provider, policy);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stalled = runtime();
+    stalled.block_on(async {
+        tokio::spawn(manager.run());
+        settle().await;
+    });
+    assert!(manager.usage().is_running);
+    runtime().block_on(async {
+        for _ in 0..1_000 {
+            manager.get(NAME).await.unwrap_err();
+        }
+    });
+    assert_eq!(Arc::strong_count(&token), 2, "ours and the script's");
+}
+
+#[derive(Debug, Clone)]
+struct Token(Arc<()>);
+
+impl std::fmt::Display for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a token held {} times", Arc::strong_count(&self.0))
+    }
+}
+
+impl std::error::Error for Token {}

@@ -1,0 +1,153 @@
+//! Many secrets in one call of the provider.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use secrets_core::{
+    Capabilities, Error, ErrorKind, GetOptions, NameRules, ProviderId, Result, Retry, Secret,
+    SecretProvider, SecretRef, Support, async_trait,
+};
+
+use crate::support::{
+    NAME, Running, Scripted, build, pass, reference, secs, settle, text, unavailable, version,
+};
+
+type Script = fn(u64) -> Result<Secret>;
+
+/// Single reads go by one script; calls for many take two seconds and go by another.
+#[derive(Clone)]
+struct Batching {
+    inner: Scripted,
+    capabilities: Capabilities,
+    calls: Arc<AtomicU64>,
+    script: Script,
+}
+
+impl Batching {
+    fn new(inner: Scripted, script: Script) -> Self {
+        let mut capabilities = inner.capabilities().clone();
+        capabilities.batch = Support::Native;
+        Self { inner, capabilities, calls: Arc::default(), script }
+    }
+
+    fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for Batching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Batching")
+    }
+}
+
+#[async_trait]
+impl SecretProvider for Batching {
+    fn id(&self) -> &ProviderId {
+        self.inner.id()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn name_rules(&self) -> &NameRules {
+        self.inner.name_rules()
+    }
+
+    async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
+        self.inner.get_secret(reference, options).await
+    }
+
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
+        let answer = (self.script)(self.calls.fetch_add(1, Ordering::SeqCst) + 1)?;
+        tokio::time::sleep(secs(2)).await;
+        Ok(vec![Ok(answer); wanted.len()])
+    }
+}
+
+fn wanted<const N: usize>(names: [&str; N]) -> Vec<(SecretRef, GetOptions)> {
+    names.into_iter().map(|name| (reference(name), GetOptions::default())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_many_does_not_replace_a_newer_one_to_a_single_reader() {
+    let inner = Scripted::new(|_, _| async { Ok(version("v2")) });
+    let manager = build(Batching::new(inner, |_| Ok(version("v1"))));
+    let _running = Running::start(&manager).await;
+    let cached = manager.cached().clone();
+    let slow = tokio::spawn(async move { cached.get_secrets(&wanted([NAME, "b"])).await });
+    pass(secs(1)).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    assert_eq!(text(handle.load().secret().unwrap()), "v2");
+    let answers = slow.await.unwrap().unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "v1", "it was asked for before");
+    assert_eq!(text(handle.load().secret().unwrap()), "v2");
+    assert_eq!(text(&manager.get("b").await.unwrap()), "v1", "the other is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_is_not_repeated_before_its_time() {
+    let provider = Batching::new(Scripted::new(|_, _| async { Err(unavailable()) }), |_| {
+        Err(Error::new(ErrorKind::Throttled, "slow down").with_retry(Retry::After(secs(300))))
+    });
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let wanted = wanted([NAME, "b"]);
+    let first = manager.cached().get_secrets(&wanted).await;
+    assert_eq!(first.unwrap_err().kind(), ErrorKind::Throttled);
+    for _ in 0..100 {
+        let answers = manager.cached().get_secrets(&wanted).await.unwrap();
+        assert!(answers.iter().all(|a| a.as_ref().unwrap_err().kind() == ErrorKind::Throttled));
+    }
+    assert_eq!((provider.calls(), provider.inner.calls()), (1, 0));
+    pass(secs(302)).await;
+    let _ = manager.cached().get_secrets(&wanted).await;
+    assert_eq!(provider.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_takes_nothing_away_that_is_known() {
+    let inner = Scripted::new(|_, _| async { Ok(version("v1")) });
+    let provider = Batching::new(inner, |_| Err(unavailable()));
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    manager.get("fresh").await.unwrap();
+    let cached = manager.cached();
+    let answers = cached.get_secrets(&wanted(["fresh", NAME, "b"])).await.unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "v1");
+    assert_eq!(answers[1].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+
+    pass(secs(200)).await; // past its time to live, within the bound of an outage
+    let answers = cached.get_secrets(&wanted(["fresh", "c"])).await.unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "v1");
+    assert!(answers[1].is_err());
+    assert_eq!(provider.calls(), 2);
+}
+
+/// Where the provider has no such call, its single calls must not all go out at once.
+#[tokio::test(start_paused = true)]
+async fn thousands_are_not_asked_for_at_once() {
+    let (now, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let provider = Scripted::new({
+        let most = Arc::clone(&most);
+        move |_, _| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(secs(1)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                Ok(version("v1"))
+            }
+        }
+    });
+    let manager = build(provider);
+    let names: Vec<_> = (0..2_000).map(|number| format!("name-{number}")).collect();
+    let wanted: Vec<_> =
+        names.iter().map(|name| (reference(name), GetOptions::default())).collect();
+    let answers = manager.cached().get_secrets(&wanted).await.unwrap();
+    settle().await;
+    assert!(answers.iter().all(Result::is_ok) && answers.len() == 2_000);
+    assert_eq!(most.load(Ordering::SeqCst), 16);
+}
