@@ -331,6 +331,8 @@ named_enum! {
         UnwrapKey = "unwrap_key",
         /// `KeyProvider::rewrap_key`.
         RewrapKey = "rewrap_key",
+        /// `KeyProvider::wrapping_version`.
+        WrappingVersion = "wrapping_version",
         /// `SecretResolver::resolve`.
         Resolve = "resolve",
     }

@@ -245,6 +245,9 @@ pub struct KeyCapabilities {
     pub rewrap: Support,
     /// Whether the service makes data keys itself.
     pub generate: Support,
+    /// Whether [`wrapping_version`](KeyProvider::wrapping_version) tells; emulated where that takes
+    /// another question than the wrapped key answers by itself.
+    pub wrapping_version: Support,
     /// The longest key that can be wrapped, in bytes.
     pub plaintext_len: usize,
 }
@@ -256,9 +259,22 @@ impl KeyCapabilities {
             context_binding: Support::Native,
             rewrap: Support::Native,
             generate: Support::Native,
+            wrapping_version: Support::Native,
             plaintext_len,
         }
     }
+}
+
+/// Which version of its key a wrapped key is under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WrappingVersion {
+    /// The one that wraps now (AWS: the current key material; Google: the primary version).
+    Current,
+    /// One that only opens any more: rewrapping brings it under the current one.
+    Superseded,
+    /// The service does not tell.
+    Unknown,
 }
 
 /// A service that wraps data keys under keys that never leave it.
@@ -312,5 +328,15 @@ pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
     ) -> Result<WrappedKey> {
         let data_key = self.unwrap_key(wrapped, context).await?;
         self.wrap_key(to, &data_key, context).await
+    }
+
+    /// Which version of its key a wrapped key is under, so that after a rotation only what is
+    /// superseded need be rewrapped. It goes by what the wrapped key says of itself: whether that is
+    /// true, and whether that version still opens, opening tells.
+    ///
+    /// # Errors
+    /// `NotFound` when the key or that version of it is gone. `Unknown` is no error.
+    async fn wrapping_version(&self, _wrapped: &WrappedKey) -> Result<WrappingVersion> {
+        Ok(WrappingVersion::Unknown)
     }
 }

@@ -36,6 +36,7 @@ pub use error::{Effect, Error, ErrorKind, Operation, Result, Retry};
 pub use health::{Health, HealthStatus};
 pub use key::{
     ContextError, DataKey, KeyCapabilities, KeyLen, KeyProvider, KeyRef, WrapContext, WrappedKey,
+    WrappingVersion,
 };
 pub use metadata::{Change, Deleted, Deletion, MetadataPatch, SecretInfo, Tags};
 pub use name::{InvalidName, SecretName};

@@ -162,15 +162,18 @@ pub enum Hook {
     PlainWriter,
     /// [`Harness::clock`].
     Clock,
+    /// [`KeyHarness::rotator`](super::KeyHarness::rotator).
+    KeyRotator,
 }
 
 impl Hook {
-    /// The method of [`Harness`] that gives it.
+    /// The method of [`Harness`] or [`KeyHarness`](super::KeyHarness) that gives it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PlainReader => "plain_reader",
             Self::PlainWriter => "plain_writer",
             Self::Clock => "clock",
+            Self::KeyRotator => "rotator",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::capability::Support;
 use crate::error::ErrorKind;
-use crate::key::{DataKey, KeyLen, WrapContext, WrappedKey};
+use crate::key::{DataKey, KeyLen, WrapContext, WrappedKey, WrappingVersion};
 
 use super::check::{Because, Stop, Verdict, checks};
 use super::keys::{KeyCx, KeyItem};
@@ -53,6 +53,20 @@ checks! {
     "keys.rewrap-context", rewrap_context, [],
         "rewrapping needs the context",
         "`rewrap_key` with another context, or of a changed ciphertext, is `Integrity`.";
+    "keys.rotation", rotation, [],
+        "rotating a key loses nothing",
+        "what an older version of a key wrapped still opens, and is rewrapped under the new one.";
+    "keys.version-current", current_version, [],
+        "what was just wrapped is under the current version",
+        "`wrapping_version` of what was made, wrapped or rewrapped since the last rotation is \
+         `Current`; that of an unknown key is `NotFound`.";
+    "keys.version-superseded", superseded_version, [],
+        "what is to be rewrapped after a rotation is told",
+        "`wrapping_version` of what an older version wrapped is `Superseded`, also in its stored \
+         form, until it is rewrapped.";
+    "keys.version-unknown", unknown_version, [],
+        "not declared: no guess",
+        "without `wrapping_version` among the capabilities the answer is `Unknown`, and no error.";
     "keys.leaks", leaks, [],
         "no data key shows",
         "neither debug forms of results and provider nor errors hold a data key or a credential.";
@@ -278,6 +292,69 @@ async fn rewrap_context(cx: &KeyCx<'_>) -> Verdict {
     Ok(())
 }
 
+async fn rotation(cx: &KeyCx<'_>) -> Verdict {
+    let (data_key, old) = wrapped(cx).await?;
+    let (key, context) = (cx.harness.key(), usual(cx)?);
+    cx.rotate().await?;
+    cx.opens("open it after the rotation", &old, &context, &data_key).await?;
+    let new = done("rewrap it", cx.rewrap(&old, &key, &context).await)?;
+    let (other, fresh) = wrapped(cx).await?;
+    cx.rotate().await?;
+    cx.opens("open it after two rotations", &old, &context, &data_key).await?;
+    cx.opens("open what was rewrapped between them", &new, &context, &data_key).await?;
+    cx.opens("open what was wrapped between them", &fresh, &context, &other).await
+}
+
+fn tells_versions(cx: &KeyCx<'_>) -> bool {
+    cx.provider.key_capabilities().wrapping_version != Support::No
+}
+
+fn needs_versions(cx: &KeyCx<'_>) -> Verdict {
+    let undeclared = Stop::NotApplicable(Because::Shape("`wrapping_version` is No"));
+    if tells_versions(cx) { Ok(()) } else { Err(undeclared) }
+}
+
+async fn current_version(cx: &KeyCx<'_>) -> Verdict {
+    needs_versions(cx)?;
+    let (key, context) = (cx.harness.key(), usual(cx)?);
+    let (_, mut wrapped) = wrapped(cx).await?;
+    let made = cx.generate(&key, KeyLen::Bits128, &context).await;
+    let (_, made) = done("make a key", made)?;
+    let rewrapped = done("rewrap it", cx.rewrap(&wrapped, &key, &context).await)?;
+    for fresh in [&wrapped, &made, &rewrapped] {
+        cx.is_under("ask for its version", fresh, WrappingVersion::Current).await?;
+    }
+    wrapped.key = cx.harness.unknown_key();
+    let step = "ask for the version of an unknown key";
+    refused(step, cx.version_of(&wrapped).await, &[ErrorKind::NotFound]).map(drop)
+}
+
+async fn superseded_version(cx: &KeyCx<'_>) -> Verdict {
+    needs_versions(cx)?;
+    let (_, old) = wrapped(cx).await?;
+    cx.rotate().await?;
+    let stored = done("read the stored form", WrappedKey::from_bytes(&old.to_bytes()))?;
+    let new = done("rewrap it", cx.rewrap(&stored, &old.key, &usual(cx)?).await)?;
+    let (_, fresh) = wrapped(cx).await?;
+    for (wrapped, want) in [
+        (&old, WrappingVersion::Superseded),
+        (&stored, WrappingVersion::Superseded),
+        (&new, WrappingVersion::Current),
+        (&fresh, WrappingVersion::Current),
+    ] {
+        cx.is_under("ask for its version after a rotation", wrapped, want).await?;
+    }
+    Ok(())
+}
+
+async fn unknown_version(cx: &KeyCx<'_>) -> Verdict {
+    if tells_versions(cx) {
+        return Err(Stop::NotApplicable(Because::Shape("`wrapping_version` is declared")));
+    }
+    let (_, wrapped) = wrapped(cx).await?;
+    cx.is_under("ask for its version", &wrapped, WrappingVersion::Unknown).await
+}
+
 /// Calls everything, rightly and wrongly.
 async fn call_everything(cx: &KeyCx<'_>) -> Verdict {
     let (key, unknown, context) = (cx.harness.key(), cx.harness.unknown_key(), usual(cx)?);
@@ -288,7 +365,9 @@ async fn call_everything(cx: &KeyCx<'_>) -> Verdict {
         let _ = cx.wrap(key, &cx.data_key(longest(cx) + 1), &context).await;
         let _ = cx.rewrap(&wrapped, key, &context).await;
         let _ = cx.rewrap(&wrapped, key, &facts(&[("x", "y")])?).await;
-        let _ = cx.unwrap(&WrappedKey { key: key.clone(), ..wrapped.clone() }, &context).await;
+        let renamed = WrappedKey { key: key.clone(), ..wrapped.clone() };
+        let _ = cx.unwrap(&renamed, &context).await;
+        let _ = cx.version_of(&renamed).await;
     }
     let forged = WrappedKey { ciphertext: data_key.expose_secret().to_vec(), ..wrapped };
     let _ = cx.unwrap(&forged, &context).await;

@@ -3,12 +3,15 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
+
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::key::{DataKey, KeyLen, KeyProvider, KeyRef, WrapContext, WrappedKey};
+use crate::key::{DataKey, KeyLen, KeyProvider, KeyRef, WrapContext, WrappedKey, WrappingVersion};
 use crate::value::SecretValue;
 
 use super::canary::Canary;
 use super::check::{Check, Item, Running, Stop, Verdict};
+use super::harness::Hook;
 use super::outcome::{done, refused};
 use super::report::{Outcome, Report};
 
@@ -29,10 +32,31 @@ pub trait KeyHarness: Send + Sync {
     /// The well-formed name of a key that does not exist.
     fn unknown_key(&self) -> KeyRef;
 
+    /// Makes new versions of keys. Without it, what rotation must not lose stays unproved.
+    fn rotator(&self) -> Option<&dyn KeyRotator> {
+        None
+    }
+
     /// Credentials of the provider itself: they must not show.
     fn credentials(&self) -> Vec<SecretValue> {
         Vec::new()
     }
+
+    /// Why a hook is missing, where that is known and accepted.
+    fn waives(&self, hook: Hook) -> Option<&'static str> {
+        let _ = hook;
+        None
+    }
+}
+
+/// What gives a key another version: the service's own call, or its schedule in fast motion.
+#[async_trait]
+pub trait KeyRotator: Send + Sync {
+    /// Makes a new version of the key, which wraps from when this returns.
+    ///
+    /// # Errors
+    /// When there is no new version.
+    async fn rotate(&self, key: &KeyRef) -> Result<()>;
 }
 
 /// What a check works with: the provider, with an eye on what it answers.
@@ -77,7 +101,7 @@ pub async fn run_keys(harness: &dyn KeyHarness) -> Report {
                 Outcome::Failed(failure.without_secrets(|text| cx.shows(text)))
             }
             Err(Stop::NotApplicable(because)) => Outcome::NotApplicable { because },
-            Err(Stop::NotRun(hook)) => Outcome::NotRun { hook, waived: None },
+            Err(Stop::NotRun(hook)) => Outcome::NotRun { hook, waived: harness.waives(hook) },
         };
         report.add(item.check, outcome);
     }
@@ -185,6 +209,34 @@ impl KeyCx<'_> {
         let rewrapped = self.provider.rewrap_key(wrapped, to, context).await;
         self.note(Operation::RewrapKey, &rewrapped);
         rewrapped
+    }
+
+    pub(super) async fn version_of(&self, wrapped: &WrappedKey) -> Result<WrappingVersion> {
+        let version = self.provider.wrapping_version(wrapped).await;
+        self.note(Operation::WrappingVersion, &version);
+        version
+    }
+
+    /// Fails unless the provider says this of a wrapped key's version.
+    pub(super) async fn is_under(
+        &self,
+        step: &'static str,
+        wrapped: &WrappedKey,
+        want: WrappingVersion,
+    ) -> Verdict {
+        let seen = done(step, self.version_of(wrapped).await)?;
+        if seen == want {
+            return Ok(());
+        }
+        Err(Stop::failed(step, format!("{want:?}"), format!("{seen:?}")))
+    }
+
+    /// Gives the key of these checks another version.
+    pub(super) async fn rotate(&self) -> Verdict {
+        let Some(rotator) = self.harness.rotator() else {
+            return Err(Stop::NotRun(Hook::KeyRotator));
+        };
+        done("rotate the key", rotator.rotate(&self.harness.key()).await)
     }
 
     /// Opens a wrapped key and fails unless it is this one.

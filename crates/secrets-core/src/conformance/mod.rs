@@ -155,7 +155,7 @@ mod writers;
 
 pub use check::{Because, Capability, Check, Failure};
 pub use harness::{ClockHand, Harness, Hook, PlainReader, PlainWriter, RunId, ValueClass};
-pub use keys::{KeyHarness, key_checks, run_keys};
+pub use keys::{KeyHarness, KeyRotator, key_checks, run_keys};
 #[cfg(feature = "memory")]
 pub use memory::MemoryHarness;
 pub use report::{CheckResult, NotConformant, Outcome, Report};

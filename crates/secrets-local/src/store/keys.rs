@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use secrets_core::{
     DataKey, Error, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, ProviderId, Result,
-    VersionId, VersionInfo, VersionState, WrapContext, WrappedKey, async_trait,
+    VersionId, VersionInfo, VersionState, WrapContext, WrappedKey, WrappingVersion, async_trait,
 };
 use zeroize::Zeroizing;
 
@@ -136,6 +136,14 @@ impl KeyProvider for FileStore {
             let data_key = snapshot.unwrap(&wrapped, &context)?;
             let entropy = &*engine.environment().entropy;
             snapshot.wrap(entropy, &to, data_key.expose_secret(), &context)
+        })
+        .await
+    }
+
+    async fn wrapping_version(&self, wrapped: &WrappedKey) -> Result<WrappingVersion> {
+        let wrapped = wrapped.clone();
+        self.with_keys(Operation::WrappingVersion, move |engine| {
+            engine.snapshot()?.wrapping_version(&wrapped)
         })
         .await
     }

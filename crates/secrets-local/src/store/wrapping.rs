@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrets_core::{
     DataKey, Error, ErrorKind, KeyRef, Result, VersionId, VersionInfo, VersionState, WrapContext,
-    WrappedKey,
+    WrappedKey, WrappingVersion,
 };
 use zeroize::Zeroizing;
 
@@ -136,6 +136,15 @@ impl Snapshot {
         let id = wrapped.version.as_ref().and_then(VersionKey::from_id).ok_or_else(altered)?;
         let version = entry.version(id).ok_or_else(no_version)?;
         self.wrapping_key(&wrapped.key, version)?.unwrap(wrapped, context)
+    }
+
+    pub(crate) fn wrapping_version(&self, wrapped: &WrappedKey) -> Result<WrappingVersion> {
+        let entry = self.key_entry(&wrapped.key)?;
+        let id = wrapped.version.as_ref().and_then(VersionKey::from_id).ok_or_else(altered)?;
+        if entry.labels.current == Some(id) {
+            return Ok(WrappingVersion::Current);
+        }
+        entry.version(id).map(|_| WrappingVersion::Superseded).ok_or_else(no_version)
     }
 
     pub(crate) fn key_versions(&self, key: &KeyRef) -> Result<Vec<VersionInfo>> {

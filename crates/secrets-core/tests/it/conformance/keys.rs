@@ -6,10 +6,10 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 
-use secrets_core::conformance::{self, KeyHarness, Outcome, Report};
+use secrets_core::conformance::{self, Hook, KeyHarness, KeyRotator, Outcome, Report};
 use secrets_core::{
     DataKey, Error, ErrorKind, KeyCapabilities, KeyLen, KeyProvider, KeyRef, Operation, ProviderId,
-    Result, Support, WrapContext, WrappedKey, async_trait,
+    Result, Support, VersionId, WrapContext, WrappedKey, WrappingVersion, async_trait,
 };
 
 const LONGEST: usize = 200;
@@ -32,13 +32,20 @@ enum Fault {
     OpensUnderAnyKey,
     RewrapsAnother,
     RewrapsWithoutContext,
+    LosesOldVersions,
+    RewrapsUnderTheOldVersion,
+    CallsAllCurrent,
+    CallsAllSuperseded,
+    KnowsUnknownKeys,
+    GuessesVersions,
+    FailsWithoutVersions,
     ShowsKeys,
     QuotesKeys,
     NamesNoOperation,
 }
 
 /// Every fault with the checks that have to find it.
-const FAULTS: [(Fault, &[&str]); 17] = [
+const FAULTS: [(Fault, &[&str]); 24] = [
     (Fault::Pads, &["keys.lengths"]),
     (Fault::OneLength, &["keys.generated"]),
     (Fault::OneKey, &["keys.distinct"]),
@@ -53,6 +60,13 @@ const FAULTS: [(Fault, &[&str]); 17] = [
     (Fault::OpensUnderAnyKey, &["keys.apart"]),
     (Fault::RewrapsAnother, &["keys.rewrap"]),
     (Fault::RewrapsWithoutContext, &["keys.rewrap-context"]),
+    (Fault::LosesOldVersions, &["keys.rotation"]),
+    (Fault::RewrapsUnderTheOldVersion, &["keys.version-superseded"]),
+    (Fault::CallsAllCurrent, &["keys.version-superseded"]),
+    (Fault::CallsAllSuperseded, &["keys.version-current"]),
+    (Fault::KnowsUnknownKeys, &["keys.version-current"]),
+    (Fault::GuessesVersions, &["keys.version-unknown"]),
+    (Fault::FailsWithoutVersions, &["keys.version-unknown"]),
     (Fault::ShowsKeys, &["keys.leaks"]),
     (Fault::QuotesKeys, &["keys.leaks"]),
     (Fault::NamesNoOperation, &["keys.operation"]),
@@ -61,6 +75,7 @@ const FAULTS: [(Fault, &[&str]); 17] = [
 /// What a handle stands for.
 struct Entry {
     key: KeyRef,
+    version: u32,
     context: Vec<u8>,
     bytes: Vec<u8>,
 }
@@ -71,14 +86,23 @@ struct Table {
     fault: Fault,
     capabilities: KeyCapabilities,
     entries: Mutex<HashMap<Vec<u8>, Entry>>,
+    /// The current versions of keys that were rotated.
+    versions: Mutex<HashMap<KeyRef, u32>>,
 }
 
 impl Table {
-    fn new(fault: Fault, context_binding: Support) -> Self {
+    /// `optional` is declared for what not every service has.
+    fn new(fault: Fault, optional: Support) -> Self {
         let mut capabilities = KeyCapabilities::native(LONGEST);
-        capabilities.context_binding = context_binding;
+        capabilities.context_binding = optional;
+        capabilities.wrapping_version = optional;
         let id = ProviderId::new("table", "tests", "");
-        Self { id, fault, capabilities, entries: Mutex::default() }
+        let (entries, versions) = Default::default();
+        Self { id, fault, capabilities, entries, versions }
+    }
+
+    fn version(&self, key: &KeyRef) -> u32 {
+        self.versions.lock().unwrap().get(key).copied().unwrap_or(1)
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -114,6 +138,17 @@ impl Table {
         &self,
         operation: Operation,
         key: &KeyRef,
+        bytes: Vec<u8>,
+        context: &WrapContext,
+    ) -> Result<WrappedKey> {
+        self.insert_under(self.version(key), operation, key, bytes, context)
+    }
+
+    fn insert_under(
+        &self,
+        version: u32,
+        operation: Operation,
+        key: &KeyRef,
         mut bytes: Vec<u8>,
         context: &WrapContext,
     ) -> Result<WrappedKey> {
@@ -127,10 +162,12 @@ impl Table {
             bytes.resize(bytes.len().next_multiple_of(16), 0);
         }
         let (handle, context) = (random(24), self.aad(operation, context)?);
-        let entry = Entry { key: key.clone(), context, bytes };
+        let entry = Entry { key: key.clone(), version, context, bytes };
         self.entries.lock().unwrap().insert(self.looked_up(&handle), entry);
         let named = if self.has(Fault::ForgetsKeyName) { "default" } else { key.as_str() };
-        Ok(WrappedKey::new(KeyRef::new(named)?, None, handle))
+        let is_told = self.capabilities.wrapping_version.is_available();
+        let version = is_told.then(|| VersionId::new(&version.to_string())).transpose()?;
+        Ok(WrappedKey::new(KeyRef::new(named)?, version, handle))
     }
 
     /// What of a ciphertext finds the entry.
@@ -157,7 +194,9 @@ impl Table {
         let found = entries.get(&self.looked_up(&wrapped.ciphertext)).filter(|entry| {
             let is_named = entry.key == wrapped.key
                 || [Fault::OpensUnderAnyKey, Fault::ForgetsKeyName].contains(&self.fault);
-            is_named && context.is_none_or(|context| context == entry.context)
+            let is_kept =
+                !self.has(Fault::LosesOldVersions) || entry.version == self.version(&entry.key);
+            is_named && is_kept && context.is_none_or(|context| context == entry.context)
         });
         let found = found.map(|entry| entry.bytes.clone());
         found.ok_or_else(|| self.error(ErrorKind::Integrity, operation, &wrapped.ciphertext))
@@ -231,7 +270,42 @@ impl KeyProvider for Table {
         if self.has(Fault::RewrapsAnother) {
             bytes = random(bytes.len());
         }
-        self.insert(operation, to, bytes, context)
+        let version = match &wrapped.version {
+            Some(version) if self.has(Fault::RewrapsUnderTheOldVersion) => {
+                version.as_str().parse().unwrap()
+            }
+            _ => self.version(to),
+        };
+        self.insert_under(version, operation, to, bytes, context)
+    }
+
+    async fn wrapping_version(&self, wrapped: &WrappedKey) -> Result<WrappingVersion> {
+        let operation = Operation::WrappingVersion;
+        let Some(version) = &wrapped.version else {
+            return match self.fault {
+                Fault::GuessesVersions => Ok(WrappingVersion::Current),
+                Fault::FailsWithoutVersions => Err(Error::unsupported(operation, "not told")),
+                _ => Ok(WrappingVersion::Unknown),
+            };
+        };
+        if wrapped.key.as_str() == "unknown" && !self.has(Fault::KnowsUnknownKeys) {
+            return Err(self.error(ErrorKind::NotFound, operation, &wrapped.ciphertext));
+        }
+        let is_current = version.as_str() == self.version(&wrapped.key).to_string();
+        Ok(match self.fault {
+            Fault::CallsAllCurrent => WrappingVersion::Current,
+            Fault::CallsAllSuperseded => WrappingVersion::Superseded,
+            _ if is_current => WrappingVersion::Current,
+            _ => WrappingVersion::Superseded,
+        })
+    }
+}
+
+#[async_trait]
+impl KeyRotator for Table {
+    async fn rotate(&self, key: &KeyRef) -> Result<()> {
+        *self.versions.lock().unwrap().entry(key.clone()).or_insert(1) += 1;
+        Ok(())
     }
 }
 
@@ -257,17 +331,21 @@ impl KeyHarness for Keys {
     fn unknown_key(&self) -> KeyRef {
         KeyRef::new("unknown").unwrap()
     }
+
+    fn rotator(&self) -> Option<&dyn KeyRotator> {
+        Some(&*self.0)
+    }
 }
 
-async fn report(fault: Fault, context_binding: Support) -> Report {
-    conformance::run_keys(&Keys(Arc::new(Table::new(fault, context_binding)))).await
+async fn report(fault: Fault, optional: Support) -> Report {
+    conformance::run_keys(&Keys(Arc::new(Table::new(fault, optional)))).await
 }
 
 #[tokio::test]
 async fn a_sound_key_provider_conforms_and_every_check_passes_somewhere() {
     let mut checks: BTreeSet<_> = conformance::key_checks().map(|check| check.id).collect();
-    for binding in [Support::Native, Support::No] {
-        let report = report(Fault::None, binding).await.into_result().unwrap();
+    for optional in [Support::Native, Support::No] {
+        let report = report(Fault::None, optional).await.into_result().unwrap();
         for result in report.results.iter().filter(|result| result.outcome == Outcome::Passed) {
             checks.remove(result.check.id);
         }
@@ -278,11 +356,13 @@ async fn a_sound_key_provider_conforms_and_every_check_passes_somewhere() {
 #[tokio::test]
 async fn every_fault_of_a_key_provider_is_found() {
     for (fault, checks) in FAULTS {
-        let binding = match fault {
-            Fault::BindsUndeclared => Support::No,
+        let optional = match fault {
+            Fault::BindsUndeclared | Fault::GuessesVersions | Fault::FailsWithoutVersions => {
+                Support::No
+            }
             _ => Support::Native,
         };
-        let report = report(fault, binding).await;
+        let report = report(fault, optional).await;
         for check in checks {
             let outcome = report.outcome(check);
             let is_found = matches!(outcome, Some(Outcome::Failed(_)));
@@ -290,6 +370,48 @@ async fn every_fault_of_a_key_provider_is_found() {
         }
         assert!(!report.to_string().contains("k9Zq"), "a key is in the report of {fault:?}");
         assert!(!report.to_string().contains("107, 57, 90, 113"), "{fault:?}: {report}");
+    }
+}
+
+/// A harness that cannot rotate, and that may say so.
+struct Unrotated(Keys, Option<&'static str>);
+
+impl KeyHarness for Unrotated {
+    fn provider(&self) -> Arc<dyn KeyProvider> {
+        self.0.provider()
+    }
+
+    fn title(&self) -> String {
+        self.0.title()
+    }
+
+    fn key(&self) -> KeyRef {
+        self.0.key()
+    }
+
+    fn other_key(&self) -> KeyRef {
+        self.0.other_key()
+    }
+
+    fn unknown_key(&self) -> KeyRef {
+        self.0.unknown_key()
+    }
+
+    fn waives(&self, hook: Hook) -> Option<&'static str> {
+        self.1.filter(|_| hook == Hook::KeyRotator)
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_rotated_is_not_conformant_until_somebody_says_why() {
+    for (waived, conforms) in [(None, false), (Some("the service rotates once a year"), true)] {
+        let table = Keys(Arc::new(Table::new(Fault::None, Support::Native)));
+        let report = conformance::run_keys(&Unrotated(table, waived)).await;
+        for check in ["keys.rotation", "keys.version-superseded"] {
+            let not_run = Outcome::NotRun { hook: Hook::KeyRotator, waived };
+            assert_eq!(report.outcome(check), Some(&not_run));
+        }
+        assert_eq!(report.is_conformant(), conforms);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use secrets_core::conformance::{
-    self, ClockHand, Harness, KeyHarness, PlainReader, PlainWriter, RunId,
+    self, ClockHand, Harness, KeyHarness, KeyRotator, PlainReader, PlainWriter, RunId,
 };
 use secrets_core::{
     DeleteMode, ErrorKind, KeyProvider, KeyRef, ManualClock, NativeId, Result, SecretName,
@@ -151,6 +151,17 @@ impl KeyHarness for Keys {
 
     fn unknown_key(&self) -> KeyRef {
         KeyRef::new("unknown").unwrap()
+    }
+
+    fn rotator(&self) -> Option<&dyn KeyRotator> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl KeyRotator for Keys {
+    async fn rotate(&self, key: &KeyRef) -> Result<()> {
+        self.0.rotate_wrapping_key(key).await.map(drop)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The store as a key provider.
 
 use secrets_core::{
-    DataKey, ErrorKind, KeyLen, KeyProvider, KeyRef, VersionState, WrapContext, WrappedKey,
+    DataKey, ErrorKind, KeyLen, KeyProvider, KeyRef, VersionId, VersionState, WrapContext,
+    WrappedKey, WrappingVersion,
 };
 use secrets_local::store::Rekey;
 
@@ -85,6 +86,18 @@ fn older_versions_open_what_they_wrapped_until_they_are_destroyed() {
         store.unwrap_key(&old, &context("acme")).await.unwrap();
         let new = store.rewrap_key(&old, &key("app"), &context("acme")).await.unwrap();
         assert_eq!(new.version, Some(second));
+        let version = async |wrapped: &WrappedKey| {
+            store.wrapping_version(wrapped).await.map_err(|error| error.kind())
+        };
+        assert_eq!(version(&old).await, Ok(WrappingVersion::Superseded));
+        assert_eq!(version(&new).await, Ok(WrappingVersion::Current));
+        let named = |id: &str| {
+            let id = Some(VersionId::new(id).unwrap());
+            WrappedKey::new(new.key.clone(), id, new.ciphertext.clone())
+        };
+        assert_eq!(version(&named("no-version-of-ours")).await, Err(ErrorKind::Integrity));
+        let foreign = "0".repeat(old.version.as_ref().unwrap().as_str().len());
+        assert_eq!(version(&named(&foreign)).await, Err(ErrorKind::NotFound));
 
         let state = async |state| {
             store.set_wrapping_key_state(&key("app"), &first, state).await.unwrap();
@@ -94,6 +107,7 @@ fn older_versions_open_what_they_wrapped_until_they_are_destroyed() {
         assert_eq!(state(VersionState::Disabled).await, Err(ErrorKind::Disabled));
         assert_eq!(state(VersionState::Enabled).await, Ok(()));
         assert_eq!(state(VersionState::Destroyed).await, Err(ErrorKind::Destroyed));
+        assert_eq!(version(&old).await, Ok(WrappingVersion::Superseded));
         let opened = store.unwrap_key(&new, &context("acme")).await.unwrap();
         assert_eq!(opened.expose_secret(), plain.expose_secret());
     });
