@@ -80,7 +80,9 @@ impl StoreBuilder {
     }
 
     /// How long a write waits for other writers, those of this process included; 10 seconds
-    /// otherwise. A write whose future is dropped while it waits is not made.
+    /// otherwise. Then it fails with [`Busy`](StoreErrorKind::Busy) and has changed nothing, also
+    /// where the other one hangs in the file system. A write whose future is dropped while it waits
+    /// is not made.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.engine.lock_timeout = timeout;
         self

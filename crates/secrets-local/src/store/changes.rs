@@ -3,21 +3,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use secrets_core::{ChangeHint, SecretName, SecretRef};
-use tokio::runtime::Handle;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::file_store::FileStore;
 use super::index::Entry;
 use super::snapshot::Snapshot;
+use super::timer::Alarm;
 
 /// Above this many changed secrets one hint for all of them is given.
 const MOST_HINTS: usize = 256;
 /// The file is looked at no more often than this, whatever was asked for.
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
+/// And no more rarely, so that there is a next time at all.
+const LONGEST_POLL: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Look = Pin<Box<dyn Future<Output = Option<Arc<Snapshot>>> + Send>>;
 
@@ -25,8 +26,8 @@ type Look = Pin<Box<dyn Future<Output = Option<Arc<Snapshot>>> + Send>>;
 pub(crate) struct Changes {
     store: FileStore,
     seen: Arc<Snapshot>,
-    /// Begun at the first poll, so that making the stream needs no runtime.
-    ticks: Option<Interval>,
+    /// Until the next look; nothing before the first.
+    pause: Option<Alarm>,
     look: Option<Look>,
     /// The last look failed, and readers were told.
     failing: bool,
@@ -36,7 +37,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(crate) fn new(store: FileStore) -> Self {
         let seen = store.engine().current();
-        Self { store, seen, ticks: None, look: None, failing: false, hints: VecDeque::new() }
+        Self { store, seen, pause: None, look: None, failing: false, hints: VecDeque::new() }
     }
 
     /// Compares what is there now with what was there before.
@@ -71,19 +72,18 @@ impl Stream for Changes {
                 let found = ready!(look.as_mut().poll(context));
                 this.look = None;
                 this.take_in(found);
+                let every = this.store.settings().poll.clamp(SHORTEST_POLL, LONGEST_POLL);
+                let next = Instant::now().checked_add(every);
+                this.pause = next.map(|next| this.store.timer().at(next));
                 continue;
             }
-            // Without a runtime there is no timer to wait by.
-            if Handle::try_current().is_err() {
+            if let Some(pause) = &mut this.pause
+                && ready!(Pin::new(pause).poll(context)).is_err()
+            {
+                // Without a thread nobody would wake us.
                 return Poll::Ready(None);
             }
-            let every = this.store.settings().poll.max(SHORTEST_POLL);
-            let ticks = this.ticks.get_or_insert_with(|| {
-                let mut ticks = interval(every);
-                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                ticks
-            });
-            ready!(ticks.poll_tick(context));
+            this.pause = None;
             let store = this.store.clone();
             this.look =
                 Some(Box::pin(async move { store.run(|engine| engine.snapshot()).await.ok() }));

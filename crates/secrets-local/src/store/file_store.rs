@@ -1,6 +1,9 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use secrets_core::{
     Capabilities, Cas, CasSupport, Consistency, Effect, Error, ErrorKind, KeyCapabilities, Limits,
@@ -10,13 +13,14 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::builder::{Settings, StoreBuilder};
 use super::engine::Engine;
-use super::error::Result;
+use super::error::{Result, StoreError, StoreErrorKind};
 use super::format::StoreId;
 use super::index::Generation;
 use super::index_codec::{MAX_TAGS, MAX_VALUE_LEN};
 use super::inspect::SlotInfo;
 use super::key_file::Warning;
 use super::runtime::{Patience, blocking};
+use super::timer::Timer;
 use super::transaction::Transaction;
 use super::unlock::Unlock;
 use super::verify::{Verification, verify};
@@ -59,6 +63,7 @@ struct Inner {
     provider: Option<Unlock>,
     warnings: Vec<Warning>,
     turn: Arc<tokio::sync::Mutex<()>>,
+    timer: Timer,
     settings: Settings,
     id: ProviderId,
     capabilities: Capabilities,
@@ -81,6 +86,7 @@ impl FileStore {
             engine: Arc::new(engine),
             provider: unlock.is_provider().then_some(unlock),
             turn: Arc::default(),
+            timer: Timer::default(),
             settings,
             capabilities: capabilities(),
             key_capabilities: KeyCapabilities::native(MAX_WRAPPED_LEN),
@@ -134,6 +140,10 @@ impl FileStore {
         .await
     }
 
+    pub(crate) fn timer(&self) -> &Timer {
+        &self.0.timer
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -166,7 +176,7 @@ impl FileStore {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<super::StoreError> + NeedsKey + Send + 'static,
+        E: From<StoreError> + NeedsKey + Send + 'static,
     {
         let work = Arc::new(work);
         let (engine, first) = (Arc::clone(&self.0.engine), Arc::clone(&work));
@@ -190,11 +200,11 @@ impl FileStore {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<super::StoreError> + NeedsKey + Send + 'static,
+        E: From<StoreError> + NeedsKey + Send + 'static,
     {
         let patience = Patience::of(self.0.engine.lock_timeout());
         let _wanted = patience.while_held();
-        let turn = self.turn().await;
+        let turn = self.turn(&patience).await?;
         self.run(move |engine| {
             let _turn = &turn;
             engine.transact(&patience, &change)
@@ -209,7 +219,7 @@ impl FileStore {
     ) -> Result<T> {
         let patience = Patience::of(self.0.engine.lock_timeout());
         let _wanted = patience.while_held();
-        let turn = self.turn().await;
+        let turn = self.turn(&patience).await?;
         let engine = Arc::clone(&self.0.engine);
         blocking(move || {
             let _turn = turn;
@@ -218,9 +228,20 @@ impl FileStore {
         .await
     }
 
-    /// The turn of one writer; the work holds it, so that it outlasts a future that is dropped.
-    async fn turn(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.0.turn).lock_owned().await
+    /// The turn of one writer; the work holds it, so that it outlasts a future that is dropped. A
+    /// writer that hangs keeps it for good, and the others out no longer than they want to wait.
+    async fn turn(&self, patience: &Patience) -> Result<OwnedMutexGuard<()>> {
+        if let Ok(turn) = Arc::clone(&self.0.turn).try_lock_owned() {
+            return Ok(turn);
+        }
+        let mut turn = pin!(Arc::clone(&self.0.turn).lock_owned());
+        let Some(deadline) = patience.deadline() else { return Ok(turn.await) };
+        let mut over = pin!(self.0.timer.at(deadline));
+        poll_fn(|context| match turn.as_mut().poll(context) {
+            Poll::Ready(turn) => Poll::Ready(Ok(turn)),
+            Poll::Pending => over.as_mut().poll(context).map(|waited| Err(still_writing(waited))),
+        })
+        .await
     }
 
     async fn follow_rekey(&self, provider: &Unlock) -> Result<()> {
@@ -231,6 +252,11 @@ impl FileStore {
         let engine = Arc::clone(&self.0.engine);
         blocking(move || engine.adopt(&header, unlocked.data_key)).await
     }
+}
+
+fn still_writing(waited: Result<()>) -> StoreError {
+    let message = "another write of this process has not ended yet";
+    waited.map_or_else(|error| error, |()| StoreError::new(StoreErrorKind::Busy, message))
 }
 
 impl fmt::Debug for FileStore {
@@ -244,9 +270,9 @@ pub(crate) trait NeedsKey {
     fn needs_key(&self) -> bool;
 }
 
-impl NeedsKey for super::StoreError {
+impl NeedsKey for StoreError {
     fn needs_key(&self) -> bool {
-        self.kind() == super::StoreErrorKind::WrongKey
+        self.kind() == StoreErrorKind::WrongKey
     }
 }
 

@@ -62,8 +62,8 @@
 //!
 //! Work on the file runs on tokio's threads for blocking work, key derivation too; without a tokio
 //! runtime it runs on the thread that polls. Dropping the future of a write does not stop the
-//! write. The stream of change hints needs tokio's timer, and ends where
-//! there is no runtime.
+//! write. No timer of a runtime is used: while a write waits for another one of this process, or
+//! the stream of change hints is polled, the store has one thread that wakes them.
 //!
 //! The file is described, byte by byte, in `crates/secrets-local/docs/store-format.md`.
 
@@ -94,6 +94,7 @@ mod secrets;
 mod slot;
 mod slot_admin;
 mod snapshot;
+mod timer;
 mod transaction;
 mod unlock;
 #[cfg(test)]

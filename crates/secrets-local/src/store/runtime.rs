@@ -47,6 +47,10 @@ impl Patience {
         GiveUpOnDrop(Arc::clone(&self.given_up))
     }
 
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }

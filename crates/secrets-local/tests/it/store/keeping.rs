@@ -1,6 +1,8 @@
 //! What is kept, for how long, by which clock; and hints at changes.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
 use std::time::{Duration, SystemTime};
 
 use futures_util::{FutureExt, StreamExt};
@@ -191,10 +193,37 @@ fn hints_name_what_changed() {
 }
 
 #[test]
-fn hints_end_where_there_is_no_runtime() {
-    let place = Place::new();
-    let store = block_on(place.create());
-    assert_eq!(store.changes().unwrap().next().now_or_never(), Some(None));
+fn hints_need_no_timers_and_no_runtime() {
+    let without_timers = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let watched = async || {
+        let place = Place::new();
+        let store = place.create().await;
+        let watcher = watched(&place).open(place.key.clone()).await.unwrap();
+        let mut changes = watcher.changes().unwrap();
+        assert!(changes.next().now_or_never().is_none());
+        set(&store, "a", "1").await;
+        changes.next().await.unwrap().reference
+    };
+    assert_eq!(without_timers.block_on(watched()), Some(reference("a")));
+    assert_eq!(on_this_thread(watched()), Some(reference("a")));
+}
+
+/// Runs a future without a runtime.
+fn on_this_thread<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => std::thread::park(),
+        }
+    }
 }
 
 #[test]

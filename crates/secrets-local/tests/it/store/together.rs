@@ -1,15 +1,15 @@
 //! Threads and processes that read, write and administer one store at the same time.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use secrets_core::{
-    DataKey, ErrorKind, IdempotencyKey, KeyCapabilities, KeyLen, KeyProvider, KeyRef,
+    DataKey, Effect, ErrorKind, IdempotencyKey, KeyCapabilities, KeyLen, KeyProvider, KeyRef,
     MetadataPatch, ProviderId, Result, SecretProvider, SetOptions, WrapContext, WrappedKey,
     async_trait,
 };
-use secrets_local::store::{FileStore, Rekey, SlotId, StoreErrorKind, Unlock};
+use secrets_local::store::{FileStore, Rekey, SlotId, StoreError, StoreErrorKind, Unlock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -342,6 +342,55 @@ fn queued_writers_wait_no_longer_than_asked_and_leave_threads_to_readers() {
         }
         assert!(begun.elapsed() < 2 * waits, "the last gave up after {:?}", begun.elapsed());
     });
+}
+
+#[test]
+fn a_writer_that_hangs_keeps_the_others_out_no_longer_than_they_wait() {
+    let place = Place::new();
+    let (hooked, waits) = (Hooked::default(), Duration::from_millis(300));
+    let store = block_on(async {
+        drop(place.create().await);
+        let builder = FileStore::at(place.path()).environment(hooked.environment());
+        builder.lock_timeout(waits).open(place.key.clone()).await.unwrap()
+    });
+    // The disk does not answer the first writer until it is told to.
+    let (reached, hanging) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    hooked.on(move |step, _| {
+        if step == Step::Replace {
+            reached.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+        }
+        Ok(())
+    });
+    // No runtime's timers are needed to give up.
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let write = |text: &'static str| {
+        let (store, (answer, answered)) = (store.clone(), mpsc::channel());
+        runtime.spawn(async move {
+            let write = store.set_secret(&reference("a"), value(text), SetOptions::new()).await;
+            answer.send(write).unwrap();
+        });
+        answered
+    };
+    let long = Duration::from_secs(20);
+    let first = write("first");
+    hanging.recv_timeout(long).unwrap();
+    let begun = Instant::now();
+    for queued in [write("second"), write("third")] {
+        let error = queued.recv_timeout(long).expect("an answer in time").unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::NotApplied));
+        let source = std::error::Error::source(&error).unwrap();
+        let source = source.downcast_ref::<StoreError>().unwrap();
+        assert_eq!(source.kind(), StoreErrorKind::Busy);
+    }
+    assert!(begun.elapsed() >= waits, "gave up after {:?}", begun.elapsed());
+    drop(release);
+    first.recv_timeout(long).unwrap().unwrap();
+    hooked.off();
+    assert_eq!(block_on(get(&store, "a")).unwrap(), "first");
+    write("fourth").recv_timeout(long).unwrap().unwrap();
 }
 
 #[test]
