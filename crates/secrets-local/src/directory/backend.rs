@@ -163,7 +163,11 @@ impl Backend {
                     format!("the folder `{root}` has too many entries or folders to list");
                 Error::new(ErrorKind::TooLarge, message)
             }
-            ScanError::Io(error) => io_error(format!("cannot list the folder `{root}`"), error),
+            ScanError::Io { folder, error } => {
+                let folder = self.config.root.join(folder);
+                let shown = folder.components().as_path().display();
+                io_error(format!("cannot list the folder `{shown}`"), error)
+            }
         }
     }
 }

@@ -28,31 +28,32 @@ pub(super) struct Scan {
 #[derive(Debug)]
 pub(super) enum ScanError {
     TooManyEntries,
-    Io(io::Error),
-}
-
-impl From<io::Error> for ScanError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+    Io {
+        /// The folder under the root; empty for the root.
+        folder: String,
+        error: io::Error,
+    },
 }
 
 /// Looks for the files under `root`, and notes the links of the mounts on the way. What vanishes
 /// meanwhile is left out.
 pub(super) fn scan(root: &Path, links: &mut Links) -> Result<Scan, ScanError> {
     let mut scan = Scan::default();
-    let mut folders = vec![Folder { path: String::new(), line: vec![fs::canonicalize(root)?] }];
+    let failed = |folder: &str, error| ScanError::Io { folder: folder.to_owned(), error };
+    let real = fs::canonicalize(root).map_err(|error| failed("", error))?;
+    let mut folders = vec![Folder { path: String::new(), line: vec![real] }];
     let (mut seen, mut entered) = (0, 0);
     while let Some(folder) = folders.pop() {
+        let failed = |error| failed(&folder.path, error);
         entered += 1;
         folder.line.iter().rev().take(1).for_each(|folder| links.of_mount(folder));
-        for entry in folder.entries()? {
-            let entry = entry?;
+        for entry in folder.entries().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
             seen += 1;
             if seen > MAX_ENTRIES || entered > MAX_FOLDERS {
                 return Err(ScanError::TooManyEntries);
             }
-            match folder.find(root, &entry)? {
+            match folder.find(root, &entry) {
                 Found::File(reference, metadata) => scan.files.push((reference, metadata)),
                 Found::Folder(inner) => folders.push(inner),
                 Found::Unusable => scan.unusable += 1,
@@ -89,21 +90,24 @@ impl Folder {
         }
     }
 
-    fn find(&self, root: &Path, entry: &DirEntry) -> io::Result<Found> {
+    fn find(&self, root: &Path, entry: &DirEntry) -> Found {
         let name = entry.file_name();
-        let Some(name) = name.to_str() else { return Ok(Found::Unusable) };
-        let Some(path) = EntryPath::below(&self.path, name) else { return Ok(Found::Nothing) };
-        let kind = match entry.file_type()? {
-            kind if kind.is_file() => Kind::File,
-            kind if kind.is_dir() => Kind::Folder,
-            kind if kind.is_symlink() => match walk::kind(root, &path) {
+        let Some(name) = name.to_str() else { return Found::Unusable };
+        let Some(path) = EntryPath::below(&self.path, name) else { return Found::Nothing };
+        let kind = match entry.file_type() {
+            Ok(kind) if kind.is_file() => Kind::File,
+            Ok(kind) if kind.is_dir() => Kind::Folder,
+            Ok(kind) if kind.is_symlink() => match walk::kind(root, &path) {
                 Ok(kind) => kind,
-                Err(Miss::Absent) => return Ok(Found::Nothing),
-                Err(_) => return Ok(Found::Unusable),
+                Err(Miss::Absent) => return Found::Nothing,
+                Err(_) => return Found::Unusable,
             },
-            _ => return Ok(Found::Unusable),
+            Ok(_) => return Found::Unusable,
+            // File systems that do not tell the kind with the name are asked once more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
+            Err(_) => return Found::Unusable,
         };
-        Ok(match kind {
+        match kind {
             Kind::File => match (path.reference(), fs::metadata(entry.path())) {
                 (Some(reference), Ok(metadata)) => Found::File(reference, metadata),
                 (None, _) => Found::Unusable,
@@ -113,7 +117,7 @@ impl Folder {
                 Ok(real) => self.enter(path, real).map_or(Found::Nothing, Found::Folder),
                 Err(_) => Found::Nothing,
             },
-        })
+        }
     }
 
     fn enter(&self, path: EntryPath, real: PathBuf) -> Option<Self> {

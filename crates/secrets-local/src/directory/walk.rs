@@ -170,8 +170,9 @@ mod platform {
 
     fn missed(errno: Errno) -> Miss {
         match errno {
-            // The last two: a folder or a file became something else since it was looked at.
-            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Miss::Absent,
+            // A folder or a file may have become something else since it was looked at; and nothing
+            // has a name that is longer than names can be.
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG => Miss::Absent,
             _ => Miss::File(ReadError::Io(errno.into())),
         }
     }

@@ -117,9 +117,9 @@ impl Backend {
         &self,
         edit: impl Fn(&Document<'_>) -> Result<Option<Zeroizing<String>>>,
     ) -> Result<SystemTime> {
-        let place = Place::find(&self.config.path)?;
-        let _lock = place.lock(self.config.lock_timeout)?;
         for _ in 0..WRITES {
+            let place = Place::find(&self.config.path)?;
+            let _lock = place.lock(self.config.lock_timeout)?;
             let old: Option<Contents> = place.read()?;
             let bytes = old.as_ref().map(|old| &**old.bytes).unwrap_or_default();
             let (mark, text) = document::decode(bytes).map_err(|fault| self.error(fault))?;

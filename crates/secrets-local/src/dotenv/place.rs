@@ -20,6 +20,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// Where the file is, with links followed: a link stays, what it points to is replaced.
 #[derive(Debug)]
 pub(super) struct Place {
+    named: PathBuf,
     path: PathBuf,
     folder: PathBuf,
     name: OsString,
@@ -36,7 +37,7 @@ pub(super) enum Replaced {
         /// When it was written.
         modified: SystemTime,
     },
-    /// Somebody who does not know the lock changed the file meanwhile.
+    /// Somebody who does not know the lock changed the file meanwhile, or a link to it.
     Overtaken,
 }
 
@@ -50,7 +51,8 @@ impl Place {
         };
         match (resolved.parent(), resolved.file_name()) {
             (Some(folder), Some(name)) => {
-                Ok(Self { folder: folder.to_owned(), name: name.to_owned(), path: resolved })
+                let (folder, name) = (folder.to_owned(), name.to_owned());
+                Ok(Self { named: path.to_owned(), folder, name, path: resolved })
             }
             _ => Err(names_no_file(path)),
         }
@@ -61,7 +63,7 @@ impl Place {
         let path = self.beside("", ".lock");
         let begun = Instant::now();
         loop {
-            let lock = try_lock(&path)
+            let lock = try_lock(&path, &self.path)
                 .map_err(|error| io_error(format!("cannot lock `{}`", path.display()), error))?;
             if let Some(lock) = lock {
                 return Ok(lock);
@@ -99,7 +101,9 @@ impl Place {
         let written = temporary.create(before.as_ref(), bytes);
         let modified = written.map_err(|error| self.not_written(error))?;
         let now = fs::metadata(&self.path).ok();
-        if now.map(|metadata| Stamp::of(&metadata)) != old {
+        // Readers follow the links anew: where those lead elsewhere, they would not see this write.
+        let is_here = Self::find(&self.named).is_ok_and(|place| place.path == self.path);
+        if !is_here || now.map(|metadata| Stamp::of(&metadata)) != old {
             return Ok(Replaced::Overtaken);
         }
         fs::rename(&temporary.0, &self.path).map_err(|error| self.not_replaced(error))?;
@@ -164,10 +168,8 @@ fn names_no_file(path: &Path) -> Error {
     Error::new(ErrorKind::InvalidValue, format!("`{}` names no file", path.display()))
 }
 
-fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let file = platform::private(&mut options).open(path)?;
+fn try_lock(path: &Path, of: &Path) -> io::Result<Option<Lock>> {
+    let Some(file) = open_lock(path, of)? else { return Ok(None) };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
@@ -177,6 +179,31 @@ fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let held = Stamp::of(&file.metadata()?);
     let named = fs::symlink_metadata(path).ok().map(|metadata| Stamp::of(&metadata));
     Ok(named.filter(|named| named.is_same_file(&held)).map(|_| Lock(file)))
+}
+
+/// Opens the lock of the file `of`, and makes it where there is none: for all who may write that
+/// file, or root's first write would keep its owner out. `None` when it came or went meanwhile.
+fn open_lock(path: &Path, of: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    let options = platform::private(options.read(true).write(true));
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened.map(Some),
+    }
+    // What is there already may be a link of somebody to another file: only one of ours is given
+    // away.
+    match options.create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+        Ok(lock) => {
+            let shared = match fs::metadata(of) {
+                Ok(file) => platform::share_with_writers(&lock, &file),
+                Err(_) => Ok(()),
+            };
+            // Whoever may not give it away cannot replace the file either.
+            shared.inspect_err(|_| drop(fs::remove_file(path))).map(|()| Some(lock))
+        }
+    }
 }
 
 /// A file that is removed again. When it has been renamed there is nothing left to remove, since
@@ -226,11 +253,21 @@ mod platform {
 
     /// The owner first: nobody may read the file whom the old owner and group did not let.
     pub(super) fn take_after(file: &File, old: &Metadata) -> io::Result<()> {
+        own_as(file, old, old.mode() & 0o777)
+    }
+
+    /// The owner, and whoever else may write the other file.
+    pub(super) fn share_with_writers(file: &File, other: &Metadata) -> io::Result<()> {
+        let writers = other.mode() & 0o022;
+        own_as(file, other, 0o600 | writers | writers << 1)
+    }
+
+    fn own_as(file: &File, other: &Metadata, mode: u32) -> io::Result<()> {
         let now = file.metadata()?;
-        if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-            fchown(file, Some(old.uid()), Some(old.gid()))?;
+        if (now.uid(), now.gid()) != (other.uid(), other.gid()) {
+            fchown(file, Some(other.uid()), Some(other.gid()))?;
         }
-        file.set_permissions(Permissions::from_mode(old.mode() & 0o777))
+        file.set_permissions(Permissions::from_mode(mode))
     }
 
     pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -247,6 +284,10 @@ mod platform {
     }
 
     pub(super) fn take_after(_file: &File, _old: &Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn share_with_writers(_file: &File, _other: &Metadata) -> io::Result<()> {
         Ok(())
     }
 

@@ -323,7 +323,10 @@ fn inside_without_rights(folder: &Path) {
             let closed = error(&provider, &named("closed")).await;
             assert_eq!(closed.kind(), ErrorKind::PermissionDenied);
             let list = provider.list_secrets(&SecretFilter::all(), Default::default()).await;
-            assert_eq!(list.unwrap_err().kind(), ErrorKind::PermissionDenied);
+            let error = list.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            let named = error.to_string().contains("blind`");
+            assert!(named && !error.to_string().contains("/`"), "{error}");
         }
         // Files that come and go are hinted at all the same.
         let config = DirectoryConfig::new(folder.join("open-and-blind"))

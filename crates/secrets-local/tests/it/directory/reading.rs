@@ -82,7 +82,11 @@ fn what_is_not_there_is_not_found_and_a_missing_folder_is_an_outage() {
     std::fs::create_dir(folder.path().join("inner")).unwrap();
     std::fs::write(folder.path().join("file"), "x").unwrap();
     block_on(async {
-        for reference in [named("absent"), named("inner"), native("file/x"), native("inner/x")] {
+        // Longer than any file's name, which is no fault of the folder.
+        let long = native(&"x".repeat(300));
+        for reference in
+            [named("absent"), named("inner"), native("file/x"), native("inner/x"), long]
+        {
             let error = error(&provider(folder.path()), &reference).await;
             assert_eq!(error.kind(), ErrorKind::NotFound, "{reference}");
         }

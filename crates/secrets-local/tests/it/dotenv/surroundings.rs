@@ -50,6 +50,48 @@ fn a_write_keeps_the_owner_of_the_file() {
     assert_eq!((metadata.uid(), metadata.gid()), (65534, 65534));
 }
 
+#[test]
+fn whoever_may_write_the_file_may_take_its_lock() {
+    if let Some(folder) = folder_for_child() {
+        block_on(provider(&folder.join(".env")).put_text("a", "3")).unwrap();
+        return;
+    }
+    for (kept, expected) in [(0o600, 0o600), (0o644, 0o600), (0o664, 0o660), (0o620, 0o660)] {
+        let place = Place::new("A=1\n");
+        set_mode(&place.path(), kept);
+        block_on(place.provider().put_text("a", "2")).unwrap();
+        assert_eq!(mode(&place.folder.path().join(".env.lock")), expected, "{kept:o}");
+    }
+    // Root writes first, and the owner of the file after it.
+    let place = Place::new("A=1\n");
+    if is_root() {
+        for path in [place.folder.path(), &place.path()] {
+            chown(path, Some(65534), Some(65534)).unwrap();
+        }
+        set_mode(place.folder.path(), 0o755);
+    }
+    block_on(place.provider().put_text("a", "2")).unwrap();
+    again(&place, "dotenv::surroundings::whoever_may_write_the_file_may_take_its_lock")
+        .run_as_nobody();
+    assert_eq!(place.text(), "A='3'\n");
+}
+
+#[test]
+fn a_lock_that_somebody_else_put_there_is_not_given_away() {
+    let place = Place::new("A=1\n");
+    let precious = place.folder.path().join("precious");
+    std::fs::write(&precious, "x").unwrap();
+    set_mode(&precious, 0o600);
+    std::fs::hard_link(&precious, place.folder.path().join(".env.lock")).unwrap();
+    set_mode(&place.path(), 0o666);
+    if is_root() {
+        chown(place.path(), Some(65534), Some(65534)).unwrap();
+    }
+    block_on(place.provider().put_text("a", "2")).unwrap();
+    assert_eq!(mode(&precious), 0o600);
+    assert!(crate::support::is_owner(&precious));
+}
+
 /// Whoever is not root keeps his own files his.
 fn check_owner_without_rights() {
     let place = Place::new("A=1\n");
@@ -272,6 +314,8 @@ fn inside_without_rights(folder: &Path) {
             let foreign = folder.join("shared/.env");
             assert_eq!(text(&provider(&foreign), &named("a")).await, "1");
             assert_eq!(refused(&foreign).await.kind(), ErrorKind::PermissionDenied);
+            // Nor does a lock stay that its owner could not take.
+            assert_eq!(names_in(&folder.join("shared")), [".env"]);
             assert_eq!(std::fs::read(&foreign).unwrap(), b"A=1\n");
         }
     });

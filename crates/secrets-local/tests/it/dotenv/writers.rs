@@ -1,5 +1,6 @@
 //! Several writers, readers beside them, and writers that are killed.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,6 +109,31 @@ fn an_edit_of_somebody_who_does_not_know_the_lock_is_not_lost() {
     let entries = by_dotenvy(&place.text()).unwrap();
     assert!(entries.contains(&("FOREIGN".to_owned(), "x".to_owned())));
     assert!(entries.contains(&("A".to_owned(), "2".to_owned())));
+}
+
+#[test]
+fn a_write_goes_to_where_the_link_leads_in_the_end() {
+    let place = Place::new("");
+    let at = |name: &str| place.folder.path().join(name);
+    std::fs::remove_file(place.path()).unwrap();
+    for release in ["1", "2"] {
+        std::fs::create_dir(at(release)).unwrap();
+        std::fs::write(at(release).join(".env"), format!("A={release}\n")).unwrap();
+    }
+    symlink("1/.env", place.path()).unwrap();
+    let lock = std::fs::File::create(at("1/.env.lock")).unwrap();
+    lock.lock().unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| block_on(place.provider().put_text("a", "new")));
+        // It has followed the link and waits for the lock. If it has not, nothing is shown this time.
+        thread::sleep(Duration::from_millis(100));
+        symlink("2/.env", at("next")).unwrap();
+        std::fs::rename(at("next"), place.path()).unwrap();
+        drop(lock);
+        writer.join().unwrap().unwrap();
+    });
+    assert_eq!(block_on(text(&place.provider(), &named("a"))), "new");
+    assert_eq!(std::fs::read(at("1/.env")).unwrap(), b"A=1\n");
 }
 
 #[test]
