@@ -30,9 +30,9 @@
 //! value is written between single quotes, so that dotenvy and a POSIX shell both read exactly that text;
 //! bytes that are not UTF-8 cannot be written. The new file takes the place of the old one in one step,
 //! with its owner and permissions (0600 where there was none), under a lock in `<file>.lock` that all
-//! writers of this crate take, and that whoever may write the file may take. An editor that does not know the lock loses nothing either, as long as
-//! it saves before the new file is put in place. Access control lists and extended attributes are not
-//! carried over.
+//! writers of this crate take, and that whoever may write the file may take. An editor that does not know
+//! the lock loses nothing either, as long as it saves before the new file is put in place. Access control
+//! lists and extended attributes are not carried over.
 //!
 //! The values of the file pass through buffers inside dotenvy that are not wiped.
 
