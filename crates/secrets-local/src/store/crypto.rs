@@ -85,7 +85,33 @@ pub(crate) fn random_array<const N: usize>(entropy: &dyn Entropy) -> Result<[u8;
     Ok(bytes)
 }
 
-/// HKDF-SHA256 (RFC 5869) of one input key; the labels separate what is derived.
+/// How much of the stack is overwritten after work on keys: more than the primitives use of it.
+const STACK_WORDS: usize = 4096;
+
+/// Runs work on keys and overwrites the stack that it ran on. The primitives keep what they hash, and
+/// what they derive keys from, in arrays there, and wipe some of them. What `work` gives must hold
+/// keys on the heap only, or it is copied to where this does not reach.
+pub(crate) fn on_wiped_stack<T>(work: impl FnOnce() -> T) -> T {
+    let answer = in_a_frame_of_its_own(work);
+    wipe_stack();
+    answer
+}
+
+#[inline(never)]
+fn in_a_frame_of_its_own<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// Its array lies where the frames of the work lay, since both were called from the same one.
+#[inline(never)]
+fn wipe_stack() {
+    let mut words = [0_u64; STACK_WORDS];
+    words.zeroize();
+    std::hint::black_box(&words);
+}
+
+/// HKDF-SHA256 (RFC 5869) of one input key; the labels separate what is derived. Made and used
+/// [`on_wiped_stack`].
 pub(crate) struct Schedule(Hkdf<Sha256>);
 
 impl Schedule {
@@ -228,12 +254,14 @@ pub(crate) struct StoreKeys {
 
 impl StoreKeys {
     pub(crate) fn derive(store: StoreId, data_key: SymmetricKey) -> Result<Self> {
-        let schedule = Schedule::new(store.as_bytes(), data_key.as_bytes());
-        Ok(Self {
-            commitment: schedule.commitment("commitment")?,
-            records: RecordCipher::with_key(store, &schedule.key("records")?),
-            index: Aead::new(&schedule.key("index")?),
-            data_key,
+        on_wiped_stack(|| {
+            let schedule = Schedule::new(store.as_bytes(), data_key.as_bytes());
+            Ok(Self {
+                commitment: schedule.commitment("commitment")?,
+                records: RecordCipher::with_key(store, &schedule.key("records")?),
+                index: Aead::new(&schedule.key("index")?),
+                data_key,
+            })
         })
     }
 

@@ -58,7 +58,8 @@
 //!   is, unless a new secret took its name. [`purge_secret`](secrets_core::SecretProvider::purge_secret)
 //!   takes it out at once. Nothing else is destroyed by a clock: old versions go by their number.
 //! - Whoever can read this process's memory has the data key while the store is open. Names and
-//!   tags lie in ordinary memory; values and keys are wiped.
+//!   tags lie in ordinary memory; values and keys are wiped, and so is the stack on which a key was
+//!   derived.
 //!
 //! Work on the file runs on tokio's threads for blocking work, key derivation too; without a tokio
 //! runtime it runs on the thread that polls. Dropping the future of a write does not stop the

@@ -5,7 +5,7 @@ use secrets_core::SecretValue;
 use zeroize::Zeroize;
 
 use super::bytes::{Malformed, Reader, Writer};
-use super::crypto::{KEY_LEN, SymmetricKey};
+use super::crypto::{KEY_LEN, SymmetricKey, on_wiped_stack};
 use super::error::{Result, StoreError, StoreErrorKind};
 
 /// A passphrase: any bytes but none, wiped when the last clone is dropped.
@@ -42,11 +42,12 @@ impl Passphrase {
             .map_err(|_| cost.out_of_bounds())?;
         let mut memory = Memory::allocate(params.block_count())?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        SymmetricKey::filled(|out| {
+        let stretch = |out: &mut [u8]| {
             argon2
                 .hash_password_into_with_memory(self.0.expose_secret(), salt, out, &mut memory.0)
                 .map_err(|_| StoreError::new(StoreErrorKind::Internal, "key derivation failed"))
-        })
+        };
+        on_wiped_stack(|| SymmetricKey::filled(stretch))
     }
 }
 

@@ -6,7 +6,8 @@ use secrets_core::WrappedKey;
 
 use super::bytes::{Malformed, Reader, Writer};
 use super::crypto::{
-    Aead, KEY_LEN, NONCE_LEN, Schedule, SymmetricKey, TAG_LEN, associated_data, random_array, same,
+    Aead, KEY_LEN, NONCE_LEN, Schedule, SymmetricKey, TAG_LEN, associated_data, on_wiped_stack,
+    random_array, same,
 };
 use super::environment::Entropy;
 use super::error::{Result, StoreError, StoreErrorKind};
@@ -87,10 +88,12 @@ impl fmt::Debug for SlotKey {
 
 impl SlotKey {
     fn derive(salt: &[u8; SALT_LEN], input: &[u8]) -> Result<Self> {
-        let schedule = Schedule::new(salt, input);
-        Ok(Self {
-            commitment: schedule.commitment("slot commitment")?,
-            aead: Aead::new(&schedule.key("slot key")?),
+        on_wiped_stack(|| {
+            let schedule = Schedule::new(salt, input);
+            Ok(Self {
+                commitment: schedule.commitment("slot commitment")?,
+                aead: Aead::new(&schedule.key("slot key")?),
+            })
         })
     }
 
@@ -124,7 +127,8 @@ impl Slot {
     ) -> Result<Self> {
         let mut slot = Self { id, body: method.unsealed_body() };
         let nonce = random_array(entropy)?;
-        let sealed = method.key.aead.seal(&nonce, &slot.aad(store), data_key.as_bytes())?;
+        let aad = slot.aad(store);
+        let sealed = on_wiped_stack(|| method.key.aead.seal(&nonce, &aad, data_key.as_bytes()))?;
         if let (Some(seal), Ok(sealed)) = (slot.seal_mut(), sealed.try_into()) {
             seal.sealed = sealed;
         }
@@ -136,7 +140,7 @@ impl Slot {
         let Some(seal) = self.key_seal().filter(|seal| key.fits(seal)) else {
             return Ok(None);
         };
-        let plain = key.aead.open(&self.aad(store), &seal.sealed).ok();
+        let plain = on_wiped_stack(|| key.aead.open(&self.aad(store), &seal.sealed).ok());
         let data_key = plain.and_then(|plain| SymmetricKey::from_slice(&plain));
         data_key.map(Some).ok_or_else(|| {
             StoreError::integrity(format!(

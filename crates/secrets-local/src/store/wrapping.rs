@@ -9,7 +9,8 @@ use secrets_core::{
 use zeroize::Zeroizing;
 
 use super::crypto::{
-    Aead, KEY_LEN, NotAuthentic, Schedule, SymmetricKey, associated_data, random_array, same,
+    Aead, KEY_LEN, NotAuthentic, Schedule, SymmetricKey, associated_data, on_wiped_stack,
+    random_array, same,
 };
 use super::environment::Entropy;
 use super::format::{StoreId, VersionKey};
@@ -108,13 +109,15 @@ impl Snapshot {
         };
         let store = self.header.store;
         let plain: Zeroizing<Box<[u8]>> = self.read(place(key, version.id), record)?;
-        let schedule = Schedule::new(store.as_bytes(), &plain);
-        Ok(WrappingKey {
-            store,
-            key,
-            version: version.id,
-            commitment: schedule.commitment("wrapping commitment")?,
-            aead: Aead::new(&schedule.key("wrapping key")?),
+        on_wiped_stack(|| {
+            let schedule = Schedule::new(store.as_bytes(), &plain);
+            Ok(WrappingKey {
+                store,
+                key,
+                version: version.id,
+                commitment: schedule.commitment("wrapping commitment")?,
+                aead: Aead::new(&schedule.key("wrapping key")?),
+            })
         })
     }
 

@@ -1,11 +1,13 @@
 //! Planted values and names, and where they must not show.
 
-use std::sync::Arc;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Waker};
 
 use secrets_core::{
     KeyLen, KeyProvider, KeyRef, MetadataPatch, SecretProvider, SetOptions, WrapContext,
 };
-use secrets_local::store::{FileStore, Rekey, StoreError, Unlock};
+use secrets_local::store::{FileStore, KeyFile, Rekey, StoreError, Unlock};
 
 use super::support::{Place, block_on, cheap, get, name, passphrase, reference, set, value};
 
@@ -163,7 +165,7 @@ fn every_buffer_that_held_a_passphrase_or_a_key_was_wiped() {
     for needle in [WIPED_PASSPHRASE.as_bytes(), &key_file] {
         let scan = crate::PROBE.scan_for(needle);
         block_on(async {
-            let key = secrets_local::store::KeyFile::read(place.file("key")).unwrap();
+            let key = KeyFile::read(place.file("key")).unwrap();
             let path = place.file(&format!("store-{}", needle.len()));
             let store = FileStore::at(&path).passphrase_cost(cheap());
             let store = store.create(passphrase(WIPED_PASSPHRASE)).await.unwrap();
@@ -173,6 +175,136 @@ fn every_buffer_that_held_a_passphrase_or_a_key_was_wiped() {
         });
         let findings = scan.finish();
         assert!(findings.is_clean(), "{findings:?}");
+    }
+}
+
+/// Where the salt of the first slot stands, when that is one of a passphrase or a key file.
+fn salt_of_first_slot(file: &[u8], costs: usize) -> [u8; 16] {
+    let at = 104 + 12 + costs;
+    file[at..at + 16].try_into().unwrap()
+}
+
+#[test]
+fn the_memory_of_a_key_derivation_was_wiped() {
+    let place = Place::new();
+    block_on(async { drop(plant(&place).await) });
+    let salt = salt_of_first_slot(&std::fs::read(place.path()).unwrap(), 12);
+    // What the derivation leaves in its memory, computed once more.
+    let cost = cheap();
+    let params = argon2::Params::new(cost.memory_kib(), cost.passes(), cost.lanes(), Some(32));
+    let params = params.unwrap();
+    let mut blocks = vec![argon2::Block::default(); params.block_count()];
+    argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
+        .hash_password_into_with_memory(PASSPHRASE.as_bytes(), &salt, &mut [0; 32], &mut blocks)
+        .unwrap();
+    let needle: Vec<u8> =
+        blocks[blocks.len() / 2].as_ref()[..4].iter().flat_map(|word| word.to_le_bytes()).collect();
+    let scan = crate::PROBE.scan_for(&needle);
+    block_on(async { FileStore::at(place.path()).open(passphrase(PASSPHRASE)).await.unwrap() });
+    let findings = scan.finish();
+    drop((blocks, needle));
+    assert!(findings.is_clean(), "{findings:?}");
+}
+
+#[test]
+fn every_buffer_that_held_an_index_in_the_clear_was_wiped() {
+    // As two texts stand in the index, and nowhere else: one behind the other.
+    const TAG: &str = "tag-in-the-index-51c2";
+    const TEXT: &str = "text-in-the-index-8e07";
+    let mut needle = TAG.as_bytes().to_vec();
+    needle.push(u8::try_from(TEXT.len()).unwrap());
+    needle.extend(TEXT.as_bytes());
+    let place = Place::new();
+    let scan = crate::PROBE.scan_for(&needle);
+    block_on(async {
+        let store = place.create().await;
+        let options = SetOptions::new().with_metadata(MetadataPatch::new().tag(TAG, TEXT));
+        store.set_secret(&reference("a"), value("1"), options).await.unwrap();
+        set(&store, "b", "2").await;
+        let other = place.open().await;
+        set(&other, "b", "3").await;
+        assert_eq!(get(&store, "b").await.unwrap(), "3");
+        store.verify().await.unwrap();
+        store.rekey(Rekey::new().keep(place.key.clone())).await.unwrap();
+        drop(other);
+    });
+    let findings = scan.finish();
+    drop(needle);
+    assert!(findings.is_clean(), "{findings:?}");
+}
+
+/// The mapping that an address lies in, as bytes.
+fn memory_around(address: usize) -> Vec<u8> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let range = maps.lines().find_map(|line| {
+        let (begin, rest) = line.split_once('-')?;
+        let (end, _) = rest.split_once(' ')?;
+        let number = |text| usize::from_str_radix(text, 16).unwrap();
+        let range = number(begin)..number(end);
+        range.contains(&address).then_some(range)
+    });
+    let range = range.expect("a mapping");
+    let mut bytes = vec![0; range.len()];
+    let memory = std::fs::File::open("/proc/self/mem").unwrap();
+    memory.read_exact_at(&mut bytes, range.start as u64).unwrap();
+    bytes
+}
+
+/// What is on the stack of a thread that polled this once, with nothing left to wait for.
+fn stack_after<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> (T, Vec<u8>) {
+    let (tell, told) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let here = CONTROL;
+        // Without a runtime everything happens on this thread.
+        let mut work = Box::pin(work);
+        let Poll::Ready(answer) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            panic!("something was left to wait for");
+        };
+        tell.send(std::ptr::from_ref(std::hint::black_box(&here)).addr()).unwrap();
+        let _ = released.recv();
+        answer
+    });
+    let stack = memory_around(told.recv().unwrap());
+    drop(release);
+    assert!(contains(&stack, std::str::from_utf8(&CONTROL).unwrap()), "the stack is another one");
+    (thread.join().unwrap(), stack)
+}
+
+/// Lies on the stack that is looked through.
+const CONTROL: [u8; 16] = *b"on-this-stack-4b";
+
+/// Everything secret that the key of a slot comes from.
+fn schedule_of(salt: &[u8], input: &[u8]) -> [(&'static str, Vec<u8>); 5] {
+    let (prk, hkdf) = hkdf::Hkdf::<sha2::Sha256>::extract(Some(salt), input);
+    let mut slot_key = [0; 32];
+    hkdf.expand(b"mainstay store v1 slot key", &mut slot_key).unwrap();
+    let masked = |key: &[u8], with: u8| key.iter().map(|byte| byte ^ with).collect();
+    [
+        ("the input key", input.to_vec()),
+        ("the pseudorandom key", prk.to_vec()),
+        ("the inner key of its HMAC", masked(&prk, 0x36)),
+        ("the outer key of its HMAC", masked(&prk, 0x5c)),
+        ("the slot's key", slot_key.to_vec()),
+    ]
+}
+
+#[test]
+fn no_key_is_left_on_the_stack_of_the_thread_that_derived_it() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    let salt = salt_of_first_slot(&std::fs::read(place.path()).unwrap(), 0);
+    let other = KeyFile::generate(place.file("other-key")).unwrap();
+    // Where the key does not fit, little comes after its derivation that would cover it by chance.
+    for (key, file, opens) in [(place.key.clone(), "key", true), (other, "other-key", false)] {
+        let open = FileStore::at(place.path()).open(key);
+        let (opened, stack) = stack_after(async { open.await.is_ok() });
+        assert_eq!(opened, opens);
+        for (what, key) in schedule_of(&salt, &std::fs::read(place.file(file)).unwrap()) {
+            let half = &key[..16];
+            assert!(!stack.windows(16).any(|window| window == half), "{what} is on the stack");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use secrets_core::{ErrorKind, SecretProvider, SetOptions};
-use secrets_local::store::{FileStore, KeyFile, StoreErrorKind};
+use secrets_local::store::{FileStore, KeyFile, StoreError, StoreErrorKind};
 
 use super::child::{self, Task};
 use super::support::{Place, block_on, get, open, reference, set, value};
@@ -30,6 +30,7 @@ pub(super) const TASKS: &[Task] = &[
         with_store(folder, async |store, key| die(folder, store, key, text).await)
     }),
     ("hold", |folder, _| hold(folder)),
+    ("find-busy", |folder, _| find_busy(folder)),
 ];
 
 fn with_store(folder: &Path, work: impl AsyncFnOnce(&FileStore, &KeyFile)) {
@@ -85,6 +86,20 @@ fn hold(folder: &Path) {
     lock.lock().unwrap();
     std::fs::write(folder.join("held"), "").unwrap();
     std::thread::sleep(Duration::from_secs(60));
+}
+
+/// Writes, and must not get to it.
+fn find_busy(folder: &Path) {
+    without_runtime(async {
+        let key = KeyFile::read(folder.join("key")).unwrap();
+        let store = FileStore::at(folder.join("store")).lock_timeout(Duration::from_millis(100));
+        let store = store.open(key).await.unwrap();
+        let write = store.set_secret(&reference("a"), value("2"), SetOptions::new()).await;
+        let error = write.expect_err("another writer has the lock");
+        let source = std::error::Error::source(&error).unwrap();
+        let source = source.downcast_ref::<StoreError>().unwrap();
+        assert_eq!(source.kind(), StoreErrorKind::Busy);
+    });
 }
 
 fn start(folder: &Path, task: &str) -> Child {
@@ -172,7 +187,7 @@ fn a_writer_that_waits_too_long_for_another_gives_up() {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert_eq!(error.effect(), secrets_core::Effect::NotApplied);
         let source = std::error::Error::source(&error).unwrap();
-        let source = source.downcast_ref::<secrets_local::store::StoreError>().unwrap();
+        let source = source.downcast_ref::<StoreError>().unwrap();
         assert_eq!(source.kind(), StoreErrorKind::Busy);
         assert_eq!(get(&waiting, "a").await.unwrap(), "1", "readers need no lock");
         // The lock goes with the process that held it.
@@ -203,9 +218,32 @@ const CALLS: &[&str] = &[
     "close",
 ];
 
+#[test]
+fn a_lock_on_a_file_that_was_replaced_meanwhile_is_no_lock() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    let lock = place.file("store.lock");
+    std::fs::remove_file(&lock).unwrap();
+    // The child makes the file and is held for two seconds before it locks it.
+    let held = "inject=flock:delay_enter=2000000:when=1";
+    let mut child = traced(&place, "flock", "find-busy", &["-o", "/dev/null", "-e", held]);
+    let begun = Instant::now();
+    while !lock.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the child locks nothing");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let other = std::fs::File::create(place.file("other")).unwrap();
+    other.lock().unwrap();
+    std::fs::rename(place.file("other"), &lock).unwrap();
+    let in_time = child.try_wait().unwrap().is_none();
+    assert!(in_time, "the file was replaced too late to show anything");
+    wait(child);
+    assert_eq!(block_on(async { get(&place.open().await, "a").await }).unwrap(), "1");
+}
+
 /// A run of a child under `strace`, of which only these calls are traced.
-fn traced(place: &Place, calls: &str, text: &str, options: &[&str]) -> Child {
-    let child = child::command(place.folder.path(), &format!("die {text}"));
+fn traced(place: &Place, calls: &str, task: &str, options: &[&str]) -> Child {
+    let child = child::command(place.folder.path(), task);
     let mut command = Command::new("strace");
     command.args(["-f", "-e"]).arg(format!("trace={calls}")).args(options);
     command.arg(child.get_program()).args(child.get_args());
@@ -216,7 +254,7 @@ fn traced(place: &Place, calls: &str, text: &str, options: &[&str]) -> Child {
 /// How often each call is made, on the thread that writes, before the write begins and after.
 fn count_calls(place: &Place) -> Vec<(&'static str, usize, usize)> {
     let file = place.file("trace");
-    wait(traced(place, &CALLS.join(","), "traced", &["-o", file.to_str().unwrap()]));
+    wait(traced(place, &CALLS.join(","), "die traced", &["-o", file.to_str().unwrap()]));
     let trace = std::fs::read_to_string(&file).unwrap();
     // Each line is the thread, white space, and the call.
     let lines: Vec<(&str, &str)> = trace.lines().filter_map(|line| line.split_once(' ')).collect();
@@ -242,7 +280,8 @@ fn count_calls(place: &Place) -> Vec<(&'static str, usize, usize)> {
 /// Kills a writer as it enters its n-th call of one kind. True when it was killed.
 fn kill_at(place: &Place, call: &str, n: usize, text: &str) -> bool {
     let inject = format!("inject={call}:signal=SIGKILL:when={n}");
-    let mut child = traced(place, call, text, &["-o", "/dev/null", "-e", &inject]);
+    let mut child =
+        traced(place, call, &format!("die {text}"), &["-o", "/dev/null", "-e", &inject]);
     !child.wait().unwrap().success()
 }
 

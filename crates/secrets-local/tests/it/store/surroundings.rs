@@ -141,6 +141,28 @@ fn a_link_that_is_turned_before_a_write_takes_the_write_along_whole() {
 }
 
 #[test]
+fn a_lock_is_not_taken_through_a_link() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        set(&store, "a", "1").await;
+        let lock = place.file("store.lock");
+        std::fs::write(place.file("victim"), "precious").unwrap();
+        // What would be locked there is not what other writers lock.
+        for target in ["victim", "absent"] {
+            std::fs::remove_file(&lock).unwrap();
+            symlink(target, &lock).unwrap();
+            let refused = (ErrorKind::Unavailable, Effect::NotApplied, StoreErrorKind::Io);
+            assert_eq!(write_error(&store).await, refused, "{target}");
+        }
+        assert_eq!(std::fs::read(place.file("victim")).unwrap(), b"precious");
+        assert!(!place.file("absent").exists());
+        std::fs::remove_file(&lock).unwrap();
+        set(&store, "a", "2").await;
+    });
+}
+
+#[test]
 fn what_is_created_is_for_its_owner_alone() {
     block_on(async {
         let place = Place::new();
