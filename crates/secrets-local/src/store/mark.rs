@@ -41,6 +41,55 @@ impl Mark {
             format!("the file of generation {next} {how} generation {seen}, which {seen_by} saw"),
         ))
     }
+
+    fn encode(&self, store: StoreId, key: &SymmetricKey) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(LEN);
+        bytes.put(&MAGIC);
+        bytes.put_u16(VERSION);
+        bytes.put(store.as_bytes());
+        bytes.put_u32(self.generation.restores);
+        bytes.put_u64(self.generation.writes);
+        bytes.put(&self.index_nonce);
+        let code = mac(key, &[DOMAIN, &bytes])?;
+        bytes.put(&code);
+        Ok(bytes)
+    }
+
+    /// Nothing is read before the code was checked.
+    fn decode(bytes: &[u8], store: StoreId, key: &SymmetricKey) -> Result<Self, Malformed> {
+        let (fields, code) = bytes.split_last_chunk::<MAC_LEN>().ok_or(Malformed)?;
+        if !same(&mac(key, &[DOMAIN, fields]).map_err(|_| Malformed)?, code) {
+            return Err(Malformed);
+        }
+        Self::fields(fields, store)
+    }
+
+    fn fields(bytes: &[u8], store: StoreId) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let known = reader.array()? == MAGIC && reader.u16()? == VERSION;
+        if !known || reader.array()? != *store.as_bytes() {
+            return Err(Malformed);
+        }
+        let generation = Generation { restores: reader.u32()?, writes: reader.u64()? };
+        let index_nonce = reader.array()?;
+        reader.end()?;
+        Ok(Self { generation, index_nonce })
+    }
+}
+
+/// What the fuzzer enters: the bytes of a mark, with their code and, since it forges none, without.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let store = StoreId::from_bytes([1; 16]);
+    let Some(key) = SymmetricKey::from_slice(&[7; 32]) else { return };
+    if let Ok(mark) = Mark::decode(bytes, store, &key) {
+        assert!(mark.encode(store, &key).is_ok_and(|again| again == bytes), "two forms of a mark");
+    }
+    if let Ok(mark) = Mark::fields(bytes, store) {
+        let sealed = mark.encode(store, &key).unwrap_or_default();
+        assert!(sealed.split_last_chunk::<MAC_LEN>().is_some_and(|(fields, _)| fields == bytes));
+        assert_eq!(Mark::decode(&sealed, store, &key), Ok(mark));
+    }
 }
 
 /// Where the mark of a store is kept.
@@ -83,7 +132,8 @@ impl MarkFile {
             return Err(self.altered());
         }
         file.read_exact_at(&mut bytes, 0).map_err(|error| StoreError::io("read", path, error))?;
-        self.decode(&bytes, key).map(Some)
+        let mark = Mark::decode(&bytes, self.store, key).map_err(|Malformed| self.altered())?;
+        Ok(Some(mark))
     }
 
     /// Keeps the newer of the mark that is there and this one. A new mark is for whom the store is
@@ -104,39 +154,8 @@ impl MarkFile {
         }
         let old = files.stat(self.target.path()).ok();
         let place = old.as_ref().map_or(Place::EmptyLike(store), Place::Of);
-        file::write_exactly(environment, &self.target, place, &self.encode(key, mark)?)?.durable
-    }
-
-    fn encode(&self, key: &SymmetricKey, mark: &Mark) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(LEN);
-        bytes.put(&MAGIC);
-        bytes.put_u16(VERSION);
-        bytes.put(self.store.as_bytes());
-        bytes.put_u32(mark.generation.restores);
-        bytes.put_u64(mark.generation.writes);
-        bytes.put(&mark.index_nonce);
-        let code = mac(key, &[DOMAIN, &bytes])?;
-        bytes.put(&code);
-        Ok(bytes)
-    }
-
-    fn decode(&self, bytes: &[u8; LEN], key: &SymmetricKey) -> Result<Mark> {
-        let (fields, code) = bytes.split_last_chunk::<MAC_LEN>().ok_or_else(|| self.altered())?;
-        if !same(&mac(key, &[DOMAIN, fields])?, code) {
-            return Err(self.altered());
-        }
-        self.fields(Reader::new(fields)).map_err(|Malformed| self.altered())
-    }
-
-    fn fields(&self, mut reader: Reader<'_>) -> Result<Mark, Malformed> {
-        let known = reader.array()? == MAGIC && reader.u16()? == VERSION;
-        if !known || reader.array()? != *self.store.as_bytes() {
-            return Err(Malformed);
-        }
-        Ok(Mark {
-            generation: Generation { restores: reader.u32()?, writes: reader.u64()? },
-            index_nonce: reader.array()?,
-        })
+        let bytes = mark.encode(self.store, key)?;
+        file::write_exactly(environment, &self.target, place, &bytes)?.durable
     }
 
     fn altered(&self) -> StoreError {

@@ -1,7 +1,7 @@
 //! A file system in memory that knows what a power failure may leave of it.
 //!
 //! The model is harsher than any journal: content that was not synced may be there, missing, cut or
-//! zeroed; each change of names since the folder was synced may have happened or not, in any
+//! zeroed, each file by itself; each change of names since the folder was synced may have happened or not, in any
 //! combination, also before the content of the file it names.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -224,35 +224,53 @@ impl History {
             .collect()
     }
 
-    /// Contents with each kind of loss applied to everything that was not synced.
+    /// Contents with every combination of losses: each file that was not synced has one of its own.
+    /// Of very many combinations some, always the same.
     fn possible_contents(&self) -> Vec<Vec<Vec<u8>>> {
-        let losses: [Loss; 7] = [
-            |_, new| new.to_vec(),
-            |old, _| old.to_vec(),
-            |_, _| Vec::new(),
-            |_, new| new[..new.len() / 2].to_vec(),
-            |_, new| new[..new.len().saturating_sub(1)].to_vec(),
-            |_, new| vec![0; new.len()],
-            |_, new| {
-                let mut torn = new.to_vec();
-                torn[..new.len() / 2].fill(0);
-                torn
-            },
-        ];
-        losses
-            .iter()
-            .map(|loss| {
-                let pairs = self.durable.iter().zip(&self.volatile);
-                pairs
-                    .map(|(old, new)| if old == new { old.clone() } else { loss(old, new) })
-                    .collect()
-            })
-            .collect()
+        let pairs = || self.durable.iter().zip(&self.volatile);
+        let unsynced = u32::try_from(pairs().filter(|(old, new)| old != new).count()).unwrap();
+        let kinds = LOSSES.len() as u64;
+        let combinations = kinds.checked_pow(unsynced).filter(|all| *all <= MOST_COMBINATIONS);
+        let contents = |mut choice: u64| {
+            let lose = |(old, new): (&Vec<u8>, &Vec<u8>)| {
+                if old == new {
+                    return old.clone();
+                }
+                let kind = usize::try_from(choice % kinds).unwrap();
+                choice /= kinds;
+                LOSSES[kind](old, new)
+            };
+            pairs().map(lose).collect()
+        };
+        match combinations {
+            Some(all) => (0..all).map(contents).collect(),
+            // Neighbours differ in every digit.
+            None => (0..MOST_COMBINATIONS)
+                .map(|n| contents(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8))
+                .collect(),
+        }
     }
 }
 
 /// What is left of content that was not synced, from what was durable and what was written.
 type Loss = fn(&[u8], &[u8]) -> Vec<u8>;
+
+const LOSSES: [Loss; 7] = [
+    |_, new| new.to_vec(),
+    |old, _| old.to_vec(),
+    |_, _| Vec::new(),
+    |_, new| new[..new.len() / 2].to_vec(),
+    |_, new| new[..new.len().saturating_sub(1)].to_vec(),
+    |_, new| vec![0; new.len()],
+    |_, new| {
+        let mut torn = new.to_vec();
+        torn[..new.len() / 2].fill(0);
+        torn
+    },
+];
+
+/// All combinations of the losses of three files.
+const MOST_COMBINATIONS: u64 = 343;
 
 impl Op {
     fn folder(&self) -> Option<&Path> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrets_core::{DeleteMode, KeyRef, SecretProvider, SystemClock};
+use secrets_local::store::fs::FileSystem;
 use secrets_local::store::{
     Environment, FileStore, KeyFile, OsEntropy, Rekey, StoreBuilder, StoreErrorKind,
 };
@@ -175,6 +176,28 @@ fn a_power_failure_leaves_the_old_or_the_new_state() {
             }
         }
     });
+}
+
+#[test]
+fn the_model_loses_each_file_by_itself() {
+    for files in [2, 3, 6] {
+        let disk = Disk::new();
+        disk.record();
+        let folder = Path::new("/data");
+        for n in 0..files {
+            let mut file = disk.create(&folder.join(n.to_string())).unwrap();
+            file.write_all(b"content").unwrap();
+        }
+        disk.sync_folder(folder).unwrap();
+        let whole = |disk: &Disk, n: i32| disk.read(&folder.join(n.to_string())) == b"content";
+        let left = disk.after_power_failure(disk.steps());
+        assert!(left.len() <= 343, "{} are too many", left.len());
+        for (kept, lost) in [(0, 1), (1, 0), (0, files - 1), (files - 1, 0)] {
+            let alone = left.iter().any(|disk| whole(disk, kept) && !whole(disk, lost));
+            assert!(alone, "{lost} of {files} is never lost while {kept} is kept");
+        }
+        assert!(left.iter().any(|disk| (0..files).all(|n| !whole(disk, n))));
+    }
 }
 
 #[test]
