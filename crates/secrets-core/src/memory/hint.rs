@@ -25,23 +25,22 @@ struct Queue {
 
 impl Announcer {
     pub(crate) fn announce(&self, hint: &ChangeHint) {
+        let mut wakers = Vec::new();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| {
             let Some(queue) = listener.upgrade() else { return false };
-            let waker = {
-                let mut queue = locked(&queue);
-                if queue.hints.len() == KEPT_HINTS {
-                    queue.hints.clear();
-                    queue.hints.push_back(ChangeHint::any());
-                }
-                queue.hints.push_back(hint.clone());
-                queue.waker.take()
-            };
-            if let Some(waker) = waker {
-                waker.wake();
+            let mut queue = locked(&queue);
+            if queue.hints.len() == KEPT_HINTS {
+                queue.hints.clear();
+                queue.hints.push_back(ChangeHint::any());
             }
+            queue.hints.push_back(hint.clone());
+            wakers.extend(queue.waker.take());
             true
         });
+        // Whoever is woken may listen or write at once.
+        drop(listeners);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn listen(&self) -> ChangeStream {

@@ -94,7 +94,8 @@ impl Outside {
     /// and [`VersionState::Empty`], as `RotateSecret` makes.
     ///
     /// # Errors
-    /// `Unsupported` on the other clouds; those of the cloud.
+    /// `Unsupported` on the other clouds; those of the cloud: `Conflict` while another version is
+    /// pending.
     pub fn begin_rotation(&self, reference: &SecretRef) -> Result<VersionId> {
         self.foreign().begin_rotation(self.moment(), &self.place(reference)?.main)
     }
@@ -123,7 +124,11 @@ impl Outside {
     /// # Errors
     /// Those of the cloud.
     pub fn delete_named(&self, name: &str) -> Result<()> {
-        self.foreign().delete(self.moment(), name)
+        self.foreign().delete(self.moment(), name)?;
+        if let Some(reference) = listed(self.shared.adapter.rules(), name) {
+            self.shared.announce(&reference);
+        }
+        Ok(())
     }
 
     fn foreign(&self) -> &dyn Foreign {

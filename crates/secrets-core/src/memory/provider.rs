@@ -140,9 +140,23 @@ impl MemoryProvider {
         place.map_err(|error| error.with_operation(operation))
     }
 
-    fn announce(&self, session: &Session<'_>, reference: &SecretRef) {
-        if session.wrote() {
-            self.shared.announce(reference);
+    fn hint<'c>(&'c self, session: &'c Session<'_>, reference: &'c SecretRef) -> Hint<'c> {
+        Hint { shared: &self.shared, session, reference }
+    }
+}
+
+/// Tells of what a call changed when it is over, also when it is dropped half-way: events of a cloud
+/// do not wait for the caller.
+struct Hint<'c> {
+    shared: &'c Shared,
+    session: &'c Session<'c>,
+    reference: &'c SecretRef,
+}
+
+impl Drop for Hint<'_> {
+    fn drop(&mut self) {
+        if self.session.wrote() {
+            self.shared.announce(self.reference);
         }
     }
 }
@@ -199,8 +213,8 @@ impl SecretProvider for MemoryProvider {
         guard::set(self.capabilities(), &options)?;
         let place = self.place(Operation::SetSecret, reference)?;
         let session = self.client.begin(Operation::SetSecret, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result = self.shared.adapter.set(&session, &place, value, options).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 
@@ -213,16 +227,16 @@ impl SecretProvider for MemoryProvider {
     ) -> Result<Promoted> {
         let place = self.place(Operation::Promote, reference)?;
         let session = self.client.begin(Operation::Promote, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result = self.shared.adapter.promote(&session, &place, pending, base, token).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 
     async fn discard_pending(&self, reference: &SecretRef, pending: &VersionId) -> Result<()> {
         let place = self.place(Operation::DiscardPending, reference)?;
         let session = self.client.begin(Operation::DiscardPending, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result = self.shared.adapter.discard(&session, &place, pending).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 
@@ -236,9 +250,9 @@ impl SecretProvider for MemoryProvider {
         guard::update(self.capabilities(), version, &patch, &precondition)?;
         let place = self.place(Operation::UpdateMetadata, reference)?;
         let session = self.client.begin(Operation::UpdateMetadata, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result =
             self.shared.adapter.update(&session, &place, version, patch, precondition).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 
@@ -251,8 +265,8 @@ impl SecretProvider for MemoryProvider {
         guard::state(self.capabilities(), state)?;
         let place = self.place(Operation::SetVersionState, reference)?;
         let session = self.client.begin(Operation::SetVersionState, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result = self.shared.adapter.set_state(&session, &place, version, state).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 
@@ -288,8 +302,8 @@ impl SecretProvider for MemoryProvider {
         guard::delete(self.capabilities(), mode)?;
         let place = self.place(Operation::DeleteSecret, reference)?;
         let session = self.client.begin(Operation::DeleteSecret, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result = self.shared.adapter.delete(&session, &place, mode).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 
@@ -297,8 +311,8 @@ impl SecretProvider for MemoryProvider {
         guard::recovery(self.capabilities(), Operation::RestoreSecret)?;
         let place = self.place(Operation::RestoreSecret, reference)?;
         let session = self.client.begin(Operation::RestoreSecret, Some(reference)).await?;
+        let _hint = self.hint(&session, reference);
         let result = self.shared.adapter.restore(&session, &place).await;
-        self.announce(&session, reference);
         session.end(result)
     }
 

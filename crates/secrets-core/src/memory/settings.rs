@@ -90,6 +90,9 @@ impl Settings {
         if self.destroy_delay.is_some_and(|d| self.personality != Personality::Google || d < DAY) {
             return Err(MemoryConfigError::DestroyDelay);
         }
+        if self.deleting > DAY || self.recovering > DAY {
+            return Err(MemoryConfigError::Phase);
+        }
         if self.propagation > self.within() {
             return Err(MemoryConfigError::StalerThanDeclared { within: self.within() });
         }
@@ -144,6 +147,9 @@ pub enum MemoryConfigError {
         "aws keeps deleted secrets for 7 to 30 whole days, azure for 7 to 90, google not at all"
     )]
     RecoveryWindow,
+    /// A deletion or a recovery would take longer than a day.
+    #[error("a deletion or a recovery takes a day at most")]
+    Phase,
     /// Only Azure has purge protection.
     #[error("only the azure personality has purge protection")]
     PurgeProtection,

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 /// So many earlier states of an entry are kept for stale reads.
 pub(crate) const KEPT_STATES: usize = 32;
+/// Below so many entries none is worth forgetting.
+const FIRST_SWEEP: usize = 128;
 
 /// How far a read lags behind what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ impl Moment {
 pub(crate) struct Shelf<R> {
     entries: BTreeMap<String, Timeline<R>>,
     keep: Duration,
+    /// So many entries, and those that are gone are looked through for what can be forgotten.
+    sweep_at: usize,
 }
 
 #[derive(Clone)]
@@ -50,7 +54,7 @@ struct Timeline<R> {
 impl<R: Clone> Shelf<R> {
     /// Remembers the past of entries for about `keep`.
     pub(crate) fn new(keep: Duration) -> Self {
-        Self { entries: BTreeMap::new(), keep }
+        Self { entries: BTreeMap::new(), keep, sweep_at: FIRST_SWEEP }
     }
 
     pub(crate) fn get(&self, name: &str, at: Moment) -> Option<&R> {
@@ -66,6 +70,9 @@ impl<R: Clone> Shelf<R> {
     }
 
     pub(crate) fn insert(&mut self, name: &str, at: Moment, entry: R) {
+        if self.entries.len() >= self.sweep_at {
+            self.sweep(at.now);
+        }
         let empty = || Timeline { present: None, past: VecDeque::new() };
         let timeline = self.entries.entry(name.to_owned()).or_insert_with(empty);
         timeline.remember(at.now, self.keep);
@@ -77,6 +84,16 @@ impl<R: Clone> Shelf<R> {
         timeline.present.as_ref()?;
         timeline.remember(at.now, self.keep);
         timeline.present.take().map(Arc::unwrap_or_clone)
+    }
+
+    /// Forgets entries that have been gone for so long that no read sees them.
+    fn sweep(&mut self, now: SystemTime) {
+        let keep = self.keep;
+        self.entries.retain(|_, timeline| {
+            timeline.present.is_some()
+                || timeline.past.back().is_some_and(|(ended, _)| !is_over(*ended, now, keep))
+        });
+        self.sweep_at = self.entries.len().saturating_mul(2).max(FIRST_SWEEP);
     }
 
     /// The entries in the order of their names, starting after `after`.
@@ -112,11 +129,15 @@ impl<R> Timeline<R> {
 
     fn remember(&mut self, now: SystemTime, keep: Duration) {
         self.past.push_back((now, self.present.clone()));
-        let too_old = |ended: SystemTime| now.duration_since(ended).is_ok_and(|age| age > keep);
-        while self.past.len() > KEPT_STATES || self.past.front().is_some_and(|p| too_old(p.0)) {
+        let too_old = |(ended, _): &(SystemTime, _)| is_over(*ended, now, keep);
+        while self.past.len() > KEPT_STATES || self.past.front().is_some_and(too_old) {
             self.past.pop_front();
         }
     }
+}
+
+fn is_over(ended: SystemTime, now: SystemTime, keep: Duration) -> bool {
+    now.duration_since(ended).is_ok_and(|age| age > keep)
 }
 
 #[cfg(test)]
@@ -152,5 +173,25 @@ mod tests {
         assert_eq!(shelf.entries["a"].past.len(), KEPT_STATES);
         *shelf.edit("a", at(5000, Lag::NONE)).unwrap() = 7;
         assert_eq!(shelf.entries["a"].past.len(), 1);
+    }
+
+    #[test]
+    fn entries_that_are_gone_are_forgotten_in_time() {
+        let mut shelf = Shelf::new(Duration::from_secs(100));
+        shelf.insert("kept", at(0, Lag::NONE), 0);
+        for n in 1..=10_000 {
+            let name = n.to_string();
+            shelf.insert(&name, at(n, Lag::NONE), n);
+            shelf.remove(&name, at(n, Lag::NONE));
+            assert!(shelf.entries.len() <= 2 * FIRST_SWEEP, "{n}: {}", shelf.entries.len());
+        }
+        assert_eq!(shelf.get("kept", at(10_000, Lag::NONE)), Some(&0));
+        // What a read may still see is there.
+        shelf.insert("late", at(10_001, Lag::NONE), 7);
+        shelf.remove("late", at(10_050, Lag::NONE));
+        (0..1_000).for_each(|n| shelf.insert(&format!("new {n}"), at(10_060, Lag::NONE), n));
+        let ago = Lag::Time(Duration::from_secs(20));
+        assert_eq!(shelf.get("late", at(10_060, ago)), Some(&7));
+        assert!(!shelf.entries.contains_key("9000"));
     }
 }

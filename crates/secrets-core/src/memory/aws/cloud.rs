@@ -32,6 +32,8 @@ pub(crate) enum AwsError {
     ResourceExists,
     /// The secret is scheduled for deletion.
     ScheduledForDeletion,
+    /// A rotation has begun and is not finished: `AWSPENDING` is on a version that is not current.
+    RotationInProgress,
     /// A label is not where `RemoveFromVersionId` says.
     LabelElsewhere,
     /// Too many tags, an unfit value.
@@ -43,7 +45,7 @@ impl Refusal for AwsError {
         match self {
             Self::ResourceNotFound => "ResourceNotFoundException",
             Self::ResourceExists => "ResourceExistsException",
-            Self::ScheduledForDeletion => "InvalidRequestException",
+            Self::ScheduledForDeletion | Self::RotationInProgress => "InvalidRequestException",
             Self::LabelElsewhere | Self::InvalidParameter => "InvalidParameterException",
         }
     }
@@ -54,6 +56,9 @@ impl Refusal for AwsError {
             Self::ResourceExists => (ErrorKind::Conflict, "the token was used for another value"),
             Self::ScheduledForDeletion => {
                 (ErrorKind::PendingDeletion, "the secret is scheduled for deletion")
+            }
+            Self::RotationInProgress => {
+                (ErrorKind::Conflict, "a rotation has begun and is not finished")
             }
             Self::LabelElsewhere => (ErrorKind::Conflict, "the stage is not at the base version"),
             Self::InvalidParameter => {
@@ -259,9 +264,15 @@ impl AwsCloud {
         Ok(secret.described(token, &version))
     }
 
-    /// What `RotateSecret` does first: `AWSPENDING` on a version without a value.
+    /// What `RotateSecret` does first: `AWSPENDING` on a version without a value. Where the label is
+    /// on another version than `AWSCURRENT` "any later invocation of RotateSecret assumes that a
+    /// previous rotation request is still in progress and returns an error" (API reference).
     pub(crate) fn begin_rotation(&mut self, at: Moment, name: &str) -> Result<String, AwsError> {
-        self.living(name, at.exact())?;
+        let secret = self.living(name, at.exact())?;
+        let pending = secret.label(Label::Pending);
+        if pending.is_some() && pending != secret.label(Label::Current) {
+            return Err(AwsError::RotationInProgress);
+        }
         let id = self.random.uuid();
         let secret = self.secrets.edit(name, at).ok_or(AwsError::ResourceNotFound)?;
         secret.versions.insert(id.as_str().into(), AwsVersion { created: at.now, value: None });

@@ -1,4 +1,4 @@
-use crate::error::{ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::memory::adapter::{Place, conflict, not_alone, not_found};
 use crate::memory::google::adapter::GoogleAdapter;
 use crate::memory::google::journal::{self, Entry};
@@ -100,6 +100,9 @@ impl GoogleAdapter {
         pending: u64,
         added: &Entry,
     ) -> Result<Promoted> {
+        if added.pending != pending {
+            return Err(used_otherwise());
+        }
         self.destroy(session, companion, pending).await?;
         let previous = (added.base > 0).then(|| main_id(added.base)).transpose()?;
         Ok(Promoted::new(main_id(added.number)?, previous))
@@ -116,4 +119,9 @@ impl GoogleAdapter {
             destroyed => Ok(destroyed?),
         }
     }
+}
+
+/// The pending version that is asked for now still waits: it must not be taken away.
+fn used_otherwise() -> Error {
+    conflict("the token was used for another write")
 }

@@ -68,6 +68,9 @@ async fn a_rotation_without_a_value_reads_as_absent_and_cannot_be_promoted() {
     let found = versions.iter().find(|version| version.id == empty).unwrap();
     assert_eq!(found.state, VersionState::Empty);
     assert!(found.stages.contains(Stage::Pending));
+    // The label stays where it is until that rotation ends.
+    assert_eq!(kind(provider.outside().begin_rotation(&db)), ErrorKind::Conflict);
+    assert_eq!(provider.describe_secret(&db).await.unwrap().pending, Some(empty.clone()));
 
     // Moving AWSCURRENT there would leave every reader without a secret.
     let promoted = provider.promote(&db, &empty, &base, &token(1)).await;
@@ -75,6 +78,7 @@ async fn a_rotation_without_a_value_reads_as_absent_and_cannot_be_promoted() {
     assert_eq!(text(&provider.outside().read(&db).unwrap()), "one");
     provider.discard_pending(&db, &empty).await.unwrap();
     assert_eq!(provider.describe_secret(&db).await.unwrap().pending, None);
+    assert_ne!(provider.outside().begin_rotation(&db).unwrap(), empty);
 }
 
 #[tokio::test]

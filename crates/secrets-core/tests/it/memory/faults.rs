@@ -295,6 +295,21 @@ async fn a_personality_is_refused_what_its_cloud_cannot_be() {
     assert_eq!(delay, Some(MemoryConfigError::NoSleeper));
 }
 
+#[test]
+fn a_phase_of_a_deletion_ends_in_a_day() {
+    let day = super::support::DAY;
+    for (phase, fits) in
+        [(day, true), (day + Duration::from_nanos(1), false), (Duration::MAX, false)]
+    {
+        let builder = || MemoryProvider::builder(Personality::Azure);
+        for built in
+            [builder().deleting_for(phase).build(), builder().recovering_for(phase).build()]
+        {
+            assert_eq!(built.err(), (!fits).then_some(MemoryConfigError::Phase));
+        }
+    }
+}
+
 /// A clock that jumps back does not bring the past back.
 #[tokio::test]
 async fn a_clock_that_jumps_changes_no_current_value() {

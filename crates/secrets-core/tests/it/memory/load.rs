@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
-use secrets_core::memory::{Fault, FaultRule, Faults, MemoryProvider, Personality};
+use secrets_core::memory::{Fault, FaultRule, Faults, Gate, MemoryProvider, Personality};
 use secrets_core::{
     MetadataPatch, Operation, SecretFilter, SecretProvider, SecretProviderExt, SetOptions,
     VersionSelector,
@@ -115,6 +115,66 @@ async fn changes_are_announced_to_every_listener() {
         drop(provider);
         assert!(waiting.await.unwrap() > 0);
     }
+}
+
+/// The events of a cloud do not wait for whoever made the change.
+#[tokio::test]
+async fn a_write_that_is_dropped_half_way_is_announced() {
+    for personality in Personality::ALL {
+        let provider = MemoryProvider::builder(personality).announce_changes().build().unwrap();
+        let db = name("db");
+        let base = set(&provider, &db, "one").await;
+        let pending = set_pending(&provider, &db, "two").await;
+        let mut hints = provider.changes().unwrap();
+        // Hangs at each request in turn; the last ones of a promotion come after readers see it.
+        let mut announced = 0;
+        for step in 1..=16 {
+            let hang =
+                FaultRule::new(Fault::Hang(Gate::new())).step(NonZeroU32::new(step).unwrap());
+            provider.inject(Faults::seeded(0).with(hang)).unwrap();
+            let promoting = token(1);
+            let promotion = provider.promote(&db, &pending, &base, &promoting);
+            if promotion.now_or_never().is_some() {
+                break;
+            }
+            let shown = provider.outside().read(&db).unwrap();
+            let hint = hints.next().now_or_never().flatten();
+            if text(&shown) == "two" && announced == 0 {
+                assert_eq!(hint.and_then(|hint| hint.reference), Some(db.clone()));
+                announced += 1;
+            }
+        }
+        assert_eq!(announced, 1, "{personality:?}: no step came after the change");
+    }
+}
+
+/// A listener that listens anew when it is woken, as an inline executor has it.
+struct Relisten(MemoryProvider);
+
+impl std::task::Wake for Relisten {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.changes());
+    }
+}
+
+#[test]
+fn whoever_is_woken_may_listen_at_once() {
+    let personality = Personality::Aws;
+    let provider = MemoryProvider::builder(personality).announce_changes().build().unwrap();
+    let mut hints = provider.changes().unwrap();
+    let waker = std::task::Waker::from(Arc::new(Relisten(provider.clone())));
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(hints.poll_next_unpin(&mut context).is_pending());
+    let (told, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        provider.outside().write(&name("db"), value("one")).unwrap();
+        provider.outside().delete_named("db").unwrap();
+        told.send(()).unwrap();
+    });
+    done.recv_timeout(std::time::Duration::from_secs(10)).expect("no deadlock");
+    // The write and the deletion.
+    assert!(hints.next().now_or_never().flatten().is_some());
+    assert!(hints.next().now_or_never().flatten().is_some());
 }
 
 const CANARY: &str = "canary-7f3b9a-do-not-print";

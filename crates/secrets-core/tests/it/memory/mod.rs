@@ -8,3 +8,4 @@ mod model;
 mod races;
 mod shared;
 mod support;
+mod wire;

@@ -83,6 +83,40 @@ async fn a_token_makes_repeating_a_write_harmless() {
     }
 }
 
+/// A token that was used does not make another pending value go away.
+#[tokio::test]
+async fn a_token_of_another_promotion_takes_no_pending_value_away() {
+    for personality in Personality::ALL {
+        for promoted_before in [false, true] {
+            let provider = MemoryProvider::new(personality);
+            let db = name("db");
+            let mut base = set(&provider, &db, "one").await;
+            if promoted_before {
+                let pending = set_pending(&provider, &db, "two").await;
+                base = provider.promote(&db, &pending, &base, &token(1)).await.unwrap().current;
+            } else {
+                let options = SetOptions::new().with_token(token(1));
+                base = provider.set_secret(&db, value("two"), options).await.unwrap().id;
+            }
+            let pending = set_pending(&provider, &db, "three").await;
+            let promoted = provider.promote(&db, &pending, &base, &token(1)).await;
+            let shown = provider.outside().read(&db).unwrap();
+            match promoted {
+                Ok(promoted) => {
+                    assert_eq!(text(&shown), "three", "{personality:?}");
+                    assert_eq!(promoted.previous, Some(base), "{personality:?}");
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Conflict, "{personality:?}");
+                    assert_eq!(text(&shown), "two", "{personality:?}");
+                    let waits = get(&provider, &db, VersionSelector::Pending).await.unwrap();
+                    assert_eq!((text(&waits), &waits.version.id), ("three", &pending));
+                }
+            }
+        }
+    }
+}
+
 /// Reads lag, and a write that looks something up on its way does not trip over the one before.
 #[tokio::test]
 async fn reads_lag_and_writes_follow_one_another() {
