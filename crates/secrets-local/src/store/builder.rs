@@ -40,7 +40,8 @@ pub(crate) struct Settings {
 impl StoreBuilder {
     pub(crate) fn new(path: &Path) -> Self {
         Self {
-            path: path.to_owned(),
+            // A relative path must not mean another file once the process changes its folder.
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             environment: Environment::system(),
             engine: EngineOptions {
                 lock_timeout: Duration::from_secs(10),
@@ -182,6 +183,10 @@ impl StoreBuilder {
     }
 
     /// Opens the store, or creates it when there is no file.
+    ///
+    /// A file that somebody took away, and a volume that is not mounted, look like a first start: an
+    /// empty store is made, in which every secret is missing. Where that must not be, create the
+    /// store once and [`open`](Self::open) it, or demand its [`store_id`](Self::store_id).
     ///
     /// # Errors
     /// As [`open`](Self::open) and [`create`](Self::create).

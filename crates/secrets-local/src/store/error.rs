@@ -48,7 +48,7 @@ pub enum StoreErrorKind {
     KeyProvider,
     /// The slot is not there, is the last one, or is not covered by a `rekey`.
     Slot,
-    /// Another writer held the lock for longer than the time-out.
+    /// Another writer held the lock for longer than the time-out, or changed the file without it.
     Busy,
     /// The file is marked read-only, or its file system is.
     ReadOnly,

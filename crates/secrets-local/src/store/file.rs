@@ -11,7 +11,7 @@ use secrets_core::Effect;
 use super::crypto::random_array;
 use super::environment::Environment;
 use super::error::{Result, StoreError, StoreErrorKind};
-use super::fs::{FileKind, FileLock, FileStat, FileSystem, NewFile, StoredFile};
+use super::fs::{FileKind, FileLock, FileStat, FileSystem, NewFile, Stamp, StoredFile};
 use super::runtime::Patience;
 
 /// How much is written by one call.
@@ -192,6 +192,9 @@ pub(crate) fn write(
     content(&mut output)?;
     output.flush()?;
     file.sync().map_err(failed)?;
+    if let Place::Of(old) = place {
+        check_unchanged(files, target, old)?;
+    }
     match place {
         Place::Empty | Place::EmptyLike(_) => files.publish(&path, &target.path),
         Place::Of(_) => files.replace(&path, &target.path),
@@ -204,6 +207,20 @@ pub(crate) fn write(
     })?;
     temporary.keep();
     Ok(Written { file: file.into_stored(), durable: sync_name(files, target) })
+}
+
+/// Refuses to replace another file than the one that was read. Writers of ours are kept out by the
+/// lock; a restore, a copy, and a writer whose lock file was removed are not.
+fn check_unchanged(files: &dyn FileSystem, target: &Target, old: &FileStat) -> Result<()> {
+    let path = &target.path;
+    let now = files.stat(path).map_err(|error| StoreError::io("look at", path, error))?.stamp;
+    // Not when its properties were changed: a link to it made by a backup is no reason.
+    let content = |stamp: Stamp| (stamp.device, stamp.inode, stamp.len, stamp.modified);
+    if content(now) == content(old.stamp) {
+        return Ok(());
+    }
+    let message = format!("`{}` was changed by somebody without the lock", path.display());
+    Err(StoreError::new(StoreErrorKind::Busy, message))
 }
 
 /// Makes the name of the file, as it stands now, durable.

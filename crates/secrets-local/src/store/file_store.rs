@@ -73,7 +73,7 @@ struct Inner {
 
 impl FileStore {
     /// Begins to open or create the store at `path`. A link is followed, and stays when the store
-    /// is written.
+    /// is written. A relative path is one from the folder that the process is in now.
     pub fn at(path: impl AsRef<Path>) -> StoreBuilder {
         StoreBuilder::new(path.as_ref())
     }

@@ -160,6 +160,9 @@ impl MarkFile {
 
     fn altered(&self) -> StoreError {
         let path = self.target.path().display();
-        StoreError::integrity(format!("the high-water mark `{path}` is altered"))
+        let message = format!(
+            "the high-water mark `{path}` is altered; once it is known why, remove it to begin anew"
+        );
+        StoreError::integrity(message)
     }
 }

@@ -11,6 +11,7 @@ use secrets_local::store::fs::{FileLock, FileStat, FileSystem, NewFile, OsFileSy
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Lock,
+    Create,
     Open,
     Replace,
     Replaced,
@@ -63,6 +64,7 @@ impl FileSystem for Hooked {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        self.call(Step::Create, path)?;
         OsFileSystem.create(path)
     }
 

@@ -141,6 +141,25 @@ fn a_link_that_is_turned_before_a_write_takes_the_write_along_whole() {
 }
 
 #[test]
+fn a_relative_path_means_one_file_wherever_the_process_goes() {
+    let place = Place::new();
+    block_on(async { drop(set(&place.create().await, "a", "1").await) });
+    let child = prepared(&place, "other-folder");
+    crate::support::run(child.command().current_dir(place.folder.path()));
+}
+
+fn from_a_relative_path(folder: &Path, _: &str) {
+    let key = key_in(folder);
+    block_on(async {
+        let store = open(Path::new("store"), &key).await;
+        std::env::set_current_dir("/").unwrap();
+        assert_eq!(get(&store, "a").await.unwrap(), "1");
+        set(&store, "a", "2").await;
+        assert_eq!(get(&open(&folder.join("store"), &key).await, "a").await.unwrap(), "2");
+    });
+}
+
+#[test]
 fn a_lock_is_not_taken_through_a_link() {
     block_on(async {
         let place = Place::new();
@@ -327,6 +346,7 @@ pub(super) const TASKS: &[Task] = &[
     ("folder-for-everybody", inside_a_folder_for_everybody),
     ("foreign-key", with_a_foreign_key),
     ("own-key", with_a_key_of_ones_own),
+    ("other-folder", from_a_relative_path),
 ];
 
 fn key_in(folder: &Path) -> KeyFile {

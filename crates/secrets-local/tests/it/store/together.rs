@@ -345,6 +345,38 @@ fn queued_writers_wait_no_longer_than_asked_and_leave_threads_to_readers() {
 }
 
 #[test]
+fn a_file_that_is_put_in_place_while_a_write_is_made_stays() {
+    block_on(async {
+        let place = Place::new();
+        drop(place.create().await);
+        let hooked = Hooked::default();
+        let store = FileStore::at(place.path()).environment(hooked.environment());
+        let store = store.open(place.key.clone()).await.unwrap();
+        set(&store, "a", "1").await;
+        // Somebody removed the lock file as a stale one, and another process writes.
+        let (lock, path) = (place.file("store.lock"), place.path());
+        let (other, once) = (place.open().await, AtomicBool::new(false));
+        hooked.on(move |step, at| {
+            if step == Step::Create && at != path && !once.swap(true, Ordering::SeqCst) {
+                std::fs::remove_file(&lock)?;
+                let other = other.clone();
+                let write = move || block_on(async { drop(set(&other, "b", "theirs").await) });
+                std::thread::spawn(write).join().unwrap();
+            }
+            Ok(())
+        });
+        let write = store.set_secret(&reference("a"), value("2"), SetOptions::new()).await;
+        let error = write.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::NotApplied));
+        assert_eq!(get(&store, "b").await.unwrap(), "theirs");
+        set(&store, "a", "2").await;
+        assert_eq!(get(&place.open().await, "b").await.unwrap(), "theirs");
+        let left: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 3, "key, store and lock: {left:?}");
+    });
+}
+
+#[test]
 fn a_writer_that_hangs_keeps_the_others_out_no_longer_than_they_wait() {
     let place = Place::new();
     let (hooked, waits) = (Hooked::default(), Duration::from_millis(300));
