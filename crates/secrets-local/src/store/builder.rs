@@ -59,7 +59,8 @@ impl StoreBuilder {
 
     /// Keeps a high-water mark in this folder, which must exist: a file older than what was seen
     /// there is refused with [`Rollback`](StoreErrorKind::Rollback). The folder should be one that
-    /// whoever can put an old file back cannot write, and no part of the store's own backups.
+    /// whoever can put an old file back cannot write, and no part of the store's own backups. One that
+    /// group or others can write is a [`Warning`](super::Warning).
     pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.engine.state_folder = Some(folder.into());
         self

@@ -85,8 +85,9 @@ pub(crate) fn random_array<const N: usize>(entropy: &dyn Entropy) -> Result<[u8;
     Ok(bytes)
 }
 
-/// How much of the stack is overwritten after work on keys: more than the primitives use of it.
-const STACK_WORDS: usize = 4096;
+/// How much of the stack is overwritten after work on keys: more than the primitives use of it
+/// (the most is Argon2's, of some blocks of 1 KiB).
+const STACK_WORDS: usize = 1024;
 
 /// Runs work on keys and overwrites the stack that it ran on. The primitives keep what they hash, and
 /// what they derive keys from, in arrays there, and wipe some of them. What `work` gives must hold

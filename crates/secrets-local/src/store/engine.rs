@@ -158,15 +158,19 @@ impl Engine {
             })
             .transpose()?;
         let mut engine = Self {
-            environment,
             path: path.to_owned(),
             lock_timeout: options.lock_timeout,
             current: RwLock::new(Current { snapshot: Arc::new(snapshot), marked: mark.is_none() }),
             reading: Mutex::default(),
             slot_keys: Mutex::new(slot_key.into_iter().collect()),
             writer: Mutex::default(),
+            warnings: mark
+                .as_ref()
+                .and_then(|mark| mark.warning(&environment))
+                .into_iter()
+                .collect(),
             mark,
-            warnings: Vec::new(),
+            environment,
         };
         match origin {
             Origin::Created(target) => {

@@ -62,6 +62,10 @@ impl Target {
         &self.path
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn sidecar(&self, suffix: &str) -> PathBuf {
         let mut name = self.name.clone();
         name.push(suffix);

@@ -11,7 +11,7 @@ use super::file::{self, Place, Target};
 use super::fs::FileStat;
 
 /// Write permission of group and others.
-const OTHERS_WRITE: u32 = 0o022;
+pub(crate) const OTHERS_WRITE: u32 = 0o022;
 /// Read permission of group and others.
 const OTHERS_READ: u32 = 0o044;
 
@@ -46,6 +46,15 @@ pub enum Warning {
         /// Where the mark is kept from now on.
         path: PathBuf,
     },
+    /// Group or others can write the state folder: whoever puts an old store back can put the mark of
+    /// its time back with it. A folder in which everybody can only replace what is theirs (as `/tmp`)
+    /// is not meant.
+    StateFolderWritable {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -56,6 +65,13 @@ impl fmt::Display for Warning {
             }
             Self::NoHighWaterMark { path } => {
                 write!(f, "no high-water mark at `{}`: it starts now", path.display())
+            }
+            Self::StateFolderWritable { path, mode } => {
+                write!(
+                    f,
+                    "others can write the state folder `{}` (mode {mode:04o})",
+                    path.display()
+                )
             }
         }
     }

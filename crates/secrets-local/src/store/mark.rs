@@ -11,6 +11,7 @@ use super::file::{self, Place, Target};
 use super::format::StoreId;
 use super::fs::FileStat;
 use super::index::Generation;
+use super::key_file::{OTHERS_WRITE, Warning};
 use super::runtime::Patience;
 
 const MAGIC: [u8; 8] = *b"\x89MNSH\r\n\x1a";
@@ -19,6 +20,8 @@ const VERSION: u16 = 1;
 const DOMAIN: &[u8] = b"mainstay mark 1";
 const LEN: usize = 8 + 2 + 16 + 4 + 8 + NONCE_LEN + MAC_LEN;
 const MAC_LEN: usize = 32;
+/// The permission bit of folders in which everybody can replace only what is theirs.
+const STICKY: u32 = 0o1000;
 
 /// One state of one store: its generation, and the nonce of its index, which no other state of the
 /// same generation has.
@@ -110,6 +113,14 @@ impl MarkFile {
     ) -> Result<Self> {
         let target = Target::new(&*environment.files, &state.join(format!("{store}.mark")))?;
         Ok(Self { store, target, lock_timeout })
+    }
+
+    /// What is wrong with the folder, as far as this can be told.
+    pub(crate) fn warning(&self, environment: &Environment) -> Option<Warning> {
+        let path = self.target.folder();
+        let mode = environment.files.stat(path).ok()?.mode;
+        let writable = mode & OTHERS_WRITE != 0 && mode & STICKY == 0;
+        writable.then(|| Warning::StateFolderWritable { path: path.to_owned(), mode })
     }
 
     pub(crate) fn path(&self) -> PathBuf {

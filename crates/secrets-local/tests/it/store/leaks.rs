@@ -301,10 +301,34 @@ fn no_key_is_left_on_the_stack_of_the_thread_that_derived_it() {
         let open = FileStore::at(place.path()).open(key);
         let (opened, stack) = stack_after(async { open.await.is_ok() });
         assert_eq!(opened, opens);
-        for (what, key) in schedule_of(&salt, &std::fs::read(place.file(file)).unwrap()) {
-            let half = &key[..16];
-            assert!(!stack.windows(16).any(|window| window == half), "{what} is on the stack");
-        }
+        check_stack(&stack, &salt, &std::fs::read(place.file(file)).unwrap());
+    }
+}
+
+#[test]
+fn no_key_is_left_on_the_stack_of_the_thread_that_stretched_a_passphrase() {
+    let place = Place::new();
+    block_on(async { drop(plant(&place).await) });
+    let salt = salt_of_first_slot(&std::fs::read(place.path()).unwrap(), 12);
+    for (text, opens) in [(PASSPHRASE, true), ("canary-passphrase-wrong", false)] {
+        let open = FileStore::at(place.path()).open(passphrase(text));
+        let (opened, stack) = stack_after(async { open.await.is_ok() });
+        assert_eq!(opened, opens);
+        let cost = cheap();
+        let params = argon2::Params::new(cost.memory_kib(), cost.passes(), cost.lanes(), None);
+        let mut stretched = [0; 32];
+        argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params.unwrap())
+            .hash_password_into(text.as_bytes(), &salt, &mut stretched)
+            .unwrap();
+        assert!(!contains(&stack, text), "the passphrase is on the stack");
+        check_stack(&stack, &salt, &stretched);
+    }
+}
+
+fn check_stack(stack: &[u8], salt: &[u8], input: &[u8]) {
+    for (what, key) in schedule_of(salt, input) {
+        let half = &key[..16];
+        assert!(!stack.windows(16).any(|window| window == half), "{what} is on the stack");
     }
 }
 

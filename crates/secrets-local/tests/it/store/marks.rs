@@ -10,12 +10,15 @@ use secrets_core::{
 };
 use secrets_local::store::{FileStore, StoreBuilder, StoreErrorKind};
 
+use crate::support::set_mode;
+
 use super::hooked::{Hooked, Step};
 use super::support::{Place, block_on, get, open, reference, set, value};
 
 fn state(place: &Place) -> PathBuf {
     let folder = place.file("state");
     std::fs::create_dir_all(&folder).unwrap();
+    set_mode(&folder, 0o700);
     folder
 }
 

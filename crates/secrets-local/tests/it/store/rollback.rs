@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use secrets_core::ErrorKind;
 use secrets_local::store::{FileStore, StoreBuilder, StoreErrorKind, Warning};
 
+use crate::support::set_mode;
+
 use super::support::{Place, block_on, get, open, set};
 
 fn state(place: &Place) -> PathBuf {
     let folder = place.file("state");
     std::fs::create_dir_all(&folder).unwrap();
+    set_mode(&folder, 0o700);
     folder
 }
 
@@ -98,6 +101,30 @@ fn a_store_that_is_first_seen_with_a_state_folder_says_so() {
         drop(place.create().await);
         let store = marked(&place).open(place.key.clone()).await.unwrap();
         assert!(matches!(store.warnings()[..], [Warning::NoHighWaterMark { .. }]));
+    });
+}
+
+#[test]
+fn a_state_folder_that_others_can_write_is_warned_about() {
+    block_on(async {
+        let place = Place::new();
+        drop(marked(&place).create(place.key.clone()).await.unwrap());
+        let folder = state(&place);
+        for (mode, warned) in [
+            (0o700, false),
+            (0o755, false),
+            (0o1777, false),
+            (0o770, true),
+            (0o777, true),
+            (0o703, true),
+        ] {
+            set_mode(&folder, mode);
+            let builder = FileStore::at(place.path()).state_folder(&folder);
+            let store = builder.open(place.key.clone()).await.unwrap();
+            let path = folder.canonicalize().unwrap();
+            let warnings = warned.then_some(Warning::StateFolderWritable { path, mode });
+            assert_eq!(store.warnings(), Vec::from_iter(warnings), "{mode:o}");
+        }
     });
 }
 
