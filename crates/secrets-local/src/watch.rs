@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use crate::blocking;
 use crate::file::Stamp;
 
-/// What is there: the stamp of each secret, or one of them all under `None`.
+/// What is there: the stamp of each secret, and one of them all under `None`.
 pub(crate) type Snapshot = HashMap<Option<SecretRef>, Stamp>;
 
 type Look = Arc<dyn Fn() -> Snapshot + Send + Sync>;
@@ -64,12 +64,14 @@ impl Stream for Polling {
 impl Polling {
     fn hint_at_differences(&mut self, before: &Snapshot) {
         let Some(now) = &self.seen else { return };
+        if now.get(&None) != before.get(&None) {
+            // Says it of each.
+            return self.hints.push_back(ChangeHint::any());
+        }
         let changed = now.iter().filter(|(key, stamp)| before.get(*key) != Some(*stamp));
         let gone = before.iter().filter(|(key, _)| !now.contains_key(*key));
-        self.hints.extend(changed.chain(gone).map(|(key, _)| match key {
-            None => ChangeHint::any(),
-            Some(reference) => ChangeHint::secret(reference.clone()),
-        }));
+        let secrets = changed.chain(gone).filter_map(|(key, _)| key.clone());
+        self.hints.extend(secrets.map(ChangeHint::secret));
     }
 }
 

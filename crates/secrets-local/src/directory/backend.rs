@@ -58,22 +58,23 @@ impl Backend {
         Ok(infos.collect())
     }
 
-    /// The stamps of all files, or of the one link or folder that stands for them.
+    /// The stamps of all files, and under `None` that of the link that they are swapped by.
     pub(super) fn look(&self) -> Snapshot {
-        if let Ok(link) = fs::symlink_metadata(self.config.root.join(mount::DATA_LINK)) {
-            return Snapshot::from([(None, Stamp::of(&link))]);
-        }
-        match scan(&self.config.root, &mut Links::default()) {
-            Ok(scan) => {
-                let files = scan.files.into_iter();
-                files.map(|(reference, metadata)| (Some(reference), Stamp::of(&metadata))).collect()
-            }
+        let root = &self.config.root;
+        let stamps = |links: &mut Links| {
+            links.on_the_way_to(root);
+            let scan = scan(root, links);
+            (scan, fs::symlink_metadata(root.join(mount::DATA_LINK)).ok())
+        };
+        let seen = mount::settled(stamps, |_| false);
+        let (Some(Ok(scan)), link) = seen.unzip() else {
             // What cannot be listed can still tell that files came and went.
-            Err(_) => {
-                let folder = fs::metadata(&self.config.root).ok();
-                folder.map(|folder| (None, Stamp::of(&folder))).into_iter().collect()
-            }
-        }
+            let folder = fs::metadata(root).ok();
+            return folder.map(|folder| (None, Stamp::of(&folder))).into_iter().collect();
+        };
+        let files = scan.files.into_iter().map(|(reference, file)| (Some(reference), file));
+        let all = files.chain(link.flatten().map(|link| (None, link)));
+        all.map(|(key, metadata)| (key, Stamp::of(&metadata))).collect()
     }
 
     pub(super) fn health(&self) -> Health {
