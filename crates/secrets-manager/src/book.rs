@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use secrets_core::{SecretRef, VersionSelector};
 
-use crate::line::{Key, LineId};
+use crate::line::{Key, LineId, may_be_same};
 
 /// Where the lines of one provider stand.
 #[derive(Debug, Default)]
@@ -34,16 +34,27 @@ impl Book {
         }
     }
 
+    /// The lines of a reference.
+    pub(crate) fn page(&self, reference: &SecretRef) -> Vec<LineId> {
+        self.pages.get(reference).map(|page| ids(page).collect()).unwrap_or_default()
+    }
+
+    /// The lines of native ids.
+    pub(crate) fn natives(&self) -> Vec<LineId> {
+        if self.natives == 0 {
+            return Vec::new();
+        }
+        let pages = self.pages.iter().filter(|(reference, _)| reference.name().is_none());
+        pages.flat_map(|(_, page)| ids(page)).collect()
+    }
+
     /// The lines that may be about the same secret: its own, and, since only the provider knows
     /// what a native id means, those by native ids; all of them for a native id.
     pub(crate) fn related(&self, reference: &SecretRef) -> Vec<LineId> {
         if reference.name().is_some() && self.natives == 0 {
-            return self.pages.get(reference).map(|page| ids(page).collect()).unwrap_or_default();
+            return self.page(reference);
         }
-        let is_related = |other: &SecretRef| {
-            other == reference || reference.name().is_none() || other.name().is_none()
-        };
-        let pages = self.pages.iter().filter(|(other, _)| is_related(other));
+        let pages = self.pages.iter().filter(|(other, _)| may_be_same(other, reference));
         pages.flat_map(|(_, page)| ids(page)).collect()
     }
 }

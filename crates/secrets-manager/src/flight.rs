@@ -9,12 +9,14 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
-use secrets_core::{Error, ErrorKind, Operation, Result, Secret};
+use secrets_core::{Result, Secret};
 
 use crate::inner::Inner;
 use crate::line::{Key, LineId};
 
-type Flying = Pin<Box<dyn Future<Output = Result<Secret>> + Send>>;
+/// Comes to nothing when the call broke off: the timers that it uses panic when their runtime, that of
+/// the reader who began it, is shut down.
+type Flying = Pin<Box<dyn Future<Output = Option<Result<Secret>>> + Send>>;
 
 /// A place on a call that is under way. Clones wait for the same answer.
 ///
@@ -44,11 +46,10 @@ pub(crate) struct WeakFlight {
 impl Flight {
     /// A call about `key`; it starts when it is polled.
     pub(crate) fn new(inner: Arc<Inner>, key: Key, bound_for: Place) -> Self {
-        // A panic in here would reach all who wait, and the run future with them: tokio's timers
-        // panic when their runtime, that of a reader, is shut down.
-        let flight = AssertUnwindSafe(fly(inner, key, bound_for)).catch_unwind();
-        let contained = flight.map(|answer| answer.unwrap_or_else(|_| Err(panicked())));
-        Self { call: contained.boxed().shared(), bound_for }
+        let ticket = Ticket { inner, bound_for, is_landed: false };
+        // A panic in here would reach all who wait, and the run future with them.
+        let flight = AssertUnwindSafe(fly(ticket, key)).catch_unwind();
+        Self { call: flight.map(std::result::Result::ok).boxed().shared(), bound_for }
     }
 
     pub(crate) fn downgrade(&self) -> WeakFlight {
@@ -65,32 +66,27 @@ impl WeakFlight {
 }
 
 impl Future for Flight {
-    type Output = Result<Secret>;
+    type Output = Option<Result<Secret>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.call.poll_unpin(context)
     }
 }
 
-fn panicked() -> Error {
-    Error::new(ErrorKind::Internal, "the call panicked").with_operation(Operation::GetSecret)
-}
-
-async fn fly(inner: Arc<Inner>, key: Key, bound_for: Place) -> Result<Secret> {
-    let mut ticket = Ticket { inner: &inner, bound_for, is_landed: false };
-    let answer = inner.ask(&key).await;
+async fn fly(mut ticket: Ticket, key: Key) -> Result<Secret> {
+    let answer = ticket.inner.ask(&key).await;
     ticket.is_landed = true;
-    inner.land(bound_for, answer)
+    ticket.inner.land(ticket.bound_for, answer)
 }
 
-/// Gives the line free when all who waited have left.
-struct Ticket<'a> {
-    inner: &'a Inner,
+/// Gives the line free when all who waited have left, though none of them was ever polled.
+struct Ticket {
+    inner: Arc<Inner>,
     bound_for: Place,
     is_landed: bool,
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.is_landed {
             self.inner.abandon(self.bound_for);

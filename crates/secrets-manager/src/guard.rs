@@ -14,14 +14,23 @@ const MOST_REPLACED: usize = 8;
 /// The usual delay that a provider declares, times this, is how long its answers may lag.
 const PATIENCE: u32 = 2;
 
+/// A longer delay than this is taken for a mistake, and would overflow the clock.
+const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How late a provider usually shows what was written.
+pub(crate) fn delay(capabilities: &Capabilities) -> Duration {
+    let delay = match capabilities.consistency {
+        Consistency::ExactVersion { others_within: within } | Consistency::Eventual { within } => {
+            within
+        }
+        _ => Duration::ZERO,
+    };
+    delay.min(LONGEST_DELAY)
+}
+
 /// For how long after a write a provider may still answer as before.
 pub(crate) fn window(capabilities: &Capabilities) -> Duration {
-    match capabilities.consistency {
-        Consistency::Strong => Duration::ZERO,
-        Consistency::ExactVersion { others_within } => others_within.saturating_mul(PATIENCE),
-        Consistency::Eventual { within } => within.saturating_mul(PATIENCE),
-        _ => Duration::ZERO,
-    }
+    delay(capabilities) * PATIENCE
 }
 
 type GuardKey = (usize, SecretRef);
@@ -106,6 +115,16 @@ impl WriteGuards {
         }
         guard.wrote = wrote;
         guard.until = until;
+    }
+
+    /// Remembers that a version can be read no more, as a replica that lags does not know yet.
+    pub(crate) fn close(&mut self, key: GuardKey, closed: Seen, term: (Instant, Duration)) {
+        let guard = self.guards.get(&key).filter(|guard| term.0 < guard.until);
+        let wrote = match guard.map(|guard| &guard.wrote) {
+            Some(Wrote::Version(seen)) if seen.id != closed.id => Wrote::Version(seen.clone()),
+            _ => Wrote::Something,
+        };
+        self.note(key, wrote, [closed], term);
     }
 
     /// What was written no longer says anything about what is current.

@@ -179,14 +179,14 @@ impl fmt::Debug for SecretHandle {
 impl Inner {
     /// A handle, once there is a value that may be served.
     pub(crate) async fn handle(self: &Arc<Self>, key: &Key) -> Result<SecretHandle> {
-        let generation = self.with(|desk| desk.store.generation);
+        let question = self.with(|desk| desk.store.next_number());
         let secret = self.read(key).await?;
         if let Some(error) = self.setting.rule.refuses_now(&secret.version) {
             return Err(error);
         }
         self.with(|desk| {
             // Something was written or invalidated since the question: then it is asked again.
-            let is_overtaken = desk.store.generation != generation;
+            let is_overtaken = desk.store.upsets.have_overtaken(question, key);
             let is_kept = desk.store.find(key).and_then(|id| desk.line(id)?.held()).is_some();
             let handle = desk.pin(key, secret, Arc::downgrade(self))?;
             if is_overtaken

@@ -1,25 +1,28 @@
 //! Word of changes: the provider's hints and the application's invalidations.
 
-use std::future::poll_fn;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures_util::{FutureExt, StreamExt};
-use secrets_core::{ChangeHint, Error, ErrorKind, SecretRef};
+use secrets_core::{ChangeHint, ChangeStream, Error, ErrorKind, SecretRef};
+use tokio::time::Instant;
 
 use crate::held::is_absence;
 use crate::inner::Inner;
 use crate::line::{Content, LineId};
+use crate::runner::take_turns;
 use crate::source::Source;
 use crate::store::Desk;
 
-/// A stream that always has one more hint must let the rest of the run future have its turn.
-const HINTS_AT_A_TIME: u32 = 32;
+/// So many hints are taken in together; a stream that always has one more must let the rest of the run
+/// future have its turn.
+const HINTS_AT_A_TIME: usize = 256;
 
 /// Follows the hints of a provider for as long as it gives any. A stream that ends or panics is
 /// asked for again after a pause; what was missed meanwhile may be anything.
 pub(crate) async fn follow(inner: Arc<Inner>, source: Arc<Source>) {
+    let lasting = inner.setting.terms.policy.backoff.longest;
     let mut failures = 0;
     loop {
         let subscribed = catch_unwind(AssertUnwindSafe(|| source.provider.changes()));
@@ -27,50 +30,45 @@ pub(crate) async fn follow(inner: Arc<Inner>, source: Arc<Source>) {
             return;
         }
         if failures > 0 {
-            inner.heed(&source, &ChangeHint::any());
+            inner.heed(&source, &[ChangeHint::any()]);
         }
-        if let Ok(Some(mut hints)) = subscribed {
-            let mut heeded = 0;
-            while let Ok(Some(hint)) = AssertUnwindSafe(hints.next()).catch_unwind().await {
-                inner.heed(&source, &hint);
-                failures = 0;
-                heeded += 1;
-                if heeded % HINTS_AT_A_TIME == 0 {
-                    take_turns().await;
-                }
-            }
+        let begun = Instant::now();
+        if let Ok(Some(hints)) = subscribed {
+            listen(&inner, &source, hints).await;
         }
-        failures += 1;
+        // One that greets and ends, over and over, would have everything asked for each time.
+        failures = if begun.elapsed() < lasting { failures + 1 } else { 1 };
         let ended = Error::new(ErrorKind::Unavailable, "the stream of hints ended");
         tokio::time::sleep(inner.setting.terms.pause(failures, &ended)).await;
     }
 }
 
-/// Lets others be polled once.
-async fn take_turns() {
-    let mut has_yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut has_yielded, true) {
-            return Poll::Ready(());
+/// Takes in hints until their stream ends or panics.
+async fn listen(inner: &Inner, source: &Source, hints: ChangeStream) {
+    let mut hints = hints.ready_chunks(HINTS_AT_A_TIME);
+    while let Ok(Some(hints)) = AssertUnwindSafe(hints.next()).catch_unwind().await {
+        inner.heed(source, &hints);
+        if hints.len() == HINTS_AT_A_TIME {
+            take_turns().await;
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    }
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(hints)));
 }
 
 impl Inner {
-    /// A hint: what may have changed is asked for again. It stays fresh until the answer is there.
-    pub(crate) fn heed(&self, source: &Source, hint: &ChangeHint) {
+    /// Hints that came together: what may have changed is asked for again. It stays fresh until the
+    /// answer is there.
+    pub(crate) fn heed(&self, source: &Source, hints: &[ChangeHint]) {
+        let hinted: HashSet<_> = hints.iter().map(|hint| hint.reference.as_ref()).collect();
         self.with(|desk| {
-            desk.store.generation += 1;
-            match &hint.reference {
-                Some(reference) => {
-                    for id in desk.store.related(source.number, reference) {
-                        desk.doubt(id);
-                    }
+            for reference in &hinted {
+                desk.store.upset(source.number, *reference);
+            }
+            desk.doubt_related(source.number, &hinted);
+            for reference in hinted.into_iter().flatten() {
+                for id in desk.store.page(source.number, reference) {
+                    desk.doubt(id);
                 }
-                None => desk.doubt_all(source.number),
             }
         });
     }
@@ -78,7 +76,7 @@ impl Inner {
     /// Forgets what nobody holds, and has the rest asked for.
     pub(crate) fn invalidate(&self, source: usize, reference: &SecretRef) {
         self.with(|desk| {
-            desk.store.generation += 1;
+            desk.store.upset(source, Some(reference));
             for id in desk.store.related(source, reference) {
                 desk.invalidate(id);
             }
@@ -88,7 +86,7 @@ impl Inner {
     /// The same for all secrets of all providers.
     pub(crate) fn invalidate_all(&self) {
         self.with(|desk| {
-            desk.store.generation += 1;
+            (0..self.setting.sources.len()).for_each(|source| desk.store.upset(source, None));
             let lines: Vec<_> = desk.store.lines.keys().copied().collect();
             for id in lines {
                 desk.invalidate(id);
@@ -112,18 +110,28 @@ impl Desk<'_> {
         self.reconcile(id);
     }
 
-    /// Any may have changed. What is read by name only waits for its next reader: to fetch all of it
-    /// at once would be a storm.
-    fn doubt_all(&mut self, source: usize) {
-        let of_source = |id: &LineId| self.line(*id).is_some_and(|l| l.key.source == source);
-        let lines: Vec<_> = self.store.lines.keys().copied().filter(of_source).collect();
+    /// What hints may be about as well: what a native id means only the provider knows.
+    fn doubt_related(&mut self, source: usize, hinted: &HashSet<Option<&SecretRef>>) {
+        let is_clear = |hint: &Option<&SecretRef>| hint.is_some_and(|r| r.name().is_some());
+        let lines = if hinted.iter().all(is_clear) {
+            self.store.natives(source)
+        } else {
+            let of_source = |id: &LineId| self.line(*id).is_some_and(|l| l.key.source == source);
+            self.store.lines.keys().copied().filter(of_source).collect()
+        };
         for id in lines {
-            let Some(line) = self.line(id) else { continue };
-            if line.held().is_none() || self.is_kept_up(line) {
-                self.doubt(id);
-            } else {
-                self.miss(id);
-            }
+            self.half_doubt(id);
+        }
+    }
+
+    /// It is one of many that may have changed. What is read by name only waits for its next reader:
+    /// to fetch all of it at once would be a storm.
+    fn half_doubt(&mut self, id: LineId) {
+        let Some(line) = self.line(id) else { return };
+        if line.held().is_none() || self.is_kept_up(line) {
+            self.doubt(id);
+        } else {
+            self.miss(id);
         }
     }
 
@@ -147,9 +155,7 @@ impl Desk<'_> {
         if line.is_pinned() {
             return self.distrust(id);
         }
-        if let Some(line) = self.line_mut(id) {
-            line.flight = None;
-        }
+        self.overtake(id);
         self.vacate(id);
     }
 
@@ -157,9 +163,8 @@ impl Desk<'_> {
     /// reader asks.
     pub(crate) fn distrust(&mut self, id: LineId) {
         let (moment, setting) = (self.moment, self.setting);
+        self.overtake(id);
         let Some(line) = self.line_mut(id) else { return };
-        line.flight = None;
-        line.asks_again = false;
         match &mut line.content {
             Content::Held(held) => held.distrust(&moment, &setting.terms),
             Content::Absent(_) => return self.vacate(id),

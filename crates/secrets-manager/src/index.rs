@@ -222,8 +222,12 @@ impl NameIndex {
     /// Serves `listed` under its name from now on.
     pub(crate) fn list(&self, name: &SecretName, listed: Listed) -> Result<(), Full> {
         let hash = self.hash(name.as_str().as_bytes());
-        if let Some((_, slot)) = self.slot_of(hash, name) {
+        if let Some((position, slot)) = self.slot_of(hash, name) {
+            let is_stale = listed.stale_since.is_some();
             slot.cell.store(Arc::new(listed));
+            if !is_stale {
+                self.forget_wanted(position);
+            }
             return Ok(());
         }
         let listed = match self.place_new(hash, Arc::new(listed)) {

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::flight::{Flight, Place};
-use crate::held::{Offer, Terms};
+use crate::held::{Offer, Terms, is_absence};
 use crate::line::{Content, Key, LineId};
 use crate::moment::Moment;
 use crate::pulse::Pulse;
@@ -144,7 +144,9 @@ impl Inner {
                 let base = publisher.version();
                 (publisher, base, state, face.wanted)
             };
-            if publisher.compare_and_publish(base, state).is_ok() {
+            let publish = || publisher.compare_and_publish(base, state).is_ok();
+            // A panic is that of a waker, or of a destructor of what was replaced: it is published.
+            if catch_unwind(AssertUnwindSafe(publish)).unwrap_or(true) {
                 self.note_published(id, &publisher, number);
             }
         }
@@ -169,13 +171,20 @@ impl Inner {
     /// A read that minds the clock: from the cache if it may, from the provider otherwise. Bounds
     /// of validity are the caller's business.
     pub(crate) async fn read(self: &Arc<Self>, key: &Key) -> Result<Secret> {
-        let answer = match self.with(|desk| self.approach(desk, key)) {
-            Step::Serve(secret) => return Ok(secret),
-            Step::Refuse(error) => return Err(error),
-            Step::Board(flight) => self.sit_out(flight).await,
-            Step::Start(flight) => self.see_off(flight).await,
-        };
-        match answer {
+        let mut answer = None;
+        // A call that breaks off, for it was begun on a runtime that is gone, is begun again once.
+        for _ in 0..2 {
+            answer = match self.with(|desk| self.approach(desk, key)) {
+                Step::Serve(secret) => return Ok(secret),
+                Step::Refuse(error) => return Err(error),
+                Step::Board(flight) => self.sit_out(flight).await,
+                Step::Start(flight) => self.see_off(flight).await,
+            };
+            if answer.is_some() {
+                break;
+            }
+        }
+        match answer.unwrap_or_else(|| Err(broke_off())) {
             Ok(secret) => Ok(secret),
             Err(error) => self.with(|desk| fallback(desk, key)).ok_or(error),
         }
@@ -212,7 +221,7 @@ impl Inner {
 
     /// Waits for a flight that was just started. Unless it ends at once the run future is asked to
     /// see it through, so that it ends well though all its readers give up.
-    async fn see_off(&self, mut flight: Flight) -> Result<Secret> {
+    async fn see_off(&self, mut flight: Flight) -> Option<Result<Secret>> {
         let first = poll_fn(|context| Poll::Ready(Pin::new(&mut flight).poll(context))).await;
         if let Poll::Ready(answer) = first {
             return answer;
@@ -229,11 +238,11 @@ impl Inner {
 
     /// Waits for a flight no longer than a call may take. It measures that time by the clock of the
     /// runtime that began it, so on one that has stalled since it would never end.
-    pub(crate) async fn sit_out(&self, flight: Flight) -> Result<Secret> {
+    pub(crate) async fn sit_out(&self, flight: Flight) -> Option<Result<Secret>> {
         let (bound_for, limit) = (flight.bound_for, self.setting.terms.policy.call_timeout);
         match tokio::time::timeout(limit, flight).await {
             Ok(answer) => answer,
-            Err(_) => self.land(bound_for, Err(late(Operation::GetSecret))),
+            Err(_) => Some(self.land(bound_for, Err(late(Operation::GetSecret)))),
         }
     }
 
@@ -323,9 +332,11 @@ fn ask_again(desk: &mut Desk<'_>, id: LineId) {
         return;
     }
     match &mut line.content {
-        Content::Held(held) => held.want(&moment),
-        Content::Absent(absent) => absent.until = absent.until.min(moment.now),
-        Content::Nothing => {}
+        Content::Held(held) => held.heed(&moment),
+        Content::Absent(absent) if is_absence(absent.error.kind()) => {
+            absent.until = absent.until.min(moment.now);
+        }
+        Content::Absent(_) | Content::Nothing => {}
     }
 }
 
@@ -335,6 +346,10 @@ pub(crate) fn fallback(desk: &mut Desk<'_>, key: &Key) -> Option<Secret> {
     let moment = desk.moment;
     let held = desk.held_mut(id)?;
     held.is_usable(&moment).then(|| Secret::clone(&held.secret))
+}
+
+fn broke_off() -> Error {
+    Error::new(ErrorKind::Internal, "the call broke off").with_operation(Operation::GetSecret)
 }
 
 pub(crate) fn lost_line() -> Error {

@@ -24,6 +24,7 @@ mod runner;
 mod source;
 mod store;
 mod unusable;
+mod upsets;
 mod usage;
 mod validity;
 mod write;

@@ -38,12 +38,18 @@ impl Key {
     }
 }
 
+/// Whether two references may be about one secret: only the provider knows what a native id means.
+pub(crate) fn may_be_same(one: &SecretRef, other: &SecretRef) -> bool {
+    one == other || one.name().is_none() || other.name().is_none()
+}
+
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) key: Key,
     pub(crate) content: Content,
     pub(crate) flight: Option<WeakFlight>,
-    /// The number of the question whose answer was last taken.
+    /// The number of the question whose answer was last taken, or may have been: a line that was
+    /// forgotten may be here anew.
     pub(crate) answered: u64,
     /// It waits for room among the refreshes.
     pub(crate) is_queued: bool,
@@ -123,12 +129,12 @@ impl Dial {
 }
 
 impl Line {
-    pub(crate) fn new(key: Key) -> Self {
+    pub(crate) fn new(key: Key, answered: u64) -> Self {
         Self {
             key,
             content: Content::Nothing,
             flight: None,
-            answered: 0,
+            answered,
             is_queued: false,
             asks_again: false,
             face: None,

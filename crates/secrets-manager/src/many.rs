@@ -21,7 +21,7 @@ impl CachedProvider {
             wanted.iter().map(|(r, options)| self.key(r, options.version.clone())).collect();
         let (question, known) = self.inner().with(|desk| {
             let known: Vec<_> = keys.iter().map(|key| known(desk, key)).collect();
-            (Question::put(desk), known)
+            (desk.store.next_number(), known)
         });
         let is_open = |known: &Option<Result<Secret>>| known.is_none();
         let open: Vec<_> =
@@ -43,11 +43,7 @@ impl CachedProvider {
     }
 
     /// The answers, and why the call failed if it did as a whole.
-    async fn ask_many(
-        &self,
-        keys: &[&Key],
-        question: Question,
-    ) -> (Vec<Result<Secret>>, Option<Error>) {
+    async fn ask_many(&self, keys: &[&Key], question: u64) -> (Vec<Result<Secret>>, Option<Error>) {
         let ask = |key: &Key| {
             let options = GetOptions::version(key.selector.clone()).ignore_validity();
             (key.reference.clone(), options)
@@ -70,20 +66,6 @@ impl CachedProvider {
     }
 }
 
-/// When a question was put: an answer to it does not count over that to a later one, nor over what
-/// was written since.
-#[derive(Debug, Clone, Copy)]
-struct Question {
-    number: u64,
-    generation: u64,
-}
-
-impl Question {
-    fn put(desk: &mut Desk<'_>) -> Self {
-        Self { number: desk.store.next_number(), generation: desk.store.generation }
-    }
-}
-
 /// What the cache answers without asking.
 fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
     let line = desk.line(desk.store.find(key)?)?;
@@ -102,13 +84,9 @@ fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
     }
 }
 
-/// Keeps one answer of many, if it counts and no other reader is being answered.
-fn take(
-    desk: &mut Desk<'_>,
-    key: &Key,
-    answer: Result<Secret>,
-    question: Question,
-) -> Result<Secret> {
+/// Keeps one answer of many, if no other reader is being answered, and nobody was by a later question;
+/// and if nothing has happened to the secret since the question of this number was put.
+fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, question: u64) -> Result<Secret> {
     let guard = (key.source, key.reference.clone());
     let lag = match key.selector {
         VersionSelector::Current => desk.store.guards.lag(&guard, &answer, desk.moment.now),
@@ -116,9 +94,11 @@ fn take(
     };
     let answer = lag.map_or(answer, Err);
     let id = desk.line_of(key);
-    let is_newest = |line: &Line| line.flight.is_none() && line.answered < question.number;
-    if desk.store.generation == question.generation && desk.line(id).is_some_and(is_newest) {
-        desk.take(Place { line: id, number: question.number }, &answer);
+    // The same number: another answer to this question.
+    let is_newest = |line: &Line| line.flight.is_none() && line.answered <= question;
+    let is_overtaken = desk.store.upsets.have_overtaken(question, key);
+    if !is_overtaken && desk.line(id).is_some_and(is_newest) {
+        desk.take(Place { line: id, number: question }, &answer);
     }
     desk.reconcile(id);
     answer.or_else(|error| fallback(desk, key).ok_or(error))

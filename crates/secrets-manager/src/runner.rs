@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::flight::{Flight, WeakFlight};
 use crate::hints;
 use crate::inner::Inner;
-use crate::line::{Line, LineId};
+use crate::line::{Content, Line, LineId};
 use crate::store::{Desk, Trash};
 
 /// The run future wakes at least so often: to look at the wall clock, and to show that it lives.
@@ -35,21 +35,37 @@ pub struct AlreadyRunning;
 /// Runs until nobody has a manager, a cached provider or a handle any more.
 pub(crate) async fn run(inner: Arc<Inner>) -> Result<(), AlreadyRunning> {
     let mut shift = Shift::begin(inner)?;
-    while let Some(wakes_at) = shift.round() {
+    while let Some(Rest { until, is_short }) = shift.round() {
         let inner = Arc::clone(&shift.inner);
         let mut wake = pin!(inner.wake.notified());
-        let mut alarm = pin!(tokio::time::sleep_until(wakes_at));
+        let mut alarm = pin!(tokio::time::sleep_until(until));
         poll_fn(|context| {
             // Hints first: who subscribes before it reads misses nothing.
             shift.poll_listeners(context);
-            let is_called = shift.poll_errands(context)
+            let is_called = is_short
+                | shift.poll_errands(context)
                 | wake.as_mut().poll(context).is_ready()
                 | alarm.as_mut().poll(context).is_ready();
             if is_called { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        // However much there is to do, others on this executor have their turn.
+        take_turns().await;
     }
     Ok(())
+}
+
+/// Lets others be polled once.
+pub(crate) async fn take_turns() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The time during which one run future is in charge.
@@ -59,6 +75,7 @@ struct Shift {
     listeners: FuturesUnordered<BoxFuture<'static, ()>>,
     /// How many of the errands are refreshes of our own, by provider.
     refreshes: Vec<usize>,
+    /// What both clocks said at first, or when they were last found to have parted.
     seen: (Instant, SystemTime),
 }
 
@@ -74,8 +91,15 @@ enum Call {
 /// What a round leaves to do.
 struct Round {
     flights: Vec<(Flight, Call)>,
-    is_done: bool,
-    wakes_at: Option<Instant>,
+    /// `None` when nobody is left.
+    rest: Option<Rest>,
+}
+
+/// For how long there is nothing to do, unless something happens.
+struct Rest {
+    until: Instant,
+    /// There is more to do already.
+    is_short: bool,
 }
 
 impl Shift {
@@ -99,18 +123,14 @@ impl Shift {
         Ok(shift)
     }
 
-    /// Does all that is due; returns when to come back, or `None` when nobody is left.
-    fn round(&mut self) -> Option<Instant> {
+    /// Does some of what is due; returns when to come back, or `None` when nobody is left.
+    fn round(&mut self) -> Option<Rest> {
         self.heed_clock();
-        loop {
-            let round = self.inner.with(|desk| round(&self.inner, desk, &self.refreshes));
-            for (flight, call) in round.flights {
-                self.see_through(flight, call);
-            }
-            if round.is_done {
-                return round.wakes_at;
-            }
+        let round = self.inner.with(|desk| round(&self.inner, desk, &self.refreshes));
+        for (flight, call) in round.flights {
+            self.see_through(flight, call);
         }
+        round.rest
     }
 
     fn see_through(&mut self, flight: Flight, call: Call) {
@@ -137,13 +157,15 @@ impl Shift {
     /// when it slept for long, so is everything.
     fn heed_clock(&mut self) {
         let moment = self.inner.moment();
-        let (now, wall) = std::mem::replace(&mut self.seen, (moment.now, moment.wall));
+        let (now, wall) = self.seen;
         let expected = wall + moment.now.saturating_duration_since(now);
         let ahead = moment.wall.duration_since(expected).unwrap_or_default();
         let behind = expected.duration_since(moment.wall).unwrap_or_default();
         if ahead.max(behind) <= DRIFT {
+            // Not seen anew: what is set little by little is off by as much in the end.
             return;
         }
+        self.seen = (moment.now, moment.wall);
         let has_slept = ahead >= self.inner.setting.terms.policy.ttl;
         self.inner.with(|desk| look_again(desk, has_slept));
     }
@@ -237,15 +259,23 @@ fn round(inner: &Arc<Inner>, desk: &mut Desk<'_>, refreshes: &[usize]) -> Round 
     desk.store.wakes_at = Some(next);
     setting.pulse.promise(next, setting.terms.policy.stall_after);
     let is_over = !inner.has_tenants() && !desk.store.lines.values().any(|line| line.is_pinned());
-    Round { flights, is_done: is_done || is_over, wakes_at: (!is_over).then_some(next) }
+    let rest = Rest { until: next, is_short: !is_done };
+    Round { flights, rest: (!is_over).then_some(rest) }
 }
 
 /// Somebody read it while it was stale.
 fn want(desk: &mut Desk<'_>, id: LineId) {
-    let moment = desk.moment;
-    if let Some(held) = desk.held_mut(id).filter(|held| !held.is_fresh(&moment)) {
+    let (moment, setting) = (desk.moment, desk.setting);
+    let Some(line) = desk.line_mut(id) else { return };
+    let Content::Held(held) = &mut line.content else { return };
+    if !held.is_fresh(&moment) {
         held.want(&moment);
         desk.reconcile(id);
+    } else if let (Some(name), Some(source)) =
+        (line.key.listed_name(), setting.sources.get(line.key.source))
+    {
+        // An answer came first; what is noted here would keep the next stale read from being news.
+        source.names.asked(name);
     }
 }
 

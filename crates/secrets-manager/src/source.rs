@@ -34,12 +34,7 @@ impl Source {
     ) -> Result<Self> {
         let mut capabilities = provider.capabilities().clone();
         let lag = guard::window(&capabilities);
-        let inner = match capabilities.consistency {
-            Consistency::ExactVersion { others_within: within } => within,
-            Consistency::Eventual { within } => within,
-            _ => Duration::ZERO,
-        };
-        let within = inner + policy.ttl + policy.stale_while_revalidate;
+        let within = guard::delay(&capabilities) + policy.ttl + policy.stale_while_revalidate;
         capabilities.consistency = Consistency::Eventual { within };
         let names = NameIndex::new(policy.max_entries.get())?;
         Ok(Self { number, provider, names, capabilities, lag })

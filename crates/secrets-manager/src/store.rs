@@ -21,6 +21,7 @@ use crate::inner::Setting;
 use crate::line::{Absent, Content, Key, Line, LineId};
 use crate::moment::Moment;
 use crate::policy::Upkeep;
+use crate::upsets::Upsets;
 use crate::usage::Usage;
 
 /// So many lines that were pinned are looked at again for each value that is too much.
@@ -50,8 +51,9 @@ pub(crate) struct Store {
     pub(crate) writes: HashMap<(usize, SecretRef), crate::write::Writing>,
     held: usize,
     last_number: u64,
-    /// Counts writes and invalidations: an answer from before one of them is not kept.
-    pub(crate) generation: u64,
+    pub(crate) upsets: Upsets,
+    /// The number of the last question whose answer was taken by a line that is no more.
+    forgotten: u64,
     pub(crate) is_running: bool,
     pub(crate) has_run: bool,
     /// When the run future will look by itself.
@@ -90,7 +92,8 @@ impl Store {
             writes: HashMap::new(),
             held: 0,
             last_number: 0,
-            generation: 0,
+            upsets: Upsets::default(),
+            forgotten: 0,
             is_running: false,
             has_run: false,
             wakes_at: None,
@@ -103,12 +106,28 @@ impl Store {
         self.last_number
     }
 
+    /// Something happened to a secret, or to anything: answers to earlier questions do not count.
+    pub(crate) fn upset(&mut self, source: usize, reference: Option<&SecretRef>) {
+        let number = self.next_number();
+        self.upsets.note(number, source, reference.cloned());
+    }
+
     pub(crate) fn find(&self, key: &Key) -> Option<LineId> {
         self.books.get(key.source)?.find(key)
     }
 
     pub(crate) fn related(&self, source: usize, reference: &SecretRef) -> Vec<LineId> {
         self.books.get(source).map(|book| book.related(reference)).unwrap_or_default()
+    }
+
+    /// The lines of a reference.
+    pub(crate) fn page(&self, source: usize, reference: &SecretRef) -> Vec<LineId> {
+        self.books.get(source).map(|book| book.page(reference)).unwrap_or_default()
+    }
+
+    /// The lines of native ids.
+    pub(crate) fn natives(&self, source: usize) -> Vec<LineId> {
+        self.books.get(source).map(Book::natives).unwrap_or_default()
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -140,7 +159,8 @@ impl Desk<'_> {
         if let Some(book) = self.store.books.get_mut(key.source) {
             book.add(key, id);
         }
-        self.store.lines.insert(id, Line::new(key.clone()));
+        let line = Line::new(key.clone(), self.store.forgotten);
+        self.store.lines.insert(id, line);
         id
     }
 
@@ -154,6 +174,15 @@ impl Desk<'_> {
 
     pub(crate) fn held_mut(&mut self, id: LineId) -> Option<&mut Held> {
         self.line_mut(id)?.held_mut()
+    }
+
+    /// The answer that is on its way counts no more.
+    pub(crate) fn overtake(&mut self, id: LineId) {
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        line.asks_again = false;
+        let Some(flight) = line.flight.take() else { return };
+        let begun = self.store.begun.remove(&flight.bound_for.number);
+        self.after.trash.extend(begun.map(Trash::Flight));
     }
 
     /// Whether the run future keeps it fresh without being asked.
@@ -275,6 +304,7 @@ impl Desk<'_> {
             return self.look_at(id, None);
         }
         let Some(line) = self.store.lines.remove(&id) else { return };
+        self.store.forgotten = self.store.forgotten.max(line.answered);
         if let Some(at) = line.look_at {
             self.store.schedule.remove(&(at, id));
         }

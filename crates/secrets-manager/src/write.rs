@@ -7,7 +7,7 @@ use secrets_core::{
 
 use crate::guard::{Seen, Wrote};
 use crate::inner::Inner;
-use crate::line::{Key, LineId};
+use crate::line::{Key, LineId, may_be_same};
 use crate::source::Source;
 use crate::store::Desk;
 
@@ -111,7 +111,7 @@ impl Change {
         if matches!(self, Self::None) {
             return;
         }
-        desk.store.generation += 1;
+        desk.store.upset(source.number, Some(reference));
         let related = desk.store.related(source.number, reference);
         // Ids of versions are unique within a secret, no further: those of what is only perhaps the
         // same secret say nothing about this one.
@@ -153,7 +153,9 @@ impl Change {
                 related.into_iter().for_each(|id| close(desk, id, reference, None, kind));
             }
             Self::Closed(version, kind) => {
-                desk.store.guards.lift(&guard);
+                let seen = held.into_iter().find(|seen| seen.id == version);
+                let seen = seen.unwrap_or_else(|| Seen::id(version.clone()));
+                desk.store.guards.close(guard, seen, term);
                 let version = Some(&version);
                 related.into_iter().for_each(|id| close(desk, id, reference, version, kind));
             }
@@ -169,11 +171,9 @@ impl Change {
 /// One more write is under way. It overlaps with those of the same secret, and, since only the
 /// provider knows what a native id means, with those by native ids.
 fn enter(desk: &mut Desk<'_>, key: (usize, SecretRef)) {
-    let is_native = |reference: &SecretRef| reference.name().is_none();
     let mut is_mixed = false;
     for ((source, reference), writing) in &mut desk.store.writes {
-        let may_be_same = *reference == key.1 || is_native(reference) || is_native(&key.1);
-        if *source == key.0 && may_be_same {
+        if *source == key.0 && may_be_same(reference, &key.1) {
             writing.is_mixed = true;
             is_mixed = true;
         }
@@ -229,9 +229,7 @@ fn close(
         return desk.distrust(id);
     }
     let is_pinned = line.is_pinned();
-    if let Some(line) = desk.line_mut(id) {
-        line.flight = None;
-    }
+    desk.overtake(id);
     if !is_pinned {
         return desk.vacate(id);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use secrets_core::{
     Capabilities, Error, ErrorKind, GetOptions, NameRules, ProviderId, Result, Retry, Secret,
@@ -10,7 +11,8 @@ use secrets_core::{
 };
 
 use crate::support::{
-    NAME, Running, Scripted, build, pass, reference, secs, settle, text, unavailable, version,
+    NAME, Running, Scripted, build, build_with, pass, policy, reference, secs, settle, text,
+    unavailable, version,
 };
 
 type Script = fn(u64) -> Result<Secret>;
@@ -21,6 +23,7 @@ struct Batching {
     inner: Scripted,
     capabilities: Capabilities,
     calls: Arc<AtomicU64>,
+    takes: Duration,
     script: Script,
 }
 
@@ -28,7 +31,12 @@ impl Batching {
     fn new(inner: Scripted, script: Script) -> Self {
         let mut capabilities = inner.capabilities().clone();
         capabilities.batch = Support::Native;
-        Self { inner, capabilities, calls: Arc::default(), script }
+        Self { inner, capabilities, calls: Arc::default(), takes: secs(2), script }
+    }
+
+    fn at_once(mut self) -> Self {
+        self.takes = Duration::ZERO;
+        self
     }
 
     fn calls(&self) -> u64 {
@@ -62,7 +70,9 @@ impl SecretProvider for Batching {
 
     async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let answer = (self.script)(self.calls.fetch_add(1, Ordering::SeqCst) + 1)?;
-        tokio::time::sleep(secs(2)).await;
+        if !self.takes.is_zero() {
+            tokio::time::sleep(self.takes).await;
+        }
         Ok(vec![Ok(answer); wanted.len()])
     }
 }
@@ -150,4 +160,59 @@ async fn thousands_are_not_asked_for_at_once() {
     settle().await;
     assert!(answers.iter().all(Result::is_ok) && answers.len() == 2_000);
     assert_eq!(most.load(Ordering::SeqCst), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_many_does_not_replace_a_newer_one_that_was_evicted() {
+    let inner = Scripted::new(|_, _| async { Ok(version("v2")) });
+    let policy = policy().with_max_entries(2.try_into().unwrap());
+    let manager = build_with(Batching::new(inner, |_| Ok(version("v1"))), policy);
+    let _running = Running::start(&manager).await;
+    let cached = manager.cached().clone();
+    let slow = tokio::spawn(async move { cached.get_secrets(&wanted([NAME, "b"])).await });
+    pass(secs(1)).await;
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), "v2");
+    for other in ["c", "d"] {
+        manager.get(other).await.unwrap();
+    }
+    assert!(manager.try_get(NAME).is_none(), "evicted");
+    slow.await.unwrap().unwrap();
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), "v2", "versions do not go back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_to_other_secrets_does_not_overtake_an_answer_to_many() {
+    let inner = Scripted::new(|_, _| async { Ok(version("v2")) });
+    let provider = Batching::new(inner, |_| Ok(version("v1")));
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let cached = manager.cached().clone();
+    let slow = tokio::spawn(async move { cached.get_secrets(&wanted([NAME, "b"])).await });
+    pass(secs(1)).await;
+    manager.invalidate(&reference("another"));
+    manager.invalidate(&reference("b"));
+    slow.await.unwrap().unwrap();
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), "v1", "it is kept");
+    assert_eq!(text(&manager.get("b").await.unwrap()), "v2", "it was overtaken");
+}
+
+/// That a stale value was read is noted until it is asked for; an answer to many that comes first
+/// must not leave the note behind.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_for_many_made_fresh_is_asked_for_when_it_is_stale_again() {
+    let inner = Scripted::new(|_, _| async { Ok(version("v1")) });
+    let provider = Batching::new(inner, |_| Ok(version("v1"))).at_once();
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    for _ in 0..3 {
+        // Before the run future has its turn.
+        let _ = manager.try_get(NAME);
+        manager.cached().get_secrets(&wanted([NAME, "b"])).await.unwrap();
+        pass(secs(101)).await;
+    }
+    assert_eq!((provider.calls(), provider.inner.calls()), (3, 0));
+    assert!(manager.try_get(NAME).unwrap().stale_since().is_some());
+    settle().await;
+    assert_eq!(provider.inner.calls(), 1);
+    assert_eq!(manager.try_get(NAME).unwrap().stale_since(), None);
 }

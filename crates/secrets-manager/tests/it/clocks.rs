@@ -9,8 +9,8 @@ use secrets_core::{
 use secrets_manager::{UnusableKind, ValidityPolicy};
 
 use crate::support::{
-    NAME, Running, Scripted, Wall, builder, clock, millis, noon, pass, reference, secs, settle,
-    text, version,
+    NAME, Running, Scripted, Wall, builder, clock, millis, noon, pass, policy, reference, secs,
+    settle, text, version,
 };
 
 fn valid(from: Option<u64>, to: Option<u64>) -> Secret {
@@ -187,4 +187,24 @@ async fn where_the_policy_is_to_warn_expired_values_are_served_and_reported_once
     assert!(handle.load().is_fresh(), "{:?}", handle.load());
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!((&seen[0].0, seen[0].2), (&reference(NAME), ErrorKind::Expired));
+}
+
+/// A clock that is set little by little, as time services do, is off by as much in the end.
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_is_set_little_by_little_is_noticed() {
+    let provider = Scripted::new(|_, _| async { Ok(valid(None, Some(300))) });
+    let wall = Wall::new();
+    let hand = wall.hand();
+    let policy = policy().with_ttl(secs(1_000));
+    let builder = builder(provider).policy(policy).clock(Arc::new(wall));
+    let manager = builder.build().unwrap();
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    for _ in 0..280 {
+        pass(secs(1)).await;
+        hand.advance(millis(80));
+    }
+    assert_eq!(handle.load_checked().unwrap_err().kind(), UnusableKind::Expired);
+    assert!(matches!(*handle.load(), SecretState::Invalid { .. }), "{:?}", handle.load());
+    assert!(manager.try_get(NAME).is_none());
 }

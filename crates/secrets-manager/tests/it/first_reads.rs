@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use secrets_core::memory::{Chance, Fault, FaultRule, Faults, Gate, Personality};
 use secrets_core::{
-    ErrorKind, GetOptions, NativeId, Operation, SecretProvider, SecretProviderExt, SecretRef,
-    VersionId, VersionSelector,
+    Consistency, ErrorKind, GetOptions, NativeId, Operation, SecretProvider, SecretProviderExt,
+    SecretRef, VersionId, VersionSelector,
 };
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -289,4 +289,43 @@ async fn selectors_and_native_ids_have_entries_of_their_own() {
         assert_eq!(text(&by_native.unwrap()), "two");
     }
     assert_eq!((provider.calls(Operation::GetSecret), manager.usage().entries), (3, 3));
+}
+
+#[test]
+fn a_provider_that_declares_an_absurd_delay_can_be_used() {
+    for within in [Duration::MAX, Duration::MAX / 2] {
+        let provider = Scripted::new(|_, _| async { Ok(version("v1")) });
+        let provider = provider.consistency(Consistency::Eventual { within });
+        crate::support::builder(provider).build().unwrap();
+    }
+}
+
+/// The one who began the call is gone with its runtime, whose timers the call used.
+#[test]
+fn a_reader_does_not_go_down_with_the_runtime_of_another() {
+    let provider = Scripted::new(|call, _| async move {
+        if call == 1 {
+            std::future::pending::<()>().await;
+        }
+        Ok(version("v1"))
+    });
+    let manager = build(provider.clone());
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (short, long) = (runtime(), runtime());
+    short.block_on(async {
+        tokio::spawn({
+            let manager = manager.clone();
+            async move { manager.get(NAME).await }
+        });
+        settle().await;
+    });
+    let reader = long.spawn({
+        let manager = manager.clone();
+        async move { manager.get(NAME).await }
+    });
+    long.block_on(settle());
+    assert_eq!(provider.calls(), 1, "it waits for the same call");
+    drop(short);
+    let answer = long.block_on(async { tokio::time::timeout(secs(2), reader).await });
+    assert_eq!(text(&answer.expect("it ends").unwrap().unwrap()), "v1");
 }

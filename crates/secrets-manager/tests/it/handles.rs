@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use secrets_core::memory::Personality;
@@ -315,4 +316,75 @@ async fn nothing_shows_the_value() {
         assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{text}");
     }
     assert!(format!("{handle:?}").contains("fresh"));
+}
+
+/// Polls a future once.
+async fn once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// A run future that is dropped between starting a refresh and driving it.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_was_never_driven_is_not_waited_for() {
+    let provider = Scripted::new(|call, _| async move {
+        // Wakes itself: the run future then leaves the rest for its next turn.
+        let mut has_yielded = false;
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut has_yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        Ok(version(&format!("v{call}")))
+    });
+    let manager = build(provider);
+    let mut handles = Vec::new();
+    for number in 0..10 {
+        handles.push(manager.handle(&format!("name-{number}")).await.unwrap());
+    }
+    let mut run = Box::pin(manager.run());
+    assert!(once(&mut run).await.is_none());
+    tokio::time::advance(secs(81)).await;
+    assert!(once(&mut run).await.is_none());
+    drop(run);
+    let _running = Running::start(&manager).await;
+    pass(secs(5)).await;
+    let fresh = handles.iter().filter(|handle| handle.load().is_fresh()).count();
+    assert_eq!(fresh, handles.len());
+}
+
+/// What is derived from a secret may panic when it is dropped: a runtime that is dropped within
+/// another one does.
+#[tokio::test(start_paused = true)]
+async fn a_destructor_that_panics_does_not_keep_a_deadline_from_moving() {
+    struct Fragile(Arc<AtomicBool>);
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            assert!(!self.0.load(Ordering::SeqCst), "on purpose");
+        }
+    }
+    let provider = Scripted::new(|call, _| async move {
+        if call == 1 { Ok(version("v1")) } else { Err(crate::support::unavailable()) }
+    });
+    let manager = build(provider);
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    let armed = Arc::new(AtomicBool::new(true));
+    let _derived = handle.live().map({
+        let armed = Arc::clone(&armed);
+        move |_| Fragile(Arc::clone(&armed))
+    });
+    manager.invalidate(&crate::support::reference(NAME));
+    armed.store(false, Ordering::SeqCst);
+    // 1,000 s from the invalidation, not 1,100 s from the first answer.
+    pass(secs(999)).await;
+    assert!(handle.load_checked().is_ok());
+    pass(secs(2)).await;
+    assert_eq!(handle.load_checked().unwrap_err().kind(), UnusableKind::TooStale);
 }

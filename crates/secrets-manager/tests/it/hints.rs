@@ -1,7 +1,9 @@
 //! Change hints of providers.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
@@ -11,8 +13,8 @@ use secrets_core::{
 };
 
 use crate::support::{
-    NAME, Running, Scripted, absent, build, build_with, memory, millis, pass, policy, reference,
-    secs, settle, text, unavailable, value, version,
+    Counting, NAME, Running, Scripted, absent, build, build_with, builder, memory, millis, pass,
+    policy, reference, secs, settle, text, unavailable, value, version,
 };
 
 async fn announcing() -> MemoryProvider {
@@ -205,12 +207,30 @@ async fn a_hint_has_what_is_gone_looked_for_again() {
     assert!(handle.load().is_fresh());
 }
 
+/// Ends at once, and panics as it is dropped.
+struct Fragile;
+
+impl futures_util::Stream for Fragile {
+    type Item = ChangeHint;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<ChangeHint>> {
+        Poll::Ready(None)
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("on purpose, in the destructor");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_panics_is_contained() {
     let provider = Hinting::new(counting(), |number| match number {
         1 => panic!("on purpose, in changes"),
         2 => Some(Box::pin(futures_util::stream::poll_fn(|_| panic!("on purpose, in the stream")))),
         3 => Some(after(1, ChangeHint::any())),
+        4 => Some(Box::pin(Fragile)),
         _ => None,
     });
     let manager = build(provider.clone());
@@ -218,7 +238,7 @@ async fn a_stream_that_panics_is_contained() {
     let handle = manager.handle(NAME).await.unwrap();
     pass(secs(60)).await;
     assert!(!running.is_finished() && handle.load().is_fresh());
-    assert_eq!(provider.subscriptions.load(Ordering::SeqCst), 4);
+    assert_eq!(provider.subscriptions.load(Ordering::SeqCst), 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,4 +295,105 @@ async fn without_hints_there_is_nothing_to_follow() {
     assert_eq!(text(handle.load().secret().unwrap()), "one");
     pass(secs(2)).await;
     assert_eq!(text(handle.load().secret().unwrap()), "two");
+}
+
+/// That a provider fails has not changed because a secret has.
+#[tokio::test(start_paused = true)]
+async fn a_hint_during_a_read_that_fails_cuts_no_pause_short() {
+    fn throttled() -> Error {
+        Error::new(ErrorKind::Throttled, "slow down").with_retry(Retry::After(secs(300)))
+    }
+    let inner = Scripted::new(|_, _| async {
+        tokio::time::sleep(secs(2)).await;
+        Err(throttled())
+    });
+    let provider = Hinting::new(inner, |number| {
+        (number == 1).then(|| after(1, ChangeHint::secret(reference(NAME))))
+    });
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    for _ in 0..290 {
+        assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Throttled);
+        pass(secs(1)).await;
+    }
+    assert_eq!(provider.inner.calls(), 1);
+}
+
+/// The answer that it is gone may be older than the word that it is back.
+#[tokio::test(start_paused = true)]
+async fn a_hint_during_a_read_has_what_is_gone_looked_for_again() {
+    let inner = Scripted::new(|call, _| async move {
+        tokio::time::sleep(secs(2)).await;
+        if call == 2 { Err(absent()) } else { Ok(version(&format!("v{call}"))) }
+    });
+    let provider = Hinting::new(inner, |number| {
+        Some(after(83, ChangeHint::secret(reference(NAME)))).filter(|_| number == 1)
+    });
+    let manager = build_with(provider, policy().with_negative_ttl(secs(60)));
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap(); // at 2 s; asked again from 82 s to 84 s
+    pass(secs(83)).await;
+    pass(secs(3)).await;
+    assert!(handle.load().is_fresh(), "{:?}", handle.load());
+    assert_eq!(text(handle.load().secret().unwrap()), "v3");
+}
+
+/// What a native id means only the provider knows, so all that is read by name may have changed.
+#[tokio::test(start_paused = true)]
+async fn a_hint_by_native_id_is_no_storm_of_calls() {
+    let provider = Hinting::new(counting(), |number| {
+        let native = secrets_core::NativeId::new("arn:elsewhere").unwrap();
+        (number == 1).then(|| after(10, ChangeHint::secret(native.into())))
+    });
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle("held").await.unwrap();
+    for number in 0..200 {
+        manager.get(&format!("n/{number}")).await.unwrap();
+    }
+    pass(millis(10_500)).await;
+    assert_eq!(provider.inner.calls(), 202, "for the handle alone");
+    assert_eq!(text(handle.load().secret().unwrap()), "v202");
+    assert_eq!(text(&manager.get("n/7").await.unwrap()), "v203", "its reader asks");
+}
+
+/// Each hint at anything walks all entries.
+#[tokio::test(start_paused = true)]
+async fn a_backlog_of_hints_is_taken_in_together() {
+    let provider = Hinting::new(counting(), |number| {
+        let hints = (0..10_000).map(|number| match number % 3 {
+            0 => ChangeHint::any(),
+            1 => ChangeHint::secret(reference(NAME)),
+            _ => ChangeHint::secret(reference("unknown")),
+        });
+        let backlog = futures_util::stream::iter(hints);
+        (number == 1).then(|| {
+            let later = futures_util::stream::once(tokio::time::sleep(secs(5)));
+            let later = futures_util::StreamExt::flat_map(later, move |()| backlog.clone());
+            Box::pin(later) as ChangeStream
+        })
+    });
+    let clock = Counting::default();
+    let manager = builder(provider.clone()).clock(Arc::new(clock.clone())).build().unwrap();
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    pass(millis(4_900)).await;
+    let before = clock.looks();
+    pass(millis(200)).await;
+    let looks = clock.looks() - before;
+    assert!(looks < 2_000, "{looks} looks at the clock");
+    assert!(handle.load().is_fresh() && text(handle.load().secret().unwrap()) != "v1");
+}
+
+/// A stream that greets and ends, over and over, must not have everything asked for each time.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_never_lasts_is_asked_for_less_and_less() {
+    let provider =
+        Hinting::new(counting(), |_| Some(after(0, ChangeHint::secret(reference("another")))));
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let _handle = manager.handle(NAME).await.unwrap();
+    pass(secs(600)).await;
+    let calls = provider.inner.calls();
+    assert!(calls < 60, "{calls} calls in 10 minutes");
 }

@@ -2,14 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
-use secrets_core::{Clock, Error, ErrorKind, Retry, Secret, SecretState};
+use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState};
 use secrets_manager::{UnusableKind, Upkeep};
 
 use crate::support::{
-    NAME, Running, Scripted, absent, build, build_with, builder, millis, noon, pass, policy, secs,
-    settle, text, unavailable, version,
+    Counting, NAME, Running, Scripted, absent, build, build_with, builder, millis, pass, policy,
+    secs, settle, text, unavailable, version,
 };
 
 /// Answers `v1`, then fails from the second call on until it is mended.
@@ -117,17 +116,6 @@ async fn by_name_an_outage_is_bridged_too_and_calls_are_bounded() {
     }
 }
 
-/// Counts how often the time is asked for: the run future does so each time that it wakes.
-#[derive(Debug, Clone, Default)]
-struct Counting(Arc<AtomicU64>);
-
-impl Clock for Counting {
-    fn now(&self) -> SystemTime {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        noon()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_run_future_does_not_wake_for_every_stale_read() {
     for by_handle in [false, true] {
@@ -140,12 +128,12 @@ async fn the_run_future_does_not_wake_for_every_stale_read() {
         pass(secs(101)).await;
         assert!(manager.try_get(NAME).is_some());
         pass(secs(5)).await;
-        let before = clock.0.load(Ordering::SeqCst);
+        let before = clock.looks();
         for _ in 0..1_000 {
             assert!(manager.try_get(NAME).unwrap().stale_since().is_some());
             tokio::task::yield_now().await;
         }
-        let looks = clock.0.load(Ordering::SeqCst) - before;
+        let looks = clock.looks() - before;
         assert!(looks < 50, "{looks} looks at the clock");
         drop(handle);
     }
@@ -367,4 +355,30 @@ async fn what_is_derived_from_a_value_may_use_it() {
     pass(secs(60)).await;
     assert_eq!(seen.lock().unwrap().last(), Some(&("fresh", Ok(()))));
     assert!(handle.load_checked().is_ok());
+}
+
+/// A call that is given up may panic as it is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_as_it_is_dropped_harms_nobody() {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let provider = Scripted::new(|call, _| async move {
+        if call == 2 {
+            let _fragile = Fragile;
+            std::future::pending::<()>().await;
+        }
+        Ok(version(&format!("v{call}")))
+    });
+    let manager = build(provider.clone());
+    let running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    pass(secs(81)).await;
+    assert_eq!(provider.calls(), 2);
+    pass(secs(10)).await;
+    assert!(!running.is_finished() && handle.load().is_fresh());
+    assert_eq!(text(handle.load().secret().unwrap()), "v3");
 }

@@ -293,6 +293,35 @@ fn a_stalled_run_future_keeps_no_answers() {
     assert_eq!(Arc::strong_count(&token), 2, "ours and the script's");
 }
 
+/// Nor must it keep calls that nobody waits for and whose answers would not count.
+#[test]
+fn a_stalled_run_future_keeps_no_calls_that_were_overtaken() {
+    let token = Arc::new(());
+    let held = Token(Arc::clone(&token));
+    let provider = Scripted::new(move |_, _| {
+        let held = held.clone();
+        async move {
+            std::future::pending::<()>().await;
+            Err(absent().with_source(held))
+        }
+    });
+    let manager = build_with(provider, policy().with_stall_after(secs(600)));
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stalled = runtime();
+    stalled.block_on(async {
+        tokio::spawn(manager.run());
+        settle().await;
+    });
+    runtime().block_on(async {
+        for _ in 0..100 {
+            let read = tokio::time::timeout(millis(1), manager.get(NAME)).await;
+            assert!(read.is_err(), "its reader leaves");
+            manager.invalidate(&reference(NAME));
+        }
+    });
+    assert_eq!(Arc::strong_count(&token), 2, "ours and the script's");
+}
+
 #[derive(Debug, Clone)]
 struct Token(Arc<()>);
 

@@ -300,3 +300,30 @@ async fn the_default_policy_is_sound() {
     let calls = provider.calls(Operation::GetSecret);
     assert!((26..=28).contains(&calls), "every 216 to 240 seconds: {calls}");
 }
+
+/// Twenty thousand refreshes that are answered at once must not keep the executor from all else.
+#[tokio::test(start_paused = true)]
+async fn the_run_future_lets_others_have_their_turn() {
+    const HANDLES: u64 = 20_000;
+    let provider = Scripted::new(|_, _| async { Ok(version("v1")) });
+    let policy = policy().with_max_entries(30_000.try_into().unwrap());
+    let manager = build_with(provider.clone(), policy);
+    let _running = Running::start(&manager).await;
+    let mut handles = Vec::new();
+    for number in 0..HANDLES {
+        handles.push(manager.handle(&format!("name-{number}")).await.unwrap());
+    }
+    tokio::time::advance(secs(81)).await;
+    let most = tokio::spawn(async move {
+        let (mut before, mut most) = (provider.calls(), 0);
+        while before < 2 * HANDLES {
+            tokio::task::yield_now().await;
+            most = most.max(provider.calls() - before);
+            before = provider.calls();
+        }
+        most
+    });
+    let most = most.await.unwrap();
+    // 16 in a turn, and tokio lets a task that yields wait for 61 turns of others.
+    assert!(most <= 16 * 61, "{most} calls in between");
+}

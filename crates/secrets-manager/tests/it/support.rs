@@ -164,6 +164,11 @@ impl Scripted {
         self
     }
 
+    pub(crate) fn consistency(mut self, consistency: Consistency) -> Self {
+        self.capabilities.consistency = consistency;
+        self
+    }
+
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
@@ -223,10 +228,32 @@ impl Wall {
     pub(crate) fn new() -> Self {
         Self { set: clock(), origin: tokio::time::Instant::now() }
     }
+
+    /// What sets it.
+    pub(crate) fn hand(&self) -> ManualClock {
+        self.set.clone()
+    }
 }
 
 impl Clock for Wall {
     fn now(&self) -> SystemTime {
         self.set.now() + self.origin.elapsed()
+    }
+}
+
+/// Counts how often the time is asked for: whoever takes the manager's lock does so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counting(Arc<AtomicU64>);
+
+impl Counting {
+    pub(crate) fn looks(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for Counting {
+    fn now(&self) -> SystemTime {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        noon()
     }
 }

@@ -387,6 +387,46 @@ async fn a_replica_that_lags_does_not_bring_a_deleted_secret_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_that_lags_does_not_bring_a_disabled_version_back() {
+    for personality in [Personality::Azure, Personality::Google] {
+        for has_handle in [false, true] {
+            let builder = MemoryProvider::builder(personality).declared_delay(secs(60));
+            let provider = builder.build().unwrap();
+            let manager = build(provider.clone());
+            let _running = Running::start(&manager).await;
+            let (cached, name) = (manager.cached(), reference(NAME));
+            cached.put_text(NAME, "one").await.unwrap();
+            let handle = if has_handle { Some(manager.handle(NAME).await.unwrap()) } else { None };
+            let id = manager.get(NAME).await.unwrap().version.id;
+            cached.set_version_state(&name, &id, VersionState::Disabled).await.unwrap();
+            let stale = FaultRule::new(Fault::Stale(Lag::Changes(1))).on(Operation::GetSecret);
+            provider.inject(Faults::seeded(0).with(stale)).unwrap();
+            for _ in 0..10 {
+                assert!(manager.get(NAME).await.is_err(), "{personality:?}");
+                assert!(handle.iter().all(|handle| handle.load_checked().is_err()));
+                pass(secs(10)).await;
+            }
+            assert!(provider.faults_struck() > 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn disabling_an_older_version_leaves_the_one_that_was_written_alone() {
+    let builder = MemoryProvider::builder(Personality::Google).declared_delay(secs(60));
+    let manager = build(builder.build().unwrap());
+    let _running = Running::start(&manager).await;
+    let (cached, name) = (manager.cached(), reference(NAME));
+    let one = cached.put_text(NAME, "one").await.unwrap();
+    cached.put_text(NAME, "two").await.unwrap();
+    let handle = manager.handle(NAME).await.unwrap();
+    cached.set_version_state(&name, &one.id, VersionState::Disabled).await.unwrap();
+    settle().await;
+    assert!(handle.load().is_fresh(), "{:?}", handle.load());
+    assert_eq!(text(handle.load().secret().unwrap()), "two");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_version_that_is_disabled_is_gone_at_once_and_back_when_enabled() {
     for personality in Personality::ALL {
         let provider = memory(personality).await;
