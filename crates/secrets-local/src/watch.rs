@@ -1,6 +1,6 @@
 //! Hints at changes, by looking at stamps again and again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,14 +22,23 @@ type Look = Arc<dyn Fn() -> Snapshot + Send + Sync>;
 /// A stream that looks every `pause` while it is polled, the first time when it is first polled.
 ///
 /// The first look gives a hint at everything: what changed between the caller's last read and that
-/// look would be lost otherwise. Without a tokio runtime the stream ends.
+/// look would be lost otherwise. A file that was written in place, not replaced, gives another hint
+/// at the next look: the first may have come when half of it was written, and two writes within the
+/// resolution of the file system's clock can look like one. Without a tokio runtime the stream ends.
 pub(crate) fn poll(
     pause: Duration,
     look: impl Fn() -> Snapshot + Send + Sync + 'static,
 ) -> ChangeStream {
     let look: Look = Arc::new(look);
     let next = Box::pin(next(Arc::clone(&look), Duration::ZERO));
-    Box::pin(Polling { pause, look, next, seen: None, hints: VecDeque::new() })
+    Box::pin(Polling {
+        pause,
+        look,
+        next,
+        seen: None,
+        again: HashSet::new(),
+        hints: VecDeque::new(),
+    })
 }
 
 struct Polling {
@@ -37,6 +46,8 @@ struct Polling {
     look: Look,
     next: Pin<Box<dyn Future<Output = Snapshot> + Send>>,
     seen: Option<Snapshot>,
+    /// What was written in place between the last two looks.
+    again: HashSet<Option<SecretRef>>,
     hints: VecDeque<ChangeHint>,
 }
 
@@ -64,14 +75,20 @@ impl Stream for Polling {
 impl Polling {
     fn hint_at_differences(&mut self, before: &Snapshot) {
         let Some(now) = &self.seen else { return };
-        if now.get(&None) != before.get(&None) {
+        let differs = |key: &Option<SecretRef>| now.get(key) != before.get(key);
+        let all = now.keys().chain(before.keys().filter(|key| !now.contains_key(*key)));
+        let wanted = |key: &&Option<SecretRef>| differs(key) || self.again.contains(*key);
+        let wanted: Vec<_> = all.filter(wanted).cloned().collect();
+        if wanted.contains(&None) {
             // Says it of each.
-            return self.hints.push_back(ChangeHint::any());
+            self.hints.push_back(ChangeHint::any());
+        } else {
+            self.hints.extend(wanted.into_iter().flatten().map(ChangeHint::secret));
         }
-        let changed = now.iter().filter(|(key, stamp)| before.get(*key) != Some(*stamp));
-        let gone = before.iter().filter(|(key, _)| !now.contains_key(*key));
-        let secrets = changed.chain(gone).filter_map(|(key, _)| key.clone());
-        self.hints.extend(secrets.map(ChangeHint::secret));
+        let in_place = |(key, stamp): &(&Option<SecretRef>, &Stamp)| {
+            before.get(*key).is_some_and(|old| old != *stamp && old.is_same_file(stamp))
+        };
+        self.again = now.iter().filter(in_place).map(|(key, _)| key.clone()).collect();
     }
 }
 
