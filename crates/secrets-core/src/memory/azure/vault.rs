@@ -296,7 +296,7 @@ impl Vault {
         }
         let secret = self.secrets.remove(&key, at).ok_or(AzureError::SecretNotFound)?;
         let deletion = Deletion::new(at.now, at.now.checked_add(self.window));
-        let visible_from = at.now + self.deleting;
+        let visible_from = end_of(at.now, self.deleting);
         self.deleted.insert(&key, at, DeletedSecret { secret, deletion, visible_from });
         Ok(deletion)
     }
@@ -335,7 +335,7 @@ impl Vault {
         self.settled_deletion(at, &key)?;
         let deleted = self.deleted.remove(&key, at).ok_or(AzureError::SecretNotFound)?;
         let mut secret = deleted.secret;
-        secret.recovering_until = at.now + self.recovering;
+        secret.recovering_until = end_of(at.now, self.recovering);
         self.secrets.insert(&key, at, secret);
         Ok(())
     }
@@ -380,6 +380,11 @@ impl Vault {
         let deleted = self.deleted.get(&name.to_ascii_lowercase(), at)?;
         (!is_over(deleted, at.now)).then_some(deleted)
     }
+}
+
+/// When a phase is over that begins now. One that takes no time is over whatever the clock does.
+fn end_of(now: SystemTime, phase: Duration) -> SystemTime {
+    if phase.is_zero() { SystemTime::UNIX_EPOCH } else { now + phase }
 }
 
 fn is_over(deleted: &DeletedSecret, now: SystemTime) -> bool {

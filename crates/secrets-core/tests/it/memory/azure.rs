@@ -241,6 +241,22 @@ async fn without_a_sleeper_a_phase_asks_to_come_back() {
     assert_eq!(text(&provider.outside().read(&db).unwrap()), "one");
 }
 
+/// A phase that takes no time is over, whatever the clock does afterwards.
+#[tokio::test]
+async fn a_clock_that_jumps_back_begins_no_phase_anew() {
+    let (builder, clock) = manual(Personality::Azure);
+    let (provider, db) = (builder.build().unwrap(), name("db"));
+    let back = || clock.set(clock.now() - DAY);
+    set(&provider, &db, "one").await;
+    provider.delete_secret(&db, RECOVERABLE).await.unwrap();
+    back();
+    assert!(provider.describe_secret(&db).await.unwrap().deletion.is_some());
+    provider.restore_secret(&db).await.unwrap();
+    back();
+    assert_eq!(text(&provider.outside().read(&db).unwrap()), "one");
+    set(&provider, &db, "two").await;
+}
+
 #[tokio::test]
 async fn deleted_secrets_are_kept_for_the_vaults_time_only() {
     let (builder, clock) = manual(Personality::Azure);
