@@ -219,6 +219,46 @@ async fn a_seed_means_one_schedule() {
     assert_ne!(first, run(43, false).await);
 }
 
+/// What strikes the n-th call is the same whoever makes it, and when.
+#[test]
+fn threads_do_not_change_the_schedule() {
+    const READS: u64 = 400;
+    // The faults of each request of each read, by the numbers of the calls.
+    let fates = |threads: u64| {
+        let rule = |fault| FaultRule::new(fault).chance(Chance::per_mille(300));
+        let faults = Faults::seeded(7)
+            .with(rule(Fault::Yield).on(Operation::GetSecret))
+            .with(rule(Fault::LostReply))
+            .with(rule(Fault::Unavailable).step(NonZeroU32::MIN));
+        let provider = MemoryProvider::new(Personality::Aws);
+        provider.outside().write(&name("db"), value("one")).unwrap();
+        provider.inject(faults).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let provider = provider.clone();
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    for _ in 0..READS / threads {
+                        let _ = runtime.block_on(provider.read("db"));
+                    }
+                });
+            }
+        });
+        let mut fates: Vec<_> = provider
+            .log()
+            .into_iter()
+            .map(|entry| (entry.call, entry.step, entry.faults, entry.outcome))
+            .collect();
+        fates.sort_by_key(|(call, step, ..)| (*call, step.unwrap_or(u32::MAX)));
+        (fates, provider.faults_struck())
+    };
+    let alone = fates(1);
+    assert!(alone.1 > READS / 4, "too few faults show nothing");
+    for threads in [2, 8] {
+        assert_eq!(fates(threads), alone, "{threads} threads");
+    }
+}
+
 /// The first fates of the first seed: changing the generator would silently change every test that
 /// is built on a seed.
 #[tokio::test]
