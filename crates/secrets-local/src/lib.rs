@@ -30,6 +30,8 @@ mod deserialize;
 )]
 mod file;
 #[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
+mod identity;
+#[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
 mod listing;
 #[cfg(any(feature = "env", feature = "dotenv", feature = "directory"))]
 mod mount;

@@ -8,6 +8,8 @@ use secrets_core::{
 };
 
 use crate::config::ConfigError;
+use crate::identity::Identity;
+use crate::newline::TrailingNewline;
 use crate::version::VersionIds;
 use crate::{blocking, listing, options, watch};
 
@@ -53,7 +55,7 @@ impl DirectoryProvider {
         capabilities.describe = Support::Native;
         capabilities.changes = Support::Emulated;
         Ok(Self {
-            id: ProviderId::new(KIND, &config.root.to_string_lossy(), ""),
+            id: ProviderId::new(KIND, &config.root.to_string_lossy(), &identity(&config)),
             capabilities,
             backend: Arc::new(Backend { versions: VersionIds::random(KIND)?, config }),
         })
@@ -73,6 +75,11 @@ impl DirectoryProvider {
         let path = entry(reference, operation)?;
         self.run(operation, move |backend| backend.secret(&path)).await
     }
+}
+
+fn identity(config: &DirectoryConfig) -> String {
+    let trims = config.trailing_newline == TrailingNewline::Trim;
+    Identity::default().with_path(&config.root).with_choice("trim", !trims).text()
 }
 
 fn entry(reference: &SecretRef, operation: Operation) -> Result<EntryPath> {

@@ -9,12 +9,13 @@ use secrets_core::{
 };
 
 use crate::config::ConfigError;
+use crate::identity::Identity;
 use crate::variable::{VARIABLE_RULES, VariableNames};
 use crate::version::VersionIds;
 use crate::{blocking, listing, options, watch};
 
 use super::backend::{Backend, VALUE_LIMIT};
-use super::config::DotenvConfig;
+use super::config::{DotenvConfig, Substitution};
 
 const KIND: &str = "dotenv";
 
@@ -60,7 +61,7 @@ impl DotenvProvider {
         capabilities.delete = Support::Native;
         capabilities.changes = Support::Emulated;
         Ok(Self {
-            id: ProviderId::new(KIND, &config.path.to_string_lossy(), ""),
+            id: ProviderId::new(KIND, &config.path.to_string_lossy(), &identity(&config)),
             capabilities,
             backend: Arc::new(Backend {
                 names: VariableNames::new(config.prefix.clone(), config.mapping.clone()),
@@ -84,6 +85,15 @@ impl DotenvProvider {
         let result = blocking::run(move || work(&backend)).await;
         result.map_err(|error| error.with_operation(operation))
     }
+}
+
+fn identity(config: &DotenvConfig) -> String {
+    Identity::default()
+        .with_path(&config.path)
+        .with_choice(&format!("prefix {}", config.prefix), config.prefix.is_empty())
+        .with_mapping(&config.mapping)
+        .with_choice("no substitution", config.substitution == Substitution::WithinFile)
+        .text()
 }
 
 #[async_trait]

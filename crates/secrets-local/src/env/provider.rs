@@ -12,8 +12,10 @@ use secrets_core::{
 use crate::blocking;
 use crate::config::ConfigError;
 use crate::file;
+use crate::identity::Identity;
 use crate::listing;
 use crate::mount;
+use crate::newline::TrailingNewline;
 use crate::options;
 use crate::variable::{VARIABLE_RULES, VariableNames};
 use crate::version::VersionIds;
@@ -62,7 +64,7 @@ impl EnvProvider {
         capabilities.list = Support::Native;
         capabilities.describe = Support::Native;
         Ok(Self {
-            id: ProviderId::new(KIND, &config.prefix, ""),
+            id: ProviderId::new(KIND, &config.prefix, &identity(&config)),
             capabilities,
             names: VariableNames::new(config.prefix.clone(), config.mapping.clone()),
             source: Arc::new(source),
@@ -172,6 +174,14 @@ impl EnvProvider {
     fn names_a_file(&self, variable: &str) -> bool {
         self.config.file_variables == FileVariables::Follow && !self.names.is_form(variable)
     }
+}
+
+fn identity(config: &EnvConfig) -> String {
+    Identity::default()
+        .with_mapping(&config.mapping)
+        .with_choice("ignore files", config.file_variables == FileVariables::Follow)
+        .with_choice("trim", config.trailing_newline == TrailingNewline::Keep)
+        .text()
 }
 
 fn both_set(variable: &str) -> Error {

@@ -18,6 +18,8 @@ mod directory;
 mod dotenv;
 #[cfg(feature = "env")]
 mod env;
+#[cfg(all(feature = "env", feature = "dotenv", feature = "directory"))]
+mod identity;
 #[cfg(feature = "directory")]
 mod kubelet;
 #[cfg(feature = "store")]
