@@ -450,8 +450,9 @@ fn a_folder_that_may_not_be_written_leaves_a_store_to_read() {
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     public(&place);
     set_mode(&place.path(), 0o644);
+    let child = prepared(&place, "no-right-to-write");
     set_mode(place.folder.path(), 0o555);
-    prepared(&place, "no-right-to-write").run_as_nobody();
+    child.run_as_nobody();
     set_mode(place.folder.path(), 0o755);
 }
 
