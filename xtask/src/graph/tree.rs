@@ -27,6 +27,7 @@ struct Budget {
 }
 
 const BUDGETS: &[Budget] = &[
+    Budget { package: "audit-log", features: Features::All, at_most: 45 },
     Budget { package: "live-value", features: Features::Default, at_most: 5 },
     Budget { package: "secrets-core", features: Features::Default, at_most: 15 },
     // Whatever its features are called, the encrypted store is among all of them.

@@ -1,0 +1,205 @@
+//! Who did something, in which request, and where the request came from.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::origin::Origin;
+use crate::word::Id;
+
+tokio::task_local! {
+    static CURRENT: Context;
+}
+
+/// What is known of the request in which something happens. Whoever learns a part of it adds it: the
+/// outermost layer the ids, the layer that knows the proxies the origin, authentication the actor.
+///
+/// It travels as an extension of an HTTP request (`http::Extensions` takes it as it is) and, within
+/// a task, by [`scope`](Self::scope).
+///
+/// ```
+/// use audit_log::{Actor, Context, Id};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new()
+///     .with_request_id(Id::new("01J9ZK3V7C")?)
+///     .with_actor(Actor::user(Id::new("alice")?));
+/// context.scope(async {
+///     assert!(Context::current().is_some_and(|context| context.actor.is_some()));
+/// }).await;
+/// assert!(Context::current().is_none());
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Context {
+    /// Names the request, for whoever asks about it later.
+    pub request_id: Option<Id>,
+    /// The trace it belongs to.
+    pub trace: Option<TraceContext>,
+    /// Who acts.
+    pub actor: Option<Actor>,
+    /// Where the request came from.
+    pub origin: Option<Origin>,
+}
+
+impl Context {
+    /// Nothing is known.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With the id of the request.
+    #[must_use]
+    pub fn with_request_id(mut self, id: Id) -> Self {
+        self.request_id = Some(id);
+        self
+    }
+
+    /// With the ids of the trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
+    /// With whom acts.
+    #[must_use]
+    pub fn with_actor(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    /// With where the request came from.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Runs a future in this context. What it spawns does not inherit it.
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// Runs a closure in this context.
+    pub fn sync_scope<R>(self, work: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self, work)
+    }
+
+    /// The context of the running task, if it runs in one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+}
+
+/// The ids of a trace and of the span in it (W3C Trace Context).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    trace_id: u128,
+    span_id: u64,
+}
+
+impl TraceContext {
+    /// Takes the ids; `None` when one of them is zero, which the specification calls invalid.
+    #[must_use]
+    pub const fn new(trace_id: u128, span_id: u64) -> Option<Self> {
+        if trace_id == 0 || span_id == 0 { None } else { Some(Self { trace_id, span_id }) }
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn trace_id(self) -> String {
+        format!("{:032x}", self.trace_id)
+    }
+
+    /// 16 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn span_id(self) -> String {
+        format!("{:016x}", self.span_id)
+    }
+}
+
+impl fmt::Debug for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.trace_id(), self.span_id())
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Actor {
+    /// What it is.
+    pub kind: UserKind,
+    /// Its id, never a display name, which may be anything.
+    pub id: Id,
+    /// The session in which it acts.
+    pub session: Option<Id>,
+    /// Which of its credentials it used, by the id of that.
+    pub credential: Option<Id>,
+}
+
+impl Actor {
+    /// A person.
+    #[must_use]
+    pub fn user(id: Id) -> Self {
+        Self::new(UserKind::User, id)
+    }
+
+    /// Another service, or this one by itself.
+    #[must_use]
+    pub fn service(id: Id) -> Self {
+        Self::new(UserKind::Service, id)
+    }
+
+    /// Any kind of actor.
+    #[must_use]
+    pub fn new(kind: UserKind, id: Id) -> Self {
+        Self { kind, id, session: None, credential: None }
+    }
+
+    /// In this session.
+    #[must_use]
+    pub fn with_session(mut self, session: Id) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// By this credential.
+    #[must_use]
+    pub fn with_credential(mut self, credential: Id) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+}
+
+/// What kind of account it is: `user.type_id` of OCSF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum UserKind {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// A regular user.
+    User,
+    /// An administrator.
+    Admin,
+    /// The system itself.
+    System,
+    /// A service.
+    Service,
+}
+
+impl UserKind {
+    pub(crate) const fn type_id(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::User => 1,
+            Self::Admin => 2,
+            Self::System => 3,
+            Self::Service => 4,
+        }
+    }
+}
