@@ -22,9 +22,14 @@ pub(crate) enum Defect {
     NoFileSync,
     /// `sync_folder` does nothing.
     NoFolderSync,
+    /// `sync_folder` does nothing where the store is, and works elsewhere.
+    NoSyncOfStore,
     /// `replace` writes into the old file instead.
     ReplaceInPlace,
 }
+
+/// Where the tests have their store.
+const STORE_FOLDER: &str = "/data";
 
 type Inode = usize;
 
@@ -361,7 +366,13 @@ impl FileSystem for Disk {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        if self.defect != Defect::NoFolderSync {
+        let of_store = folder == Path::new(STORE_FOLDER);
+        let lost = match self.defect {
+            Defect::NoFolderSync => true,
+            Defect::NoSyncOfStore => of_store,
+            _ => false,
+        };
+        if !lost {
             self.lock().log.push(Op::SyncFolder { folder: folder.to_owned() });
         }
         Ok(())

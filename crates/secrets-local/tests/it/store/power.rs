@@ -274,6 +274,14 @@ fn the_failures_are_seen_when_a_step_of_the_protocol_is_missing() {
             let why = every_write(Marks::Without, defect).await.expect_err("an unseen defect");
             assert!(why.contains(seen_as), "{defect:?}: {why}");
         }
+        for (defect, seen_as) in [
+            (Defect::NoFileSync, "does not open"),
+            // The mark outlived the file that it is of.
+            (Defect::NoSyncOfStore, "roll-back"),
+        ] {
+            let why = every_write(Marks::Kept, defect).await.expect_err("an unseen defect");
+            assert!(why.contains(seen_as), "{defect:?}: {why}");
+        }
     });
 }
 
