@@ -31,7 +31,7 @@ impl GoogleAdapter {
         for _ in 0..ATTEMPTS {
             let secret = self.meta(session, &place.main).await?;
             if let Some(done) = journal::done_with(&secret, token.as_str()) {
-                return self.conclude(session, companion, number, &done).await;
+                return self.conclude(session, companion, (number, base), &done).await;
             }
             let latest = self.latest(session, &place.main).await?;
             let value = self.pending_value(session, companion, number).await?;
@@ -39,7 +39,7 @@ impl GoogleAdapter {
                 let wanted = (Some(token), value);
                 let done = self.repeated(session, &place.main, &secret, latest, wanted).await?;
                 if let Some(done) = done {
-                    return self.conclude(session, companion, number, &done).await;
+                    return self.conclude(session, companion, (number, base), &done).await;
                 }
             }
             if base.as_str() != latest.to_string() {
@@ -52,10 +52,7 @@ impl GoogleAdapter {
             let Some(added) = self.add(session, &place.main, secret, &value, entry).await? else {
                 continue;
             };
-            if added.number != latest + 1 {
-                return Err(not_alone(&Precondition::CurrentIs(base.clone())));
-            }
-            return self.conclude(session, companion, number, &added).await;
+            return self.conclude(session, companion, (number, base), &added).await;
         }
         Err(busy())
     }
@@ -93,19 +90,23 @@ impl GoogleAdapter {
         }
     }
 
+    /// Ends a promotion of `pending` over `base`. Whether somebody else added in between shows in
+    /// the number before that of the addition, in a repetition as well.
     async fn conclude(
         &self,
         session: &Session<'_>,
         companion: &str,
-        pending: u64,
+        (pending, base): (u64, &VersionId),
         added: &Entry,
     ) -> Result<Promoted> {
         if added.pending != pending {
             return Err(used_otherwise());
         }
+        if base.as_str() != added.base.to_string() {
+            return Err(not_alone(&Precondition::CurrentIs(base.clone())));
+        }
         self.destroy(session, companion, pending).await?;
-        let previous = (added.base > 0).then(|| main_id(added.base)).transpose()?;
-        Ok(Promoted::new(main_id(added.number)?, previous))
+        Ok(Promoted::new(main_id(added.number)?, Some(main_id(added.base)?)))
     }
 
     /// Destroys a version of the companion; one that is destroyed already is as good.

@@ -44,17 +44,15 @@ impl GoogleAdapter {
             let token = options.token.as_ref();
             let done = self.repeated(session, name, &secret, latest, (token, value)).await?;
             let added = match done {
-                Some(entry) => entry,
+                Some(entry) if is_over(&options.precondition, &entry) => entry,
+                Some(_) => return Err(not_alone(&options.precondition)),
                 None => {
                     check_base(&options.precondition, latest)?;
                     let entry = Entry::new(token_text(token), latest, 0);
                     let patch = &options.metadata;
                     let added = self.add(session, name, secret, value, (entry, patch)).await?;
                     let Some(added) = added else { continue };
-                    // An addition is never conditional: whether somebody else added in between
-                    // shows in its number.
-                    let guarded = options.precondition != Precondition::Any;
-                    if guarded && added.number != latest + 1 {
+                    if !is_over(&options.precondition, &added) {
                         return Err(not_alone(&options.precondition));
                     }
                     added
@@ -183,7 +181,8 @@ impl GoogleAdapter {
         };
         let work = |google: &mut Project, at| google.add(at, name, value.clone());
         entry.number = self.send(session, "AddSecretVersion", Access::Write, work).await?;
-        // Numbers have no gaps: whoever added in between is what was current before ours.
+        // Numbers have no gaps: whoever added in between is what was current before ours, also
+        // where that is found out by a repetition.
         entry.base = entry.number.saturating_sub(1);
         self.finish(session, name, begun, &entry).await?;
         Ok(Some(entry))
@@ -236,6 +235,7 @@ impl GoogleAdapter {
             return Ok(None);
         };
         entry.number = number;
+        entry.base = number.saturating_sub(1);
         self.finish(session, name, secret.clone(), &entry).await?;
         Ok(Some(entry))
     }
@@ -309,6 +309,16 @@ fn check_base(precondition: &Precondition, latest: u64) -> Result<()> {
             Err(conflict("the base is not current"))
         }
         _ => Ok(()),
+    }
+}
+
+/// An addition is never conditional: whether somebody else added in between shows in the number
+/// before its own.
+fn is_over(precondition: &Precondition, added: &Entry) -> bool {
+    match precondition {
+        Precondition::Absent => added.base == 0,
+        Precondition::CurrentIs(base) => base.as_str() == added.base.to_string(),
+        _ => true,
     }
 }
 

@@ -151,6 +151,77 @@ async fn google_reports_a_predecessor_that_came_in_between() {
     assert!(met > 0);
 }
 
+/// Whose answer was lost finds out by repeating the call, not only that it was carried out.
+#[tokio::test]
+async fn google_reports_who_came_in_between_to_a_repetition_as_well() {
+    for guarded in [Some(Guarded::Promote), Some(Guarded::Set), None] {
+        let provider = MemoryProvider::new(Personality::Google);
+        let db = name("db");
+        let base = set(&provider, &db, "base").await;
+        let pending = set_pending(&provider, &db, "ours").await;
+        let call = || {
+            let (inner, db, base, pending) =
+                (provider.clone(), db.clone(), base.clone(), pending.clone());
+            async move {
+                let options = SetOptions::new().with_token(token(1));
+                let set = |options| inner.set_secret(&db, value("ours"), options);
+                match guarded {
+                    Some(Guarded::Promote) => {
+                        inner.promote(&db, &pending, &base, &token(1)).await.map(drop)
+                    }
+                    Some(Guarded::Set) => {
+                        set(options.when(Precondition::CurrentIs(base))).await.map(drop)
+                    }
+                    None => set(options).await.map(drop),
+                }
+            }
+        };
+        // The step that adds the version, found in an undisturbed copy of the same call.
+        let step = {
+            let copy = MemoryProvider::new(Personality::Google);
+            let base = set(&copy, &db, "base").await;
+            let pending = set_pending(&copy, &db, "ours").await;
+            let options = SetOptions::new().with_token(token(1));
+            match guarded {
+                Some(Guarded::Promote) => {
+                    copy.promote(&db, &pending, &base, &token(1)).await.map(drop).unwrap();
+                }
+                _ => drop(copy.set_secret(&db, value("ours"), options).await.unwrap()),
+            }
+            let adds =
+                |entry: &&secrets_core::memory::LogEntry| entry.request == "AddSecretVersion";
+            copy.log().iter().rev().find(adds).unwrap().step.unwrap()
+        };
+        let step = NonZeroU32::new(step).unwrap();
+        let gate = Gate::new();
+        let faults = Faults::seeded(0)
+            .with(FaultRule::new(Fault::Hang(gate.clone())).step(step))
+            .with(FaultRule::new(Fault::LostReply).step(step));
+        provider.inject(faults).unwrap();
+        let mut cut = Box::pin(call());
+        assert!((&mut cut).now_or_never().is_none(), "{guarded:?}");
+        provider.outside().write(&db, value("foreign")).unwrap();
+        gate.open();
+        assert_eq!(kind(cut.await), ErrorKind::Timeout, "{guarded:?}");
+        provider.inject(Faults::none()).unwrap();
+
+        // However often.
+        for _ in 0..2 {
+            match (guarded, call().await) {
+                (None, repeated) => repeated.unwrap(),
+                (Some(_), repeated) => {
+                    let error = repeated.unwrap_err();
+                    let expected = (ErrorKind::Conflict, Effect::Partial);
+                    assert_eq!((error.kind(), error.effect()), expected, "{guarded:?}: {error}");
+                }
+            }
+        }
+        assert_eq!(text(&provider.outside().read(&db).unwrap()), "ours", "{guarded:?}");
+        let previous = get(&provider, &db, VersionSelector::Previous).await.unwrap();
+        assert_eq!(text(&previous), "foreign", "{guarded:?}");
+    }
+}
+
 #[tokio::test]
 async fn metadata_is_guarded_by_its_etag_where_there_is_one() {
     let provider = MemoryProvider::new(Personality::Google);
