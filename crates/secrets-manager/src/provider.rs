@@ -67,10 +67,13 @@ impl SecretProvider for CachedProvider {
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let stage = options.stage;
         let written = self.source.provider.set_secret(reference, value.clone(), options).await;
-        ticket.settle(&written, |version| match stage {
+        let is_mixed = ticket.settle(&written, |version| match stage {
             WriteStage::Current => of_value(Secret::new(value, version.clone())),
             WriteStage::Pending => Change::Something,
         });
+        if is_mixed && written.is_ok() {
+            self.see_current(reference).await;
+        }
         written
     }
 
@@ -85,7 +88,7 @@ impl SecretProvider for CachedProvider {
         let promoted = self.source.provider.promote(reference, pending, base, token).await;
         ticket.settle(&promoted, |to| Change::Promoted { to: to.clone(), base: base.clone() });
         if promoted.is_ok() {
-            self.see_promoted(reference).await;
+            self.see_current(reference).await;
         }
         promoted
     }
@@ -186,9 +189,9 @@ impl CachedProvider {
         refused.map_or(Ok(secret), Err)
     }
 
-    /// Reads what was promoted before the promotion returns, if anybody has it in the cache; that
-    /// it was promoted stands whether that succeeds or not.
-    async fn see_promoted(&self, reference: &SecretRef) {
+    /// Reads what a write made current before the write returns, if anybody has it in the cache; that
+    /// it was written stands whether that succeeds or not.
+    async fn see_current(&self, reference: &SecretRef) {
         let key = self.key(reference, VersionSelector::Current);
         if self.inner().with(|desk| desk.store.find(&key).is_some()) {
             // The error, if any, is kept with the entry.

@@ -24,7 +24,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// So far the wall clock may drift from the monotonic one before it counts as set.
 const DRIFT: Duration = Duration::from_millis(100);
 
-/// So many lines are dealt with at a time, so that readers get at the store in between.
+/// So many lines are dealt with at a time, so that readers get at the store in between, and other tasks
+/// at the executor.
 const LINES_AT_A_TIME: usize = 256;
 
 /// Another run future of this manager is alive.

@@ -52,19 +52,24 @@ impl<'a> WriteTicket<'a> {
         Self { inner, source, reference, is_settled: false }
     }
 
-    /// Takes over what the write did; an error counts by its effect.
-    pub(crate) fn settle<T>(mut self, result: &Result<T>, change: impl FnOnce(&T) -> Change) {
+    /// Takes over what the write did; an error counts by its effect. True when it overlapped with
+    /// another: what is current now only the provider knows.
+    pub(crate) fn settle<T>(
+        mut self,
+        result: &Result<T>,
+        change: impl FnOnce(&T) -> Change,
+    ) -> bool {
         self.is_settled = true;
         let change = match result {
             Ok(done) => change(done),
             Err(error) => failed(error),
         };
-        self.end(change);
+        self.end(change)
     }
 
-    fn end(&self, change: Change) {
+    fn end(&self, change: Change) -> bool {
         let (inner, source, reference) = (self.inner, self.source, self.reference);
-        inner.with(|desk| Change::apply(change, desk, source, reference));
+        inner.with(|desk| Change::apply(change, desk, source, reference))
     }
 }
 
@@ -105,11 +110,11 @@ pub(crate) fn of_value(secret: Secret) -> Change {
 }
 
 impl Change {
-    fn apply(self, desk: &mut Desk<'_>, source: &Source, reference: &SecretRef) {
+    fn apply(self, desk: &mut Desk<'_>, source: &Source, reference: &SecretRef) -> bool {
         let guard = (source.number, reference.clone());
         let is_mixed = leave(desk, &guard);
         if matches!(self, Self::None) {
-            return;
+            return is_mixed;
         }
         desk.store.upset(source.number, Some(reference));
         let related = desk.store.related(source.number, reference);
@@ -165,6 +170,7 @@ impl Change {
             }
             Self::Something => related.into_iter().for_each(|id| desk.distrust(id)),
         }
+        is_mixed
     }
 }
 

@@ -19,6 +19,7 @@ mod hit_path;
 mod model;
 mod outages;
 mod overtaken;
+mod promises;
 mod races;
 mod resolving;
 mod staleness;

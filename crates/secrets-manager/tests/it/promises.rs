@@ -1,0 +1,168 @@
+//! The README's table of states, row by row: what each way to read gives.
+
+use secrets_core::{Secret, SecretState};
+use secrets_manager::{SecretHandle, SecretManager, Unusable};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::{
+    NAME, Running, Scripted, Wall, absent, build, build_with, builder, millis, noon, pass, policy,
+    reference, secs, settle, text, unavailable, version,
+};
+
+/// In the order of the columns: `load`, `load_checked`, `try_get`, `get`.
+async fn seen(manager: &SecretManager, handle: &SecretHandle) -> [String; 4] {
+    let value = |state: &SecretState| state.secret().map(text).unwrap_or_default();
+    let loaded = handle.load();
+    let why = |unusable: Unusable| unusable.kind().as_str().to_owned();
+    let checked = handle.load_checked().map_or_else(why, |state| value(&state));
+    let hit = manager.try_get(NAME).map(|hit| match hit.stale_since() {
+        None => text(hit.secret()),
+        Some(_) => format!("{}, stale", text(hit.secret())),
+    });
+    let got = manager.get(NAME).await.map(|secret| text(&secret));
+    [
+        format!("{}: {}", loaded.as_str(), value(&loaded)),
+        checked,
+        hit.unwrap_or("nothing".to_owned()),
+        got.unwrap_or_else(|error| format!("{:?}", error.kind())),
+    ]
+}
+
+/// Answers `v1`, and from the second call on as it is told.
+fn then(answer: fn(u64) -> secrets_core::Result<Secret>) -> Scripted {
+    Scripted::new(
+        move |call, _| async move { if call == 1 { Ok(version("v1")) } else { answer(call) } },
+    )
+}
+
+async fn running(provider: Scripted) -> (SecretManager, Running, SecretHandle) {
+    let manager = builder(provider).clock(Arc::new(Wall::new())).build().unwrap();
+    let running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    (manager, running, handle)
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_and_stale() {
+    let (manager, _running, handle) = running(then(|_| Err(unavailable()))).await;
+    assert_eq!(seen(&manager, &handle).await, ["fresh: v1", "v1", "v1", "v1"]);
+    for _ in 0..10 {
+        pass(secs(99)).await; // until 990 s
+    }
+    assert_eq!(seen(&manager, &handle).await, ["stale: v1", "v1", "v1, stale", "v1"]);
+    pass(secs(111)).await; // 1,101 s
+    let row = ["stale: v1", "too stale", "nothing", "Unavailable"];
+    assert_eq!(seen(&manager, &handle).await, row, "the last error");
+
+    let (manager, _running, handle) = running(then(|_| panic!("on purpose"))).await;
+    pass(secs(101)).await;
+    assert_eq!(seen(&manager, &handle).await, ["stale: v1", "v1", "v1, stale", "v1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn assumed_to_have_changed() {
+    for answers in [false, true] {
+        let provider = Scripted::new(move |call, _| async move {
+            if call > 1 {
+                tokio::time::sleep(secs(if answers { 2 } else { 60 })).await;
+            }
+            Ok(version(&format!("v{call}")))
+        });
+        let (manager, _running, handle) = running(provider).await;
+        manager.invalidate(&reference(NAME));
+        let last = if answers { "v2" } else { "v1" };
+        assert_eq!(seen(&manager, &handle).await, ["stale: v1", "v1", "nothing", last]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gone() {
+    let (manager, _running, handle) = running(then(|_| Err(absent()))).await;
+    pass(secs(81)).await;
+    assert_eq!(seen(&manager, &handle).await, ["gone: v1", "gone", "nothing", "NotFound"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn invalid() {
+    let expiring = || async {
+        let mut secret = version("v1");
+        secret.version.expires = Some(noon() + secs(50));
+        Ok(secret)
+    };
+    let provider = Scripted::new(move |_, _| expiring());
+    let (manager, _running, handle) = running(provider.clone()).await;
+    pass(secs(51)).await;
+    assert_eq!(seen(&manager, &handle).await, ["invalid: v1", "expired", "nothing", "Expired"]);
+    assert_eq!(provider.calls(), 3, "at first, ahead of the expiry, and after it");
+
+    let early = || async {
+        let mut secret = version("v2");
+        secret.version.not_before = Some(noon() + secs(500));
+        Ok(secret)
+    };
+    let provider = Scripted::new(move |call, _| async move {
+        if call == 1 { Ok(version("v1")) } else { early().await }
+    });
+    let (manager, _running, handle) = running(provider).await;
+    pass(secs(81)).await;
+    let row = ["invalid: v2", "not yet valid", "nothing", "NotYetValid"];
+    assert_eq!(seen(&manager, &handle).await, row);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orphaned() {
+    let provider = then(|call| Ok(version(&format!("v{call}"))));
+    let manager = build(provider);
+    let handle = manager.handle(NAME).await.unwrap();
+    assert_eq!(seen(&manager, &handle).await, ["orphaned: v1", "v1", "nothing", "v1"]);
+    pass(secs(101)).await;
+    assert_eq!(seen(&manager, &handle).await, ["orphaned: v1", "v1", "nothing", "v2"], "after ttl");
+    pass(secs(1_101)).await;
+    assert_eq!(seen(&manager, &handle).await, ["orphaned: v2", "orphaned", "nothing", "v3"]);
+
+    let provider = then(|call| Ok(version(&format!("v{call}"))));
+    let (manager, running, handle) = running(provider).await;
+    running.stop().await;
+    assert_eq!(seen(&manager, &handle).await, ["orphaned: v1", "v1", "nothing", "v1"]);
+}
+
+#[test]
+fn stalled() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let policy = policy().with_ttl(millis(2_000)).with_stall_after(millis(50));
+    let provider = then(|call| Ok(version(&format!("v{call}"))));
+    let manager = build_with(provider, policy.with_stale_while_revalidate(Duration::ZERO));
+    let (stalled, other) = (runtime(), runtime());
+    let handle = stalled.block_on(async {
+        tokio::spawn(manager.run());
+        settle().await;
+        manager.handle(NAME).await.unwrap()
+    });
+    // Nobody drives that runtime from here on.
+    std::thread::sleep(millis(1_200));
+    let row = other.block_on(seen(&manager, &handle));
+    assert_eq!(row, ["fresh: v1", "stalled", "v1", "v1"]);
+    std::thread::sleep(millis(1_000));
+    let row = other.block_on(seen(&manager, &handle));
+    assert_eq!(row, ["fresh: v1", "stalled", "v1", "v2"], "asked for by the reader itself");
+}
+
+/// Only the caller of a write knows how long it may take.
+#[tokio::test(start_paused = true)]
+async fn a_write_has_no_limit_and_no_net() {
+    use futures_util::FutureExt;
+    use secrets_core::memory::{Fault, FaultRule, Faults, Gate, Personality};
+    use secrets_core::{Operation, SecretProviderExt};
+    let provider = crate::support::memory(Personality::Aws).await;
+    let gate = Gate::new();
+    let hang = FaultRule::new(Fault::Hang(gate.clone())).on(Operation::SetSecret);
+    provider.inject(Faults::seeded(0).with(hang)).unwrap();
+    let manager = build(provider);
+    let cached = manager.cached();
+    let mut write = std::pin::pin!(cached.put_text(NAME, "two"));
+    assert!(tokio::time::timeout(secs(3_600), &mut write).await.is_err());
+    gate.open();
+    assert!(write.now_or_never().is_some_and(|written| written.is_ok()));
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), "two");
+}
