@@ -22,6 +22,9 @@ checks! {
     "hints.own", own, [Has(Changes), Has(Write)],
         "a write of its own is hinted at",
         "`changes` gives word of every write to those who listen, the provider's own included.";
+    "hints.all", all, [Has(Changes), Has(Write)],
+        "everybody who listens gets word",
+        "each stream of `changes` gives word of its own, and goes on when another one is dropped.";
 }
 
 async fn foreign(cx: &Cx<'_>) -> Verdict {
@@ -41,6 +44,24 @@ async fn own(cx: &Cx<'_>) -> Verdict {
     let mut hints = listen(cx).await?;
     cx.put(&name, &cx.value("second")).await?;
     arrives(cx, &mut hints, &name).await
+}
+
+async fn all(cx: &Cx<'_>) -> Verdict {
+    let name = cx.secret()?;
+    cx.put(&name, &cx.value("first")).await?;
+    let (mut one, mut other) = (listen(cx).await?, listen(cx).await?);
+    cx.put(&name, &cx.value("second")).await?;
+    arrives(cx, &mut one, &name).await?;
+    arrives(cx, &mut other, &name).await?;
+    drop(one);
+    // What was on its way to the other is taken, so that it cannot pass for the next word.
+    for _ in 0..100 {
+        if join::polled(1, next(&mut other)).await.is_none() {
+            break;
+        }
+    }
+    cx.put(&name, &cx.value("third")).await?;
+    arrives(cx, &mut other, &name).await
 }
 
 /// A stream that has been asked once: one that looks for changes itself has looked.

@@ -25,7 +25,7 @@ checks! {
     "identity.coherent", coherent, [],
         "the capabilities do not contradict each other",
         "staging, tokens and preconditions of `set_secret` need `write`; staging and \
-         `cas.promote` come together; limits are not zero.";
+         `cas.promote` come together; limits are not zero, and a batch is more than one.";
     "identity.health", health, [],
         "the health of a provider that serves is told",
         "`health` answers, and does not call a provider unhealthy that serves.";
@@ -88,6 +88,10 @@ async fn coherent(cx: &Cx<'_>) -> Verdict {
         ),
         (capabilities.limits.value_len > 0, "`limits.value_len` of 0"),
         (capabilities.limits.batch > 0, "`limits.batch` of 0"),
+        (
+            !capabilities.batch.is_available() || capabilities.limits.batch > 1,
+            "`batch` with a `limits.batch` of 1",
+        ),
     ];
     let broken: Vec<_> = rules.iter().filter(|(holds, _)| !holds).map(|(_, what)| *what).collect();
     ensure(broken.is_empty(), "read the capabilities", "no contradiction", || broken.join("; "))

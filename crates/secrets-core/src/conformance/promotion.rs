@@ -38,6 +38,10 @@ checks! {
     "promotion.repeated", repeated, [Has(Write), Has(Staging)],
         "repeating a promotion is harmless",
         "`promote` with the same token gives the same result and writes nothing.";
+    "promotion.late", late, [Has(Write), Has(Staging)],
+        "a late repetition does not bring an old value back",
+        "repeating `promote` after a newer write gives the same result or `Conflict`, and leaves \
+         the newer value current.";
     "promotion.unknown", unknown, [Has(Write), Has(Staging)],
         "only what waits can be promoted",
         "`promote` of a version that does not wait is `NotFound` and changes nothing.";
@@ -147,6 +151,25 @@ async fn repeated(cx: &Cx<'_>) -> Verdict {
     ensure(again == first, "promote again with the same token", "the same result", || {
         format!("{again:?} after {first:?}")
     })?;
+    cx.unchanged("read after the repetition", name, &before).await
+}
+
+async fn late(cx: &Cx<'_>) -> Verdict {
+    let staged = Staged::new(cx).await?;
+    let (name, token) = (&staged.name, cx.token()?);
+    let promote = || cx.provider.promote(name, &staged.waiting, &staged.base, &token);
+    let first = done("promote", promote().await)?;
+    cx.reads("read it", name, VersionSelector::Current, &staged.pending).await?;
+    cx.put(name, &cx.value("newer")).await?;
+    cx.let_changes_show().await;
+    let before = cx.snapshot(name).await?;
+    let (step, again) = ("promote again after a newer write", promote().await);
+    match &again {
+        Ok(again) => ensure(*again == first, step, "the same result", || {
+            format!("{again:?} after {first:?}")
+        })?,
+        Err(_) => drop(refused(step, again, &[ErrorKind::Conflict])?),
+    }
     cx.unchanged("read after the repetition", name, &before).await
 }
 

@@ -103,8 +103,14 @@ async fn outside(cx: &Cx<'_>) -> Verdict {
     let name = cx.secret()?;
     cx.put(&name, &cx.value("deleted")).await?;
     delete(cx, &name).await?;
-    let seen = cx.read_outside(&cx.native(&name)?).await?;
-    ensure(seen.is_none(), "read past the provider", "nothing", || "a value".to_owned())
+    let native = &cx.native(&name)?;
+    cx.settle(move || {
+        Box::pin(async move {
+            let seen = cx.read_outside(native).await?;
+            ensure(seen.is_none(), "read past the provider", "nothing", || "a value".to_owned())
+        })
+    })
+    .await
 }
 
 async fn described(cx: &Cx<'_>) -> Verdict {

@@ -27,6 +27,10 @@ checks! {
     "versions.previous", previous, [Has(Write), Has(Previous)],
         "the previous version is the one before",
         "after two writes the first one is `Previous`; after three the second.";
+    "versions.previous-told", previous_told, [Has(Write), Has(Previous)],
+        "the previous version is told as previous",
+        "the version that `Previous` reads, and in `list_versions` no other, has the stage \
+         `Previous`, and is not current.";
     "versions.no-previous", no_previous, [Has(Write), Has(Previous)],
         "the first version has none before it",
         "`Previous` of a secret that was written once is `NotFound`.";
@@ -103,6 +107,28 @@ async fn previous(cx: &Cx<'_>) -> Verdict {
     cx.put(&name, &cx.value("third")).await?;
     cx.reads("read previous after three writes", &name, VersionSelector::Previous, &second).await?;
     Ok(())
+}
+
+async fn previous_told(cx: &Cx<'_>) -> Verdict {
+    let (name, first, second) = (cx.secret()?, cx.value("first"), cx.value("second"));
+    cx.put(&name, &first).await?;
+    let previous = cx.put(&name, &second).await?.id;
+    cx.put(&name, &cx.value("third")).await?;
+    let step = "read the previous version";
+    let read = cx.reads(step, &name, VersionSelector::Previous, &second).await?.version;
+    let sound = read.stages.contains(Stage::Previous) && !read.stages.contains(Stage::Current);
+    ensure(sound, step, "a version that is previous and not current", || {
+        format!("the stages {:?}", read.stages)
+    })?;
+    if !cx.has(Versions) {
+        return Ok(());
+    }
+    lists(cx, &name, None, &move |versions: &[VersionInfo]| {
+        let told = versions.iter().filter(|v| v.stages.contains(Stage::Previous));
+        let told: Vec<_> = told.map(|v| &v.id).collect();
+        if told == [&previous] { Ok(()) } else { Err(format!("{told:?} as previous")) }
+    })
+    .await
 }
 
 async fn no_previous(cx: &Cx<'_>) -> Verdict {
@@ -200,7 +226,7 @@ async fn lists(
         Box::pin(async move {
             let versions = cx.versions(name, limit).await?;
             judge(&versions).map_err(|seen| {
-                Stop::failed("list the versions", "each version that was written, once", seen)
+                Stop::failed("list the versions", "what the writes and reads tell, once each", seen)
             })
         })
     })

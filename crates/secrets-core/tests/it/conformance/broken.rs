@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use secrets_core::memory::{MemoryProvider, Personality};
@@ -74,6 +74,8 @@ struct Hooks {
     purge: Option<Box<OfSecret>>,
     health: Option<fn() -> Result<Health>>,
     changes: Option<fn() -> Option<ChangeStream>>,
+    /// Set when the only stream that speaks was given out.
+    one_listener: Option<AtomicBool>,
     declare: Option<fn(&mut Capabilities)>,
     rules: Option<NameRules>,
     ids: Vec<ProviderId>,
@@ -156,6 +158,12 @@ impl Defect {
 
     pub(crate) fn changes(mut self, changes: fn() -> Option<ChangeStream>) -> Self {
         self.hooks.changes = Some(changes);
+        self
+    }
+
+    /// Gives out one stream that speaks; all others stay silent.
+    pub(crate) fn one_listener(mut self) -> Self {
+        self.hooks.one_listener = Some(AtomicBool::new(false));
         self
     }
 
@@ -301,6 +309,11 @@ impl SecretProvider for Broken {
     }
 
     fn changes(&self) -> Option<ChangeStream> {
+        if let Some(is_given) = &self.hooks.one_listener
+            && is_given.swap(true, Ordering::Relaxed)
+        {
+            return Some(Box::pin(futures_util::stream::pending()));
+        }
         self.hooks.changes.map_or_else(|| self.inner.changes(), |changes| changes())
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use secrets_core::memory::Personality;
 use secrets_core::{
     Change, Deletion, ErrorKind, MetadataPatch, NativeId, Operation, Page, PageRequest,
-    Precondition, Scope, SecretFilter, SecretInfo, SecretRef, SecretValue, SetOptions, Tags,
+    Precondition, Scope, SecretFilter, SecretInfo, SecretRef, SecretValue, SetOptions, Stage, Tags,
     Validity, VersionInfo,
 };
 
@@ -116,10 +116,11 @@ fn metadata() -> Vec<Defect> {
 /// Changes the versions that are read and listed.
 fn telling_versions(
     name: &'static str,
+    fails: &'static [&'static str],
     personality: Personality,
     change: fn(VersionInfo) -> VersionInfo,
 ) -> Defect {
-    defect(name, &["metadata.scope"])
+    defect(name, fails)
         .like(personality)
         .get(move |p, r, o| {
             Box::pin(async move {
@@ -139,9 +140,34 @@ fn telling_versions(
 
 fn scoped() -> Vec<Defect> {
     vec![
-        telling_versions("a version's tags are not told", Personality::Azure, |version| {
-            version.with_tags(Tags::new())
-        }),
+        telling_versions(
+            "a version's tags are not told",
+            &["metadata.scope"],
+            Personality::Azure,
+            |version| version.with_tags(Tags::new()),
+        ),
+        telling_versions(
+            "no version is told as previous",
+            &["versions.previous-told"],
+            Personality::Aws,
+            |mut version| {
+                version.stages = version.stages.without(Stage::Previous);
+                version
+            },
+        ),
+        defect("what is not current is listed as previous", &["versions.previous-told"]).versions(
+            |p, r, page| {
+                Box::pin(async move {
+                    let mut page = p.list_versions(r, page).await?;
+                    for version in &mut page.items {
+                        if !version.stages.contains(Stage::Current) {
+                            version.stages = version.stages.with(Stage::Previous);
+                        }
+                    }
+                    Ok(page)
+                })
+            },
+        ),
         defect("only listing tells a version's tags", &["metadata.scope"])
             .like(Personality::Azure)
             .get(|p, r, o| {
@@ -156,9 +182,12 @@ fn scoped() -> Vec<Defect> {
             .update(|p, r, _, (patch, guard)| {
                 Box::pin(async move { p.update_metadata(r, None, patch, guard).await })
             }),
-        telling_versions("the secret's tags are told of versions", Personality::Aws, |version| {
-            version.with_tags(Tags::from([("team".into(), "blue".into())]))
-        }),
+        telling_versions(
+            "the secret's tags are told of versions",
+            &["metadata.scope"],
+            Personality::Aws,
+            |version| version.with_tags(Tags::from([("team".into(), "blue".into())])),
+        ),
         defect("a version's tags are the secret's", &["metadata.scope"]).update(
             |p, r, _, (patch, guard)| {
                 Box::pin(async move { p.update_metadata(r, None, patch, guard).await })

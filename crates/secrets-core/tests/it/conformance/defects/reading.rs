@@ -40,6 +40,7 @@ fn identity() -> Vec<Defect> {
             512,
         )),
         defect("a batch of nothing", &["identity.coherent"]).declare(|c| c.limits.batch = 0),
+        defect("a batch of one", &["identity.coherent"]).declare(|c| c.limits.batch = 1),
         defect("no health", &["identity.health"])
             .health(|| Err(error(ErrorKind::Unavailable, Operation::Health))),
         defect("ill health", &["identity.health"]).health(|| Ok(Health::unhealthy("a bad mood"))),
@@ -346,6 +347,7 @@ fn hints() -> Vec<Defect> {
         defect("a stream that ends", &["hints.own", "hints.foreign"])
             .announcing()
             .changes(|| Some(Box::pin(futures_util::stream::empty()))),
+        defect("only the first listener hears", &["hints.all"]).announcing().one_listener(),
         defect("hints without a stream", &["hints.own", "hints.foreign"])
             .announcing()
             .changes(|| None),

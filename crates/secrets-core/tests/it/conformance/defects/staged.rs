@@ -332,6 +332,7 @@ fn promoted_wrongly() -> Vec<Defect> {
 
 fn promoting_again() -> Vec<Defect> {
     let once = memory::<bool>();
+    let promoted_before = memory::<(Promoted, SecretValue)>();
     vec![
         defect("a promotion cannot be repeated", &["promotion.repeated", "dropping.promote"])
             .promote(|p, r, (pending, base), token| {
@@ -340,6 +341,24 @@ fn promoting_again() -> Vec<Defect> {
                     p.promote(r, pending, base, token).await
                 })
             }),
+        defect("what was promoted is current again when asked again", &["promotion.late"]).promote(
+            move |p, r, (pending, base), token| {
+                let promoted_before = promoted_before.clone();
+                Box::pin(async move {
+                    if let Some((first, value)) = recall(&promoted_before, r) {
+                        let is_current = p.get_secret(r, current()).await?.value.ct_eq(&value);
+                        if !is_current {
+                            p.set_secret(r, value, SetOptions::new()).await?;
+                        }
+                        return Ok(first);
+                    }
+                    let value = p.get_secret(r, by(VersionSelector::Pending)).await?.value;
+                    let first = p.promote(r, pending, base, token).await?;
+                    keep(&promoted_before, r, (first.clone(), value));
+                    Ok(first)
+                })
+            },
+        ),
         defect("a repeated promotion writes again", &["promotion.repeated"]).promote(
             |p, r, (pending, base), token| {
                 Box::pin(async move {
