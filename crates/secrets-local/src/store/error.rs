@@ -121,6 +121,11 @@ impl StoreError {
 
     /// An error of the operating system while doing `action` to `path`.
     pub(crate) fn io(action: &str, path: &Path, error: io::Error) -> Self {
+        Self::os(format!("cannot {action} `{}`", path.display()), error)
+    }
+
+    /// An error of the operating system.
+    pub(crate) fn os(message: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
         let kind = match error.kind() {
             io::ErrorKind::NotFound => StoreErrorKind::NotFound,
             io::ErrorKind::AlreadyExists => StoreErrorKind::AlreadyExists,
@@ -132,7 +137,7 @@ impl StoreError {
             io::ErrorKind::UnexpectedEof => StoreErrorKind::Integrity,
             _ => StoreErrorKind::Io,
         };
-        Self::new(kind, format!("cannot {action} `{}`", path.display())).with_source(error)
+        Self::new(kind, message).with_source(error)
     }
 
     #[must_use]

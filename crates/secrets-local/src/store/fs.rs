@@ -58,7 +58,7 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     /// Those of the operating system.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes the names in a folder durable.
+    /// Makes the names in a folder durable, where the file system can.
     ///
     /// # Errors
     /// Those of the operating system.

@@ -7,6 +7,7 @@ use super::crypto::{Aead, NotAuthentic, SymmetricKey, random_array};
 use super::environment::Entropy;
 use super::error::{Result, StoreError, StoreErrorKind};
 use super::format::{StoreId, VersionKey};
+use super::snapshot::unless_cut;
 
 /// Bytes of a record's associated data before the name.
 const PLACE_LEN: usize = 1 + 16 + 16;
@@ -171,14 +172,23 @@ impl<'a> RecordPlace<'a> {
 
     /// The error that names this record.
     pub(crate) fn not_authentic(self) -> StoreError {
-        let what = match self.kind {
+        StoreError::integrity(format!("{self} is altered"))
+    }
+
+    /// The error for a record whose bytes could not be read.
+    pub(crate) fn unreadable(self, error: std::io::Error) -> StoreError {
+        unless_cut(error, format!("cannot read {self}"), || self.not_authentic())
+    }
+}
+
+impl fmt::Display for RecordPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, name, version } = self;
+        let what = match kind {
             RecordKind::Secret => "secret",
             RecordKind::WrappingKey => "wrapping key",
         };
-        let Self { name, version, .. } = self;
-        StoreError::integrity(format!(
-            "the record of {what} `{name}`, version {version} is altered"
-        ))
+        write!(f, "the record of {what} `{name}`, version {version}")
     }
 }
 

@@ -75,7 +75,7 @@ impl Locked {
         })?;
         sealed.resize(len, 0);
         file.read_exact_at(&mut sealed, header.index_offset())
-            .map_err(|error| index_altered().with_source(error))?;
+            .map_err(|error| unless_cut(error, "cannot read the index", index_altered))?;
         let (body, tag) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or_else(index_altered)?;
         keys.index()
             .open_in_place(&header.index_nonce, &index_aad(&header_bytes), body, tag)
@@ -89,6 +89,19 @@ impl Locked {
 
 fn index_altered() -> StoreError {
     StoreError::integrity("the header or the index is altered, or the file was cut or swapped")
+}
+
+/// What a failure to read means: that the file is shorter than it says, or that the disk failed,
+/// which says nothing about the file.
+pub(crate) fn unless_cut(
+    error: std::io::Error,
+    message: impl Into<std::borrow::Cow<'static, str>>,
+    cut: impl FnOnce() -> StoreError,
+) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => cut().with_source(error),
+        _ => StoreError::os(message, error),
+    }
 }
 
 fn index_malformed() -> StoreError {
@@ -160,7 +173,7 @@ impl Snapshot {
         let mut sealed = vec![0; len];
         self.file
             .read_exact_at(&mut sealed, row.offset)
-            .map_err(|error| place.not_authentic().with_source(error))?;
+            .map_err(|error| place.unreadable(error))?;
         self.keys.records().open_at(place, &sealed).map_err(|NotAuthentic| place.not_authentic())
     }
 }

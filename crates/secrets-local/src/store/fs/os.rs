@@ -228,7 +228,17 @@ mod platform {
     }
 
     pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
+        match File::open(folder)?.sync_all() {
+            Err(error) if cannot_be_synced(&error) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Some file systems (FUSE, SMB, shared folders of virtual machines) cannot sync a folder and say
+    /// `EINVAL`. To fail each write there for good would help nobody; PostgreSQL (`fsync_fname_ext`)
+    /// goes on likewise.
+    pub(super) fn cannot_be_synced(error: &io::Error) -> bool {
+        matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
     }
 }
 
@@ -297,5 +307,23 @@ mod platform {
 
     pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_no_failure_and_a_disk_that_fails_is() {
+        use rustix::io::Errno;
+
+        // `procfs` has no operation to sync a folder.
+        let answer = File::open("/proc/self/fd").and_then(|folder| folder.sync_all());
+        assert!(answer.is_err_and(|error| platform::cannot_be_synced(&error)));
+        assert!(OsFileSystem.sync_folder(Path::new("/proc/self/fd")).is_ok());
+        for errno in [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::ACCESS] {
+            assert!(!platform::cannot_be_synced(&errno.into()), "{errno}");
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(super) enum Step {
     Lock,
     Create,
     Open,
+    Read,
     Replace,
     Replaced,
     SyncFolder,
@@ -60,7 +61,8 @@ impl FileSystem for Hooked {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn StoredFile>> {
         self.call(Step::Open, path)?;
-        OsFileSystem.open(path)
+        let (file, hooks, path) = (OsFileSystem.open(path)?, self.clone(), path.to_owned());
+        Ok(Arc::new(HookedFile { file, hooks, path }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
@@ -98,5 +100,23 @@ impl FileSystem for Hooked {
     ) -> io::Result<Option<Box<dyn FileLock>>> {
         self.call(Step::Lock, path)?;
         OsFileSystem.try_lock(path, like)
+    }
+}
+
+#[derive(Debug)]
+struct HookedFile {
+    file: Arc<dyn StoredFile>,
+    hooks: Hooked,
+    path: PathBuf,
+}
+
+impl StoredFile for HookedFile {
+    fn stat(&self) -> io::Result<FileStat> {
+        self.file.stat()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.hooks.call(Step::Read, &self.path)?;
+        self.file.read_exact_at(buffer, offset)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use secrets_core::{Effect, Error, ErrorKind, HealthStatus, SecretProvider, SetOptions};
 use secrets_local::store::{
@@ -137,6 +137,43 @@ fn a_link_that_is_turned_before_a_write_takes_the_write_along_whole() {
         let other = open(&other, &place.key).await;
         assert_eq!(get(&other, "a").await.unwrap(), "2");
         assert_eq!(get(&other, "b").await.unwrap(), "of the other");
+    });
+}
+
+#[test]
+fn a_disk_that_fails_to_read_is_not_taken_for_a_forger() {
+    block_on(async {
+        let place = Place::new();
+        drop(set(&place.create().await, "a", "1").await);
+        let hooked = Hooked::default();
+        let builder = || FileStore::at(place.path()).environment(hooked.environment());
+        let store = builder().open(place.key.clone()).await.unwrap();
+        hooked.on(|step, _| match step {
+            Step::Read => Err(std::io::Error::other("the disk does not answer")),
+            _ => Ok(()),
+        });
+        // The record, the header; and the index, whose bytes come behind the header's.
+        let error = get(&store, "a").await.unwrap_err();
+        assert_eq!(
+            (error.kind(), behind(&error).kind()),
+            (ErrorKind::Unavailable, StoreErrorKind::Io)
+        );
+        assert!(behind(&error).to_string().contains("the record of secret `a`"), "{error:?}");
+        let error = builder().open(place.key.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Io);
+        let (path, reads) = (place.path(), AtomicUsize::new(0));
+        hooked.on(move |step, at| match step {
+            // Two reads for the header, when its slots are looked at, and two more for the index.
+            Step::Read if at == path && reads.fetch_add(1, Ordering::SeqCst) >= 4 => {
+                Err(std::io::Error::other("the disk does not answer"))
+            }
+            _ => Ok(()),
+        });
+        let error = builder().open(place.key.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Io);
+        assert!(error.to_string().contains("the index"), "{error}");
+        hooked.off();
+        assert_eq!(get(&store, "a").await.unwrap(), "1");
     });
 }
 
