@@ -5,6 +5,8 @@ use crate::value::SecretValue;
 
 /// A value is a string of so many characters (Key Vault, "About secrets": 25k bytes).
 pub(crate) const MAX_VALUE: usize = 25_600;
+/// A media type takes so many characters (API reference, `Set Secret`).
+pub(crate) const MAX_TYPE: usize = 255;
 /// The media type of values that are no text; what the user's type was stands after it.
 const BASE64: &str = "application/x-mainstay-base64";
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -20,10 +22,6 @@ pub(crate) struct Text {
 /// has none of its own.
 pub(crate) fn encode(value: &SecretValue, kept: Option<&str>, max: usize) -> Result<Text> {
     let user_type = value.content_type().or(kept);
-    if user_type.is_some_and(|t| t.starts_with(BASE64) || t.chars().count() > 200) {
-        let message = "the media type is reserved or longer than 200 characters";
-        return Err(Error::new(ErrorKind::InvalidValue, message));
-    }
     let bytes = value.expose_secret();
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let (len, content_type) = match (text, user_type) {
@@ -33,6 +31,13 @@ pub(crate) fn encode(value: &SecretValue, kept: Option<&str>, max: usize) -> Res
             (bytes.len().div_ceil(3) * 4, Some(format!("{BASE64}; {user_type}")))
         }
     };
+    let reserved = user_type.is_some_and(|user_type| user_type.starts_with(BASE64));
+    let long = |stored: &String| stored.chars().count() > MAX_TYPE;
+    if reserved || content_type.as_ref().is_some_and(long) {
+        let message = "the media type is reserved or longer than 255 characters, about 220 of what \
+                       is no text";
+        return Err(Error::new(ErrorKind::InvalidValue, message));
+    }
     if len > max {
         let message = "a value takes 25600 characters at most, about 18 KB of what is no text";
         return Err(Error::new(ErrorKind::TooLarge, message));

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Retry};
-use crate::memory::azure::encoding::{MAX_VALUE, Text};
+use crate::memory::azure::encoding::{MAX_TYPE, MAX_VALUE, Text};
 use crate::memory::paging;
 use crate::memory::random::SplitMix64;
 use crate::memory::session::Refusal;
@@ -193,7 +193,8 @@ impl Vault {
         let key = name.to_ascii_lowercase();
         self.check_name_is_free(at, &key)?;
         let text = put.text.value.expose_secret_text().map_err(|_| AzureError::BadParameter)?;
-        let long_type = put.text.content_type.as_ref().is_some_and(|t| t.chars().count() > 255);
+        let long_type =
+            put.text.content_type.as_ref().is_some_and(|t| t.chars().count() > MAX_TYPE);
         if text.chars().count() > MAX_VALUE || long_type || !tags_fit(&put.tags) {
             return Err(AzureError::BadParameter);
         }

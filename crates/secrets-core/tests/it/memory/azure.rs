@@ -380,6 +380,26 @@ async fn a_value_has_25600_characters() {
     assert_eq!(kind(put(reserved).await), ErrorKind::InvalidValue);
 }
 
+/// A media type that somebody else chose does not keep our writes out.
+#[tokio::test]
+async fn a_media_type_has_255_characters() {
+    let (provider, db) = (azure(), name("db"));
+    let longest = "x".repeat(255);
+    let foreign = |len: usize| value("one").with_content_type("x".repeat(len));
+    let refused = provider.outside().write(&db, foreign(256));
+    assert_eq!(kind(refused), ErrorKind::InvalidValue);
+    provider.outside().write(&db, foreign(255)).unwrap();
+    set(&provider, &db, "two").await;
+    let current = get(&provider, &db, VersionSelector::Current).await.unwrap();
+    assert_eq!((text(&current), current.value.content_type()), ("two", Some(&*longest)));
+    let put = |value| provider.set_secret(&db, value, SetOptions::new());
+    assert_eq!(kind(put(foreign(256)).await), ErrorKind::InvalidValue);
+    // What is no text needs room to say so.
+    let bytes = || SecretValue::copy_from_slice(b"\xff");
+    assert_eq!(kind(put(bytes()).await), ErrorKind::InvalidValue);
+    put(bytes().with_content_type("x".repeat(200))).await.unwrap();
+}
+
 /// The companion goes where its secret goes; one that was left deleted is recovered before reuse.
 #[tokio::test]
 async fn a_deleted_companion_is_recovered_before_reuse() {
