@@ -248,12 +248,12 @@ pub(crate) fn conflict(message: &'static str) -> Error {
     Error::new(ErrorKind::Conflict, message)
 }
 
-/// A write under a precondition was made, and somebody else's came in between.
-pub(crate) fn not_alone(precondition: &Precondition) -> Error {
+/// A write under a precondition was made as `written`, and somebody else's came in between.
+pub(crate) fn not_alone(precondition: &Precondition, written: VersionId) -> Error {
     let kind = match precondition {
         Precondition::Absent => ErrorKind::AlreadyExists,
         _ => ErrorKind::Conflict,
     };
     let message = "somebody else wrote the secret at the same time";
-    Error::new(kind, message).with_effect(Effect::Partial)
+    Error::new(kind, message).with_effect(Effect::Partial).with_version(written)
 }

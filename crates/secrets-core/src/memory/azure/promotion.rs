@@ -45,7 +45,8 @@ impl AzureAdapter {
         let written = self.put(session, &place.main, put).await?;
         let known: BTreeSet<String> = known.into_iter().map(|version| version.id).collect();
         if !self.is_alone(session, &place.main, &known, &written.id).await? {
-            return Err(not_alone(&Precondition::CurrentIs(base.clone())));
+            let written = version_id(&written.id)?;
+            return Err(not_alone(&Precondition::CurrentIs(base.clone()), written));
         }
         self.retire(session, companion, pending).await?;
         promoted(&written)

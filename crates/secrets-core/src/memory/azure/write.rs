@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::memory::adapter::{Place, conflict, not_alone};
+use crate::memory::adapter::{Place, conflict, not_alone, version_id};
 use crate::memory::azure::adapter::AzureAdapter;
 use crate::memory::azure::deletion::{MAX_WAITS, too_long, wait};
 use crate::memory::azure::encoding::{self, Text};
@@ -56,7 +56,7 @@ impl AzureAdapter {
         if guarded {
             let known: BTreeSet<String> = known.into_iter().map(|version| version.id).collect();
             if !self.is_alone(session, &place.main, &known, &written.id).await? {
-                return Err(not_alone(&options.precondition));
+                return Err(not_alone(&options.precondition, version_id(&written.id)?));
             }
         }
         main_info(&written, &written)

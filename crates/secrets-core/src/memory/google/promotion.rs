@@ -103,7 +103,8 @@ impl GoogleAdapter {
             return Err(used_otherwise());
         }
         if base.as_str() != added.base.to_string() {
-            return Err(not_alone(&Precondition::CurrentIs(base.clone())));
+            let written = main_id(added.number)?;
+            return Err(not_alone(&Precondition::CurrentIs(base.clone()), written));
         }
         self.destroy(session, companion, pending).await?;
         Ok(Promoted::new(main_id(added.number)?, Some(main_id(added.base)?)))

@@ -2,7 +2,7 @@ use crate::error::{Error, ErrorKind, Operation, Result, Retry};
 use crate::memory::adapter::{Place, conflict, not_alone, not_found};
 use crate::memory::google::adapter::GoogleAdapter;
 use crate::memory::google::journal::{self, Entry, NO_TOKEN};
-use crate::memory::google::lookup::{companion_info, main_info};
+use crate::memory::google::lookup::{companion_info, main_id, main_info};
 use crate::memory::google::metadata;
 use crate::memory::google::project::{GoogleError, Project, SecretMeta, VersionMeta, Wanted};
 use crate::memory::session::{Access, Failure, Session};
@@ -45,7 +45,9 @@ impl GoogleAdapter {
             let done = self.repeated(session, name, &secret, latest, (token, value)).await?;
             let added = match done {
                 Some(entry) if is_over(&options.precondition, &entry) => entry,
-                Some(_) => return Err(not_alone(&options.precondition)),
+                Some(entry) => {
+                    return Err(not_alone(&options.precondition, main_id(entry.number)?));
+                }
                 None => {
                     check_base(&options.precondition, latest)?;
                     let entry = Entry::new(token_text(token), latest, 0);
@@ -53,7 +55,7 @@ impl GoogleAdapter {
                     let added = self.add(session, name, secret, value, (entry, patch)).await?;
                     let Some(added) = added else { continue };
                     if !is_over(&options.precondition, &added) {
-                        return Err(not_alone(&options.precondition));
+                        return Err(not_alone(&options.precondition, main_id(added.number)?));
                     }
                     added
                 }

@@ -76,6 +76,12 @@ async fn a_foreign_write_in_between_is_refused_or_reported() {
                         assert_eq!(error.kind(), ErrorKind::Conflict, "{what}: {error}");
                         let over = text(&current) == "ours";
                         assert!(!over || error.effect() == Effect::Partial, "{what}: {error}");
+                        // What was written can be found, to be looked at or taken back.
+                        if error.effect() == Effect::Partial {
+                            let written = VersionSelector::Id(error.version().unwrap().clone());
+                            let written = get(&provider, &db, written).await.unwrap();
+                            assert_eq!(text(&written), "ours", "{what}");
+                        }
                     }
                 }
             }
