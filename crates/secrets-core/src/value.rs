@@ -24,16 +24,47 @@ use crate::version::VersionInfo;
 /// # Ok::<(), secrets_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct SecretValue(Arc<Inner>);
+pub struct SecretValue(Arc<Shared>);
 
-struct Inner {
-    bytes: SecretSlice<u8>,
-    content_type: Option<Box<str>>,
+/// What clones share.
+struct Shared {
+    bytes: Bytes,
+    /// Few values have one: it takes up as little room as can be.
+    content_type: Option<Box<Box<str>>>,
+}
+
+enum Bytes {
+    /// The first `len` are the value, all others zero. They lie in one block with the counts, so
+    /// that a reader who comes to a value for the first time waits for memory once.
+    Short {
+        len: u8,
+        room: [u8; SHORT],
+    },
+    Long(SecretSlice<u8>),
+}
+
+/// Passwords and keys are shorter. With all that lies beside them this makes a block of 104 bytes.
+const SHORT: usize = 78;
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        match self {
+            Self::Short { room, .. } => room.zeroize(),
+            // Wipes itself.
+            Self::Long(_) => {}
+        }
+    }
+}
+
+impl From<Bytes> for SecretValue {
+    fn from(bytes: Bytes) -> Self {
+        Self(Arc::new(Shared { bytes, content_type: None }))
+    }
 }
 
 impl SecretValue {
-    /// Takes over a buffer. Where it has spare capacity its bytes move to one of the exact size and
-    /// it is wiped, since shrinking in place may leave residue behind.
+    /// Takes the bytes of a buffer and wipes it, with its spare capacity. A large buffer that has none
+    /// is taken over as it is.
     pub fn from_vec(mut bytes: Vec<u8>) -> Self {
         if bytes.capacity() == bytes.len() {
             return Self::from_boxed(bytes.into_boxed_slice());
@@ -43,35 +74,58 @@ impl SecretValue {
         value
     }
 
-    /// Takes over a text; see [`from_vec`](Self::from_vec).
+    /// Takes the bytes of a text; see [`from_vec`](Self::from_vec).
     pub fn from_string(text: String) -> Self {
         Self::from_vec(text.into_bytes())
     }
 
-    /// Takes over a buffer of the exact size.
-    pub fn from_boxed(bytes: Box<[u8]>) -> Self {
-        Self(Arc::new(Inner { bytes: SecretSlice::from(bytes), content_type: None }))
+    /// Takes the bytes of a buffer and wipes it; a large one is taken over as it is.
+    pub fn from_boxed(mut bytes: Box<[u8]>) -> Self {
+        match Self::short(&bytes) {
+            Some(value) => {
+                bytes.zeroize();
+                value
+            }
+            None => Self::long(bytes),
+        }
     }
 
     /// Copies the bytes; wiping the original is the caller's business.
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
-        Self::from_boxed(Box::from(bytes))
+        Self::short(bytes).unwrap_or_else(|| Self::long(Box::from(bytes)))
+    }
+
+    /// The bytes come in when the block has its place: moving them there would leave a copy behind.
+    fn short(bytes: &[u8]) -> Option<Self> {
+        let wanted = u8::try_from(bytes.len()).ok().filter(|len| usize::from(*len) <= SHORT)?;
+        let mut value = Self::from(Bytes::Short { len: wanted, room: [0; SHORT] });
+        let Bytes::Short { room, .. } = &mut Arc::get_mut(&mut value.0)?.bytes else { return None };
+        room.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(value)
+    }
+
+    fn long(bytes: Box<[u8]>) -> Self {
+        Self::from(Bytes::Long(SecretSlice::from(bytes)))
     }
 
     /// The same bytes with a media type, such as `application/json`.
     #[must_use]
-    pub fn with_content_type(self, content_type: impl Into<Box<str>>) -> Self {
-        let content_type = Some(content_type.into());
-        let bytes = match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner.bytes,
-            Err(shared) => SecretSlice::from(Box::from(shared.bytes.expose_secret())),
-        };
-        Self(Arc::new(Inner { bytes, content_type }))
+    pub fn with_content_type(mut self, content_type: impl Into<Box<str>>) -> Self {
+        if Arc::get_mut(&mut self.0).is_none() {
+            self = Self::copy_from_slice(self.expose_secret());
+        }
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.content_type = Some(Box::new(content_type.into()));
+        }
+        self
     }
 
     /// The secret bytes.
     pub fn expose_secret(&self) -> &[u8] {
-        self.0.bytes.expose_secret()
+        match &self.0.bytes {
+            Bytes::Short { len, room } => room.get(..usize::from(*len)).unwrap_or_default(),
+            Bytes::Long(bytes) => bytes.expose_secret(),
+        }
     }
 
     /// The secret as text.
@@ -85,7 +139,7 @@ impl SecretValue {
 
     /// The media type, where one was set.
     pub fn content_type(&self) -> Option<&str> {
-        self.0.content_type.as_deref()
+        self.0.content_type.as_deref().map(|text| &**text)
     }
 
     /// The number of bytes.

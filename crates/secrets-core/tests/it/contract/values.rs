@@ -7,7 +7,10 @@ use secrets_core::{DataKey, ErrorKind, Secret, SecretState, SecretValue, Version
 fn any_bytes_are_a_value() {
     let large = vec![0xa5; (1 << 20) + 1];
     let samples: [&[u8]; 6] = [b"", b"\0", b"a\0b", b"\xff\xfe", "größe".as_bytes(), &large];
-    for bytes in samples {
+    // Every length up to where values lie in a block of their own, and some more.
+    let counted: Vec<u8> = (0..300_u32).map(|at| (at % 251) as u8 + 1).collect();
+    let lengths = (0..counted.len()).map(|len| &counted[..len]);
+    for bytes in samples.into_iter().chain(lengths) {
         let makers = [
             SecretValue::copy_from_slice(bytes),
             SecretValue::from_vec(bytes.to_vec()),
@@ -40,16 +43,21 @@ fn text_is_a_checked_view() {
 
 #[test]
 fn a_media_type_goes_with_the_bytes_and_leaves_clones_alone() {
-    let plain = SecretValue::copy_from_slice(b"{}");
-    let alone = SecretValue::copy_from_slice(b"{}").with_content_type("application/json");
-    let typed = plain.clone().with_content_type("application/json");
-    for value in [&alone, &typed] {
-        assert_eq!(value.content_type(), Some("application/json"));
-        assert_eq!(value.expose_secret(), b"{}");
+    for bytes in [&b"{}"[..], &[b'x'; 4096]] {
+        let plain = SecretValue::copy_from_slice(bytes);
+        let alone = SecretValue::copy_from_slice(bytes).with_content_type("application/json");
+        let typed = plain.clone().with_content_type("application/json");
+        for value in [&alone, &typed] {
+            assert_eq!(value.content_type(), Some("application/json"));
+            assert_eq!(value.expose_secret(), bytes);
+        }
+        assert_eq!(plain.content_type(), None);
+        // The type is no part of the value.
+        assert!(plain.ct_eq(&typed));
+        let retyped = typed.clone().with_content_type("text/plain");
+        assert_eq!(retyped.content_type(), Some("text/plain"));
+        assert_eq!((retyped.expose_secret(), typed.content_type()), (bytes, alone.content_type()));
     }
-    assert_eq!(plain.content_type(), None);
-    // The type is no part of the value.
-    assert!(plain.ct_eq(&typed));
 }
 
 #[test]

@@ -43,6 +43,68 @@ fn a_value_is_wiped_with_its_last_clone() {
     assert!(findings.is_clean(), "{findings:?}");
 }
 
+/// Short values lie in one block with their counts, up to 78 bytes of them.
+const LENGTHS: [usize; 14] = [16, 17, 31, 32, 48, 64, 76, 77, 78, 79, 80, 1024, 5000, 70_000];
+
+#[test]
+fn values_of_every_size_are_wiped_to_their_last_byte() {
+    let needle = b"needle-of-a-size";
+    let mut left = Vec::new();
+    for len in LENGTHS {
+        let (text, bytes) = (|| text_with(needle, len), || text_with(needle, len).into_bytes());
+        let makers: [&dyn Fn() -> SecretValue; 6] = [
+            &|| {
+                let mut bytes = bytes();
+                let value = SecretValue::copy_from_slice(&bytes);
+                bytes.fill(0);
+                std::hint::black_box(&bytes);
+                value
+            },
+            &|| SecretValue::from_vec(bytes()),
+            &|| SecretValue::from_vec(roomy(bytes())),
+            &|| SecretValue::from_boxed(bytes().into_boxed_slice()),
+            &|| SecretValue::from_string(text()),
+            &|| {
+                let value = SecretValue::from_boxed(bytes().into_boxed_slice());
+                value.clone().with_content_type("text/plain").with_content_type("text/html")
+            },
+        ];
+        for (at, maker) in makers.iter().enumerate() {
+            let findings = scan(needle, || {
+                let value = maker();
+                assert!(value.expose_secret().ends_with(needle));
+                assert_eq!(value.len(), len);
+                let clone = value.clone();
+                std::thread::spawn(move || drop(clone)).join().unwrap();
+                drop(value);
+            });
+            if !findings.is_clean() {
+                left.push((len, at));
+            }
+        }
+    }
+    assert_eq!(left, [], "lengths, and how the value was made");
+}
+
+/// A text of this length with the needle at both ends, in a buffer of exactly that length.
+fn text_with(needle: &[u8], len: usize) -> String {
+    let mut bytes = vec![b'.'; len];
+    bytes[..needle.len()].copy_from_slice(needle);
+    bytes[len - needle.len()..].copy_from_slice(needle);
+    String::from_utf8(bytes).unwrap()
+}
+
+/// The same bytes with room to spare, in which they stood before.
+fn roomy(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut roomy = Vec::with_capacity(2 * bytes.len());
+    roomy.extend_from_slice(&bytes);
+    roomy.extend_from_slice(&bytes);
+    roomy.truncate(bytes.len());
+    bytes.fill(0);
+    std::hint::black_box(&bytes);
+    roomy
+}
+
 #[cfg(feature = "json")]
 #[test]
 fn a_field_leaves_no_copy_of_itself_or_of_the_others() {
