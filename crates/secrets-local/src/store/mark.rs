@@ -1,6 +1,7 @@
 //! High-water marks: the newest generation of a store that was seen, kept outside of its file.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::bytes::{Malformed, Reader, Writer};
@@ -101,6 +102,8 @@ pub(crate) struct MarkFile {
     store: StoreId,
     target: Target,
     lock_timeout: Duration,
+    /// What dead writers of the mark left was removed.
+    swept: AtomicBool,
 }
 
 impl MarkFile {
@@ -112,7 +115,7 @@ impl MarkFile {
         lock_timeout: Duration,
     ) -> Result<Self> {
         let target = Target::new(&*environment.files, &state.join(format!("{store}.mark")))?;
-        Ok(Self { store, target, lock_timeout })
+        Ok(Self { store, target, lock_timeout, swept: AtomicBool::new(false) })
     }
 
     /// What is wrong with the folder, as far as this can be told.
@@ -159,6 +162,9 @@ impl MarkFile {
         let files = &*environment.files;
         let patience = Patience::of(self.lock_timeout);
         let _lock = file::lock(files, &self.target, Some(store), &patience)?;
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            file::sweep(files, &self.target);
+        }
         match self.read(environment, key)? {
             Some(old) if old.generation >= mark.generation => return Ok(()),
             _ => {}

@@ -297,3 +297,16 @@ impl Index {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_at_its_end_is_an_error() {
+        assert_eq!(next(0).ok(), Some(1));
+        assert_eq!(next(u64::MAX - 1).ok(), Some(u64::MAX));
+        let over = next(u64::MAX).map_err(|error| error.kind());
+        assert_eq!(over, Err(StoreErrorKind::OutOfBounds));
+    }
+}

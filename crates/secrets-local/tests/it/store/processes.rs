@@ -18,7 +18,7 @@ use super::support::{Place, block_on, get, open, reference, set, value};
 const ADDED: usize = 20;
 /// How often a child that is to be killed writes to another store first. The n-th call is counted
 /// by each thread for itself: like this no other thread gets as far as the one that writes.
-const WARM_UP: usize = 25;
+const WARM_UP: usize = 6;
 /// Looked for by a child just before it writes, so that a trace shows where the write begins.
 const BEGIN: &str = "/mainstay-write-begins";
 /// And just after, if it lives.
@@ -26,33 +26,38 @@ const END: &str = "/mainstay-write-ends";
 
 /// What the children of the tests below do.
 pub(super) const TASKS: &[Task] = &[
-    ("add", |folder, me| with_store(folder, async |store, _| add(store, me).await)),
-    ("count", |folder, _| with_store(folder, async |store, _| count(store).await)),
-    ("set", |folder, text| with_store(folder, async |store, _| drop(set(store, "b", text).await))),
-    ("die", |folder, text| {
-        with_store(folder, async |store, key| die(folder, store, key, text).await)
-    }),
+    ("add", |folder, me| with_store(folder, async |store| add(store, me).await)),
+    ("count", |folder, _| with_store(folder, async |store| count(store).await)),
+    ("set", |folder, text| with_store(folder, async |store| drop(set(store, "b", text).await))),
+    ("die", |folder, text| without_runtime(die(folder, text))),
     ("hold", |folder, _| hold(folder)),
     ("find-busy", |folder, _| find_busy(folder)),
 ];
 
-fn with_store(folder: &Path, work: impl AsyncFnOnce(&FileStore, &KeyFile)) {
+fn with_store(folder: &Path, work: impl AsyncFnOnce(&FileStore)) {
     without_runtime(async {
         let key = KeyFile::read(folder.join("key")).unwrap();
         let store = open(&folder.join("store"), &key).await;
-        work(&store, &key).await;
+        work(&store).await;
     });
 }
 
+/// A store in a folder, with its mark in another one.
+async fn marked(folder: &Path, name: &str, key: &KeyFile) -> FileStore {
+    let builder = FileStore::at(folder.join(name)).state_folder(folder.join("state"));
+    builder.open(key.clone()).await.unwrap()
+}
+
 /// Writes, to be killed meanwhile.
-async fn die(folder: &Path, store: &FileStore, key: &KeyFile, text: &str) {
+async fn die(folder: &Path, text: &str) {
+    let key = KeyFile::read(folder.join("key")).unwrap();
     for _ in 0..WARM_UP {
         // Anew each time: some of what a write does is done by the first one alone.
-        let scratch = open(&folder.join("scratch"), key).await;
-        set(&scratch, "b", "x").await;
+        set(&marked(folder, "scratch", &key).await, "b", "x").await;
     }
+    let store = marked(folder, "store", &key).await;
     let _ = std::fs::metadata(BEGIN);
-    set(store, "b", text).await;
+    set(&store, "b", text).await;
     let _ = std::fs::metadata(END);
 }
 
@@ -307,7 +312,8 @@ fn kill_at(place: &Place, call: &str, n: usize, text: &str) -> bool {
 #[test]
 fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_state() {
     block_on(async {
-        let place = Place::new();
+        let place = Place::in_memory();
+        std::fs::create_dir(place.file("state")).unwrap();
         let store = place.create().await;
         set(&store, "a", "kept").await;
         set(&store, "b", "0").await;
@@ -320,6 +326,10 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_state() {
             set(&scratch, "b", "x").await;
         }
         drop((store, scratch));
+        // With marks from the beginning, so that each child finds what the one before it found.
+        for name in ["store", "scratch"] {
+            set(&marked(place.folder.path(), name, &place.key).await, "b", "x").await;
+        }
         let calls = count_calls(&place);
         let mut last = "traced".to_owned();
         let (mut old, mut new, mut swept) = (0, 0, 0);
@@ -328,7 +338,7 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_state() {
                 let text = format!("{call}-{n}");
                 assert!(kill_at(&place, &call, n, &text), "{call} {n} was not reached");
                 swept += temporaries(&place);
-                let store = place.open().await;
+                let store = marked(place.folder.path(), "store", &place.key).await;
                 assert_eq!(get(&store, "a").await.unwrap(), "kept");
                 assert!(store.verify().await.unwrap().is_sound());
                 let found = get(&store, "b").await.unwrap();
@@ -349,6 +359,7 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_state() {
 }
 
 fn temporaries(place: &Place) -> usize {
-    let files = std::fs::read_dir(place.folder.path()).unwrap();
+    let folders = [place.folder.path().to_owned(), place.file("state")];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
     files.filter(|file| file.as_ref().unwrap().path().extension() == Some("tmp".as_ref())).count()
 }
