@@ -232,8 +232,8 @@ fn a_lock_on_a_file_that_was_replaced_meanwhile_is_no_lock() {
     block_on(async { drop(set(&place.create().await, "a", "1").await) });
     let lock = place.file("store.lock");
     std::fs::remove_file(&lock).unwrap();
-    // The child makes the file and is held for two seconds before it locks it.
-    let held = "inject=flock:delay_enter=2000000:when=1";
+    // The child makes the file and is held for four seconds before it locks it.
+    let held = "inject=flock:delay_enter=4000000:when=1";
     let mut child = traced(&place, "flock", "find-busy", &["-o", "/dev/null", "-e", held]);
     let begun = Instant::now();
     while !lock.exists() {
