@@ -96,7 +96,8 @@ pub trait Harness: Send + Sync {
     }
 
     /// Whether the backend can hold entries that the provider would list under a native id: those
-    /// that are no name's form. Only where the rules cannot tell is there a reason to say no.
+    /// that are no name's form. Only where the rules cannot tell is there a reason to say no;
+    /// the suite then sees that the provider takes none.
     fn holds_foreign(&self) -> bool {
         true
     }

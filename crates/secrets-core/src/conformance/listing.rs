@@ -49,6 +49,10 @@ checks! {
     "listing.foreign", foreign, [Has(List), Hook(PlainWriter)],
         "somebody else's entries are listed by their native id",
         "an entry that is no name's form is `SecretRef::Native`, and that reference reads it.";
+    "listing.no-foreign", no_foreign, [Has(List), Has(Write)],
+        "where nothing foreign can be, nothing foreign gets in",
+        "where `Harness::holds_foreign` says no, a native id that is no name's form is not found \
+         or invalid to reads and invalid to writes, and lists have names only.";
 }
 
 async fn absent(cx: &Cx<'_>) -> Verdict {
@@ -228,6 +232,24 @@ async fn foreign(cx: &Cx<'_>) -> Verdict {
         cx.reads("read it by the listed reference", &entry, VersionSelector::Current, &value);
     read.await?;
     ensure(entry.name().is_none(), "list a foreign entry", "a native reference", String::new)
+}
+
+async fn no_foreign(cx: &Cx<'_>) -> Verdict {
+    if cx.harness.holds_foreign() {
+        let reason = "the backend can hold foreign entries";
+        return Err(Stop::NotApplicable(Because::Shape(reason)));
+    }
+    let native = native_ref(&foreign_form(cx)?)?;
+    cx.touch(&native);
+    there(cx, "named").await?;
+    let written = cx.provider.set_secret(&native, cx.value("foreign"), SetOptions::new()).await;
+    refused("write under a name that is none", written, &[ErrorKind::InvalidName])?;
+    cx.let_changes_show().await;
+    let kinds = [ErrorKind::NotFound, ErrorKind::InvalidName];
+    cx.denies("read it", &native, VersionSelector::Current, &kinds).await?;
+    let listed = cx.listed(&SecretFilter::all(), None).await?;
+    let foreign: Vec<_> = listed.iter().filter(|info| info.reference.name().is_none()).collect();
+    ensure(foreign.is_empty(), "list all", "names only", || format!("{foreign:?}"))
 }
 
 /// A name that the backend takes and that is no name's form: a needless or broken escape, or, where

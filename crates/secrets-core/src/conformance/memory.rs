@@ -46,6 +46,7 @@ pub struct MemoryHarness {
     memory: MemoryProvider,
     outside: Outside,
     provider: Arc<dyn SecretProvider>,
+    holds_foreign: bool,
 }
 
 impl MemoryHarness {
@@ -65,7 +66,8 @@ impl MemoryHarness {
         });
         memory.inject(yields)?;
         let provider = Arc::new(memory.clone());
-        Ok(Self { run: RunId::random(), clock, outside: memory.outside(), memory, provider })
+        let (run, outside) = (RunId::random(), memory.outside());
+        Ok(Self { run, clock, outside, memory, provider, holds_foreign: true })
     }
 
     /// Puts a wrapper under test instead of the bare provider.
@@ -75,6 +77,13 @@ impl MemoryHarness {
         wrap: impl FnOnce(Arc<dyn SecretProvider>) -> Arc<dyn SecretProvider>,
     ) -> Self {
         self.provider = wrap(self.provider);
+        self
+    }
+
+    /// Says of the wrapper under test that it takes no foreign names.
+    #[must_use]
+    pub fn without_foreign(mut self) -> Self {
+        self.holds_foreign = false;
         self
     }
 
@@ -120,6 +129,10 @@ impl Harness for MemoryHarness {
 
     fn clock(&self) -> Option<&dyn ClockHand> {
         Some(self)
+    }
+
+    fn holds_foreign(&self) -> bool {
+        self.holds_foreign
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use secrets_core::{
-    Capabilities, ChangeStream, DeleteMode, Deleted, Error, GetOptions, IdempotencyKey,
-    MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition, Promoted, ProviderId,
-    Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue, SetOptions,
-    Staging, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage, async_trait,
+    Capabilities, ChangeStream, DecodedName, DeleteMode, Deleted, Error, ErrorKind, GetOptions,
+    IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition, Promoted,
+    ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue,
+    SetOptions, Staging, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
+    async_trait,
 };
 
 /// Refuses what its capabilities do not have, and forwards the rest.
@@ -14,6 +15,7 @@ use secrets_core::{
 pub(crate) struct Reduced {
     inner: Arc<dyn SecretProvider>,
     capabilities: Capabilities,
+    has_names_only: bool,
 }
 
 impl Reduced {
@@ -24,7 +26,26 @@ impl Reduced {
     ) -> Self {
         let mut capabilities = inner.capabilities().clone();
         reduce(&mut capabilities);
-        Self { inner, capabilities }
+        Self { inner, capabilities, has_names_only: false }
+    }
+
+    /// Takes foreign names away, too.
+    pub(crate) fn names_only(mut self) -> Self {
+        self.has_names_only = true;
+        self
+    }
+
+    fn check_name(&self, operation: Operation, r: &SecretRef) -> Result<()> {
+        match r {
+            SecretRef::Native(id)
+                if self.has_names_only
+                    && self.name_rules().decode(id.as_str()) == DecodedName::Foreign =>
+            {
+                let message = "not a name";
+                Err(Error::new(ErrorKind::InvalidName, message).with_operation(operation))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_patch(&self, operation: Operation, patch: &MetadataPatch) -> Result<()> {
@@ -69,6 +90,7 @@ impl SecretProvider for Reduced {
             _ => true,
         };
         need(has, Operation::GetSecret)?;
+        self.check_name(Operation::GetSecret, r)?;
         self.inner.get_secret(r, o).await
     }
 
@@ -80,6 +102,7 @@ impl SecretProvider for Reduced {
     ) -> Result<VersionInfo> {
         let (operation, c) = (Operation::SetSecret, &self.capabilities);
         need(c.write.is_available(), operation)?;
+        self.check_name(operation, r)?;
         need(o.stage == WriteStage::Current || self.stages(), operation)?;
         need(o.precondition == Precondition::Any || c.cas.set != secrets_core::Cas::No, operation)?;
         need(o.token.is_none() || c.idempotency.is_available(), operation)?;

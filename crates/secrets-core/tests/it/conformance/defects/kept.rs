@@ -471,6 +471,7 @@ fn listed() -> Vec<Defect> {
                 }
             })
         }),
+        defect("foreign names get in though none can be held", &["listing.no-foreign"]),
         listing("foreign entries are left out", &["listing.foreign"], |page| {
             page.items.retain(|info| info.reference.name().is_some());
         }),
