@@ -289,7 +289,10 @@ impl Inner {
             if !take_off(desk, bound_for) {
                 return;
             }
-            desk.take(bound_for, &answer);
+            // Unless a later question, one about many, was answered meanwhile.
+            if desk.line(bound_for.line).is_some_and(|line| line.answered < bound_for.number) {
+                desk.take(bound_for, &answer);
+            }
             ask_again(desk, bound_for.line);
             desk.reconcile(bound_for.line);
         });

@@ -94,8 +94,12 @@ fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, question: u64) -
     };
     let answer = lag.map_or(answer, Err);
     let id = desk.line_of(key);
-    // The same number: another answer to this question.
-    let is_newest = |line: &Line| line.flight.is_none() && line.answered <= question;
+    // The same number: another answer to this question. A call for this secret alone that began
+    // before counts less; one that fails does not.
+    let is_newest = |line: &Line| {
+        let under_way = line.flight.as_ref().map(|flight| flight.bound_for.number);
+        line.answered <= question && under_way.is_none_or(|n| n < question && answer.is_ok())
+    };
     let is_overtaken = desk.store.upsets.have_overtaken(question, key);
     if !is_overtaken && desk.line(id).is_some_and(is_newest) {
         desk.take(Place { line: id, number: question }, &answer);

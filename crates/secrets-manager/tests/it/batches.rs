@@ -216,3 +216,25 @@ async fn what_a_call_for_many_made_fresh_is_asked_for_when_it_is_stale_again() {
     assert_eq!(provider.inner.calls(), 1);
     assert_eq!(manager.try_get(NAME).unwrap().stale_since(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_single_reader_does_not_replace_a_newer_one_to_many() {
+    let inner = Scripted::new(|_, _| async {
+        tokio::time::sleep(secs(4)).await;
+        Ok(version("v1"))
+    });
+    let manager = build(Batching::new(inner, |_| Ok(version("v2"))));
+    let _running = Running::start(&manager).await;
+    let slow = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.handle(NAME).await }
+    });
+    pass(secs(1)).await;
+    let cached = manager.cached();
+    let answers = cached.get_secrets(&wanted([NAME, "b"])).await.unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "v2");
+    let handle = slow.await.unwrap().unwrap();
+    assert_eq!(text(handle.load().secret().unwrap()), "v2");
+    let answers = cached.get_secrets(&wanted([NAME, "b"])).await.unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "v2", "versions do not go back");
+}
