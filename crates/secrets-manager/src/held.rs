@@ -9,6 +9,7 @@ use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState, SecretValue};
 use tokio::time::Instant;
 
 use crate::jitter::Jitter;
+use crate::line::Absent;
 use crate::moment::Moment;
 use crate::policy::CachePolicy;
 use crate::validity::{ValidityRule, has_bounds, next_bound};
@@ -299,7 +300,7 @@ impl Held {
 
     /// What a reader gets who reads the clock. Bounds of validity are looked at by the caller.
     pub(crate) fn offer(&self, moment: &Moment, is_kept_up: bool) -> Offer {
-        let is_gated = moment.now < self.gate;
+        let is_gated = self.is_gated(moment);
         if let Some(gone) = &self.gone {
             return if is_gated { Offer::Refuse(gone.clone()) } else { Offer::Ask };
         }
@@ -316,6 +317,11 @@ impl Held {
             Some(error) if is_gated => Offer::Refuse(error.clone()),
             _ => Offer::Ask,
         }
+    }
+
+    /// Whether the provider is to be left alone for now.
+    pub(crate) fn is_gated(&self, moment: &Moment) -> bool {
+        moment.now < self.gate
     }
 
     /// Whether a reader may have it although asking failed.
@@ -345,9 +351,11 @@ impl Held {
         !is_kept_up && (self.gone.is_some() || moment.now >= self.usable_until)
     }
 
-    /// That there is nothing any more, and until when this is believed.
-    pub(crate) fn absence(&self) -> Option<(&Error, Instant)> {
-        Some((self.gone.as_ref()?, self.gate))
+    /// What is left to know when the value goes: that there is none, or that the provider fails, and
+    /// until when it is left alone.
+    pub(crate) fn absence(&self, moment: &Moment) -> Option<Absent> {
+        let error = self.last_error().filter(|_| self.is_gated(moment))?.clone();
+        Some(Absent { error, until: self.gate, failures: self.failures, since: moment.now })
     }
 
     /// When the run future has to look at it again; `is_asked_for` while an answer is awaited.

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::cached::CachedProvider;
 use crate::flight::Place;
-use crate::held::Offer;
+use crate::held::{Offer, is_absence};
 use crate::inner::{fallback, lost_line};
 use crate::line::{Content, Key, Line};
 use crate::store::Desk;
@@ -79,6 +79,7 @@ fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
     match held.offer(&desk.moment, desk.is_kept_up(line)) {
         Offer::Serve => Some(Ok(Secret::clone(&held.secret))),
         Offer::Refuse(error) => Some(Err(error)),
+        Offer::ServeStale if held.is_gated(&desk.moment) => Some(Ok(Secret::clone(&held.secret))),
         // Asking along with the others costs no call of its own.
         Offer::ServeStale | Offer::Ask => None,
     }
@@ -94,11 +95,12 @@ fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, question: u64) -
     };
     let answer = lag.map_or(answer, Err);
     let id = desk.line_of(key);
-    // The same number: another answer to this question. A call for this secret alone that began
-    // before counts less; one that fails does not.
+    // A call for this secret alone that began before counts less, unless this one failed.
+    let is_word = answer.as_ref().err().is_none_or(|error| is_absence(error.kind()));
     let is_newest = |line: &Line| {
         let under_way = line.flight.as_ref().map(|flight| flight.bound_for.number);
-        line.answered <= question && under_way.is_none_or(|n| n < question && answer.is_ok())
+        // The same number: another answer to this question.
+        line.answered <= question && under_way.is_none_or(|n| n < question && is_word)
     };
     let is_overtaken = desk.store.upsets.have_overtaken(question, key);
     if !is_overtaken && desk.line(id).is_some_and(is_newest) {

@@ -372,17 +372,16 @@ impl Desk<'_> {
         self.look_at(id, look_at);
     }
 
-    /// The value goes; that there is none is remembered as long as it is believed.
+    /// The value goes; that there is none, or that the provider fails, is remembered for its time.
     fn let_go(&mut self, id: LineId) {
-        let now = self.moment.now;
-        let absence = self.line(id).and_then(|line| line.held()?.absence());
-        match absence.map(|(error, until)| (error.clone(), until)) {
-            Some((error, until)) if until > now => {
+        let moment = self.moment;
+        match self.line(id).and_then(|line| line.held()?.absence(&moment)) {
+            Some(absent) => {
                 self.drop_content(id);
-                self.note_absence(id, Absent { error, until, failures: 1, since: now });
+                self.note_absence(id, absent);
                 self.reconcile(id);
             }
-            _ => self.vacate(id),
+            None => self.vacate(id),
         }
     }
 

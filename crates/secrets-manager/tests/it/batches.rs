@@ -11,8 +11,8 @@ use secrets_core::{
 };
 
 use crate::support::{
-    NAME, Running, Scripted, build, build_with, pass, policy, reference, secs, settle, text,
-    unavailable, version,
+    NAME, Running, Scripted, absent, build, build_with, millis, pass, policy, reference, secs,
+    settle, text, unavailable, version,
 };
 
 type Script = fn(u64) -> Result<Secret>;
@@ -25,13 +25,20 @@ struct Batching {
     calls: Arc<AtomicU64>,
     takes: Duration,
     script: Script,
+    /// Answers each question, where the call as a whole succeeds.
+    each: Option<fn() -> Result<Secret>>,
 }
 
 impl Batching {
     fn new(inner: Scripted, script: Script) -> Self {
         let mut capabilities = inner.capabilities().clone();
         capabilities.batch = Support::Native;
-        Self { inner, capabilities, calls: Arc::default(), takes: secs(2), script }
+        Self { inner, capabilities, calls: Arc::default(), takes: secs(2), script, each: None }
+    }
+
+    fn each(mut self, answer: fn() -> Result<Secret>) -> Self {
+        self.each = Some(answer);
+        self
     }
 
     fn at_once(mut self) -> Self {
@@ -69,11 +76,15 @@ impl SecretProvider for Batching {
     }
 
     async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
-        let answer = (self.script)(self.calls.fetch_add(1, Ordering::SeqCst) + 1)?;
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let answer = match self.each {
+            Some(each) => each(),
+            None => Ok((self.script)(call)?),
+        };
         if !self.takes.is_zero() {
             tokio::time::sleep(self.takes).await;
         }
-        Ok(vec![Ok(answer); wanted.len()])
+        Ok(vec![answer; wanted.len()])
     }
 }
 
@@ -237,4 +248,41 @@ async fn an_answer_to_a_single_reader_does_not_replace_a_newer_one_to_many() {
     assert_eq!(text(handle.load().secret().unwrap()), "v2");
     let answers = cached.get_secrets(&wanted([NAME, "b"])).await.unwrap();
     assert_eq!(text(answers[0].as_ref().unwrap()), "v2", "versions do not go back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_for_many_keep_the_pauses_of_what_they_serve_stale() {
+    let inner = Scripted::new(|_, _| async { Ok(version("v1")) });
+    let provider =
+        Batching::new(inner, |call| if call == 1 { Ok(version("v1")) } else { Err(unavailable()) });
+    let manager = build(provider.clone());
+    let _running = Running::start(&manager).await;
+    let wanted = wanted([NAME, "b"]);
+    manager.cached().get_secrets(&wanted).await.unwrap();
+    pass(secs(101)).await;
+    for _ in 0..200 {
+        let answers = manager.cached().get_secrets(&wanted).await.unwrap();
+        assert!(answers.iter().all(|answer| text(answer.as_ref().unwrap()) == "v1"));
+        pass(millis(100)).await;
+    }
+    assert!(provider.calls() < 10, "{} calls in 20 seconds", provider.calls());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absence_told_to_many_is_believed_over_an_earlier_answer_to_a_single_reader() {
+    let inner = Scripted::new(|_, _| async {
+        tokio::time::sleep(secs(4)).await;
+        Ok(version("v1"))
+    });
+    let manager = build(Batching::new(inner, |_| Err(unavailable())).each(|| Err(absent())));
+    let _running = Running::start(&manager).await;
+    let slow = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.get(NAME).await }
+    });
+    pass(secs(1)).await;
+    let answers = manager.cached().get_secrets(&wanted([NAME, "b"])).await.unwrap();
+    assert_eq!(answers[0].as_ref().unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(slow.await.unwrap().is_ok(), "it asked before");
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::NotFound);
 }

@@ -1,22 +1,36 @@
 //! Any sequence of events against what is promised of states, ages and calls.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use proptest::prelude::*;
-use secrets_core::{ErrorKind, Secret, SecretState};
+use secrets_core::{
+    Capabilities, ChangeHint, ChangeStream, ErrorKind, GetOptions, NameRules, ProviderId, Result,
+    Secret, SecretProvider, SecretRef, SecretState, SecretValue, SetOptions, Stage, Support,
+    VersionInfo, async_trait,
+};
 use secrets_manager::{SecretHandle, SecretManager, UnusableKind};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::support::{
     NAME, Running, Scripted, absent, build, pass, reference, secs, settle, text, unavailable,
-    version,
+    value, version,
 };
 
 /// As in `support::policy`.
 const TTL: u64 = 100;
 const REVALIDATE: u64 = 20;
 const IF_ERROR: u64 = 1_000;
+
+/// So long a slow answer takes.
+const SLOW: u64 = 3;
+
+/// Read along with `NAME`, to make a call for many of it.
+const OTHER: &str = "billing/other";
 
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -30,6 +44,17 @@ enum Event {
     TakeHandle,
     DropHandle,
     Invalidate,
+    /// The next call is answered late, by what holds when it is made.
+    SlowDown,
+    /// A read that others overtake.
+    GetMeanwhile,
+    /// A call for many secrets.
+    GetMany,
+    GetManyMeanwhile,
+    /// A write through the manager.
+    Write,
+    Hint,
+    HintAtAnything,
     StartRun,
     StopRun,
 }
@@ -46,6 +71,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         3 => Just(Event::TakeHandle),
         1 => Just(Event::DropHandle),
         1 => Just(Event::Invalidate),
+        3 => Just(Event::SlowDown),
+        2 => Just(Event::GetMeanwhile),
+        2 => Just(Event::GetMany),
+        2 => Just(Event::GetManyMeanwhile),
+        2 => Just(Event::Write),
+        1 => Just(Event::Hint),
+        1 => Just(Event::HintAtAnything),
         2 => Just(Event::StartRun),
         1 => Just(Event::StopRun),
     ];
@@ -64,7 +96,152 @@ enum Answer {
 struct Backend {
     current: u64,
     mood: Mood,
+    /// By when it was asked; not what was overtaken.
     said: Vec<(Instant, Answer)>,
+    /// Versions, by when the answer was there; not those that were overtaken.
+    came: Vec<(Instant, u64)>,
+    /// How often earlier answers were.
+    overtaken: u64,
+    is_slow: bool,
+    /// Calls that were not answered yet.
+    in_air: usize,
+    hints: Option<mpsc::UnboundedSender<ChangeHint>>,
+}
+
+impl Backend {
+    fn say(&mut self) -> (Result<Secret>, Duration) {
+        let (answer, result) = match self.mood {
+            Mood::Well => (Answer::Version(self.current), Ok(version(&self.current.to_string()))),
+            Mood::Failing => (Answer::Failed, Err(unavailable())),
+            Mood::Empty => (Answer::Absent, Err(absent())),
+        };
+        self.said.push((Instant::now(), answer));
+        let is_slow = self.mood == Mood::Well && std::mem::take(&mut self.is_slow);
+        (result, if is_slow { secs(SLOW) } else { Duration::ZERO })
+    }
+
+    fn came(&mut self, secret: &Secret, overtaken: u64) {
+        let number = text(secret).parse().unwrap();
+        if self.overtaken == overtaken {
+            self.came.push((Instant::now(), number));
+        } else {
+            self.unsay(number);
+        }
+    }
+
+    /// What is not taken counts as if it had not been said.
+    fn unsay(&mut self, number: u64) {
+        let said = |(_, answer): &(Instant, Answer)| *answer == Answer::Version(number);
+        if let Some(at) = self.said.iter().rposition(said) {
+            self.said.remove(at);
+        }
+    }
+}
+
+/// The backend as a provider; what it is beside that it has from another.
+#[derive(Clone)]
+struct Modelled {
+    plain: Scripted,
+    capabilities: Capabilities,
+    backend: Arc<Mutex<Backend>>,
+}
+
+/// Counts a call as long as it is under way; dropped, it has said nothing.
+struct InAir<'a> {
+    backend: &'a Mutex<Backend>,
+    says: Option<u64>,
+}
+
+impl Drop for InAir<'_> {
+    fn drop(&mut self) {
+        let mut backend = self.backend.lock().unwrap();
+        backend.in_air -= 1;
+        self.says.into_iter().for_each(|number| backend.unsay(number));
+    }
+}
+
+impl Modelled {
+    fn new(backend: Arc<Mutex<Backend>>) -> Self {
+        let plain = Scripted::new(|_, _| async { Err(absent()) });
+        let mut capabilities = plain.capabilities().clone();
+        capabilities.batch = Support::Native;
+        capabilities.changes = Support::Native;
+        Self { plain, capabilities, backend }
+    }
+
+    async fn answer(&self) -> Result<Secret> {
+        let (overtaken, (answer, delay)) = {
+            let mut backend = self.backend.lock().unwrap();
+            (backend.overtaken, backend.say())
+        };
+        if !delay.is_zero() {
+            self.backend.lock().unwrap().in_air += 1;
+            let says = answer.as_ref().ok().map(|secret| text(secret).parse().unwrap());
+            let mut in_air = InAir { backend: &self.backend, says };
+            tokio::time::sleep(delay).await;
+            in_air.says = None;
+        }
+        if let Ok(secret) = &answer {
+            self.backend.lock().unwrap().came(secret, overtaken);
+        }
+        answer
+    }
+}
+
+impl fmt::Debug for Modelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Modelled")
+    }
+}
+
+#[async_trait]
+impl SecretProvider for Modelled {
+    fn id(&self) -> &ProviderId {
+        self.plain.id()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn name_rules(&self) -> &NameRules {
+        self.plain.name_rules()
+    }
+
+    async fn get_secret(&self, asked: &SecretRef, _: GetOptions) -> Result<Secret> {
+        if *asked == reference(NAME) { self.answer().await } else { Ok(version("1")) }
+    }
+
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
+        let mut answers = Vec::new();
+        for (asked, options) in wanted {
+            answers.push(self.get_secret(asked, options.clone()).await);
+        }
+        Ok(answers)
+    }
+
+    async fn set_secret(
+        &self,
+        _: &SecretRef,
+        value: SecretValue,
+        _: SetOptions,
+    ) -> Result<VersionInfo> {
+        let mut backend = self.backend.lock().unwrap();
+        backend.current = value.expose_secret_text().unwrap().parse().unwrap();
+        let current = backend.current;
+        backend.said.push((Instant::now(), Answer::Version(current)));
+        backend.came.push((Instant::now(), current));
+        backend.overtaken += 1;
+        let mut written = version(&current.to_string()).version;
+        written.stages = written.stages.with(Stage::Current);
+        Ok(written)
+    }
+
+    fn changes(&self) -> Option<ChangeStream> {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        self.backend.lock().unwrap().hints = Some(sender);
+        Some(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)).boxed())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,29 +259,29 @@ struct World {
     /// Calls before this do not bound those after it: somebody asked for them.
     forced: Instant,
     newest_seen: u64,
+    /// What the manager wrote last: every read that begins later gives it, or something newer.
+    written: u64,
+    meanwhile: JoinSet<()>,
 }
 
 impl World {
     fn new() -> Self {
-        let backend = Backend { current: 1, mood: Mood::Well, said: Vec::new() };
+        let backend = Backend {
+            current: 1,
+            mood: Mood::Well,
+            said: Vec::new(),
+            came: Vec::new(),
+            overtaken: 0,
+            is_slow: false,
+            in_air: 0,
+            hints: None,
+        };
         let backend = Arc::new(Mutex::new(backend));
-        let book = Arc::clone(&backend);
-        let provider = Scripted::new(move |_, _| {
-            let mut backend = book.lock().unwrap();
-            let (answer, result) = match backend.mood {
-                Mood::Well => {
-                    let current = backend.current;
-                    (Answer::Version(current), Ok(version(&current.to_string())))
-                }
-                Mood::Failing => (Answer::Failed, Err(unavailable())),
-                Mood::Empty => (Answer::Absent, Err(absent())),
-            };
-            backend.said.push((Instant::now(), answer));
-            async move { result }
-        });
-        let manager = build(provider);
+        let manager = build(Modelled::new(Arc::clone(&backend)));
         let forced = Instant::now();
-        Self { backend, manager, running: None, handle: None, forced, newest_seen: 0 }
+        let meanwhile = JoinSet::new();
+        let (running, handle) = (None, None);
+        Self { backend, manager, running, handle, forced, newest_seen: 0, written: 0, meanwhile }
     }
 
     async fn apply(&mut self, event: Event) {
@@ -120,8 +297,22 @@ impl World {
             Event::DropHandle => self.handle = None,
             Event::Invalidate => {
                 self.forced = Instant::now();
+                self.backend.lock().unwrap().overtaken += 1;
                 self.manager.invalidate(&reference(NAME));
             }
+            Event::SlowDown => self.backend.lock().unwrap().is_slow = true,
+            Event::GetMeanwhile => {
+                let manager = self.manager.clone();
+                self.meanwhile.spawn(async move { drop(manager.get(NAME).await) });
+            }
+            Event::GetMany => self.get_many().await,
+            Event::GetManyMeanwhile => {
+                let cached = self.manager.cached().clone();
+                self.meanwhile.spawn(async move { drop(cached.get_secrets(&both()).await) });
+            }
+            Event::Write => self.write().await,
+            Event::Hint => self.hint(ChangeHint::secret(reference(NAME))),
+            Event::HintAtAnything => self.hint(ChangeHint::any()),
             Event::StartRun if self.running.is_none() => {
                 self.forced = Instant::now();
                 self.running = Some(Running::start(&self.manager).await);
@@ -140,6 +331,42 @@ impl World {
         self.backend.lock().unwrap().mood = mood;
     }
 
+    fn hint(&mut self, hint: ChangeHint) {
+        self.forced = Instant::now();
+        if let Some(hints) = &self.backend.lock().unwrap().hints {
+            let _ = hints.send(hint);
+        }
+    }
+
+    async fn write(&mut self) {
+        let number = {
+            let backend = self.backend.lock().unwrap();
+            if backend.mood != Mood::Well {
+                return;
+            }
+            backend.current + 1
+        };
+        let new = value(&number.to_string());
+        self.manager.cached().set_secret(&reference(NAME), new, SetOptions::new()).await.unwrap();
+        self.forced = Instant::now();
+        self.written = number;
+        if let Some(handle) = &self.handle {
+            assert_eq!(text(handle.load().secret().unwrap()), number.to_string());
+        }
+        self.get().await;
+    }
+
+    async fn get_many(&mut self) {
+        let answers = self.manager.cached().get_secrets(&both()).await;
+        if let Some(Ok(secret)) = answers.ok().and_then(|answers| answers.into_iter().next()) {
+            self.check_served(&secret);
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.backend.lock().unwrap().in_air > 0
+    }
+
     fn said(&self) -> Vec<(Instant, Answer)> {
         self.backend.lock().unwrap().said.clone()
     }
@@ -147,8 +374,8 @@ impl World {
     /// How long ago the provider last gave this version.
     fn age(&self, secret: &Secret) -> Duration {
         let number: u64 = text(secret).parse().unwrap();
-        let said = self.said();
-        let confirmed = said.iter().rfind(|(_, answer)| *answer == Answer::Version(number));
+        let backend = self.backend.lock().unwrap();
+        let confirmed = backend.came.iter().rfind(|(_, version)| *version == number);
         confirmed.expect("a value that the provider never gave").0.elapsed()
     }
 
@@ -167,25 +394,27 @@ impl World {
     fn check_served(&mut self, secret: &Secret) {
         let number: u64 = text(secret).parse().unwrap();
         assert!(number >= self.newest_seen, "{number} after {}", self.newest_seen);
+        assert!(number >= self.written, "{number} after {} was written", self.written);
         self.newest_seen = number;
         assert!(!self.is_gone(), "served though it is gone");
         assert!(self.age(secret) <= secs(TTL + IF_ERROR), "{:?}", self.age(secret));
-        if self.age(secret) > secs(TTL + REVALIDATE) {
+        if self.age(secret) > secs(TTL + REVALIDATE) && !self.is_awaited() {
             assert_eq!(self.last_said(), Some(Answer::Failed), "stale without need");
         }
     }
 
     async fn get(&mut self) {
-        let calls = self.said().len();
+        let (calls, is_awaited) = (self.said().len(), self.is_awaited());
         match self.manager.get(NAME).await {
             Ok(secret) => self.check_served(&secret),
             Err(error) => match error.kind() {
-                ErrorKind::NotFound => assert!(self.is_gone()),
+                ErrorKind::NotFound => assert!(self.is_gone() || self.is_awaited()),
                 ErrorKind::Unavailable => assert_eq!(self.last_said(), Some(Answer::Failed)),
                 kind => panic!("{kind:?}"),
             },
         }
-        assert!(self.said().len() <= calls + 1, "one read is at most one call");
+        let most = calls + 1;
+        assert!(is_awaited || self.said().len() <= most, "one read is at most one call");
     }
 
     fn try_get(&mut self) {
@@ -209,21 +438,24 @@ impl World {
     /// What must hold at every time.
     fn check(&self) {
         let usage = self.manager.usage();
-        assert!(usage.entries <= 1 && usage.absent <= 1 && usage.pinned <= usage.entries);
+        assert!(usage.entries <= 2 && usage.absent <= 1 && usage.pinned <= usage.entries);
         assert_eq!(usage.pinned, usize::from(self.handle.is_some()));
         self.check_pauses();
         let Some(handle) = &self.handle else { return };
         let state = handle.load();
         let age = self.age(state.secret().unwrap());
         let is_running = self.running.is_some();
+        // An answer that was overtaken is not kept.
+        let late = secs(SLOW);
         match &*state {
             SecretState::Fresh(_) => assert!(is_running && age <= secs(TTL), "{age:?}"),
             SecretState::Stale { .. } => {
                 let is_invalidated = self.forced.elapsed() <= secs(TTL);
-                assert!(is_running && (age >= secs(TTL) || is_invalidated), "{age:?}");
-                assert_eq!(self.last_said(), Some(Answer::Failed), "it would be asked for");
+                assert!(is_running && (age + late >= secs(TTL) || is_invalidated), "{age:?}");
+                let is_asked_for = self.is_awaited() || self.last_said() == Some(Answer::Failed);
+                assert!(is_asked_for, "it would be asked for");
             }
-            SecretState::Gone { .. } => assert!(self.is_gone()),
+            SecretState::Gone { .. } => assert!(self.is_gone() || self.is_awaited()),
             SecretState::Orphaned { .. } => assert!(!is_running),
             state => panic!("{state:?}"),
         }
@@ -234,7 +466,7 @@ impl World {
                 UnusableKind::Gone => assert!(is_gone),
                 UnusableKind::TooStale | UnusableKind::Orphaned => {
                     let forced = self.forced.elapsed();
-                    assert!(age.max(forced) > secs(IF_ERROR), "{age:?}, {forced:?}");
+                    assert!(age.max(forced) + late > secs(IF_ERROR), "{age:?}, {forced:?}");
                 }
                 kind => panic!("{kind:?}"),
             },
@@ -254,6 +486,10 @@ impl World {
             assert!(*then - *at >= pause || *at <= self.forced, "{answer:?}: {:?}", *then - *at);
         }
     }
+}
+
+fn both() -> [(SecretRef, GetOptions); 2] {
+    [NAME, OTHER].map(|name| (reference(name), GetOptions::default()))
 }
 
 /// Set by `cargo xtask test --long`.

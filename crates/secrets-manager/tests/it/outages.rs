@@ -382,3 +382,27 @@ async fn a_call_that_panics_as_it_is_dropped_harms_nobody() {
     assert!(!running.is_finished() && handle.load().is_fresh());
     assert_eq!(text(handle.load().secret().unwrap()), "v3");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_remembered_though_the_value_goes_with_it() {
+    for with_run in [false, true] {
+        let provider = Outage::default().provider();
+        let manager = build(provider.clone());
+        let running = if with_run { Some(Running::start(&manager).await) } else { None };
+        manager.get(NAME).await.unwrap();
+        pass(millis(1_099_900)).await;
+        assert!(manager.get(NAME).await.is_ok(), "within its bound");
+        pass(millis(200)).await;
+        for _ in 0..3 {
+            assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        }
+        assert_eq!(provider.calls(), 2);
+
+        let manager = build(Outage::default().provider());
+        manager.get(NAME).await.unwrap();
+        pass(secs(1_101)).await;
+        assert!(manager.get(NAME).await.is_err() && manager.get(NAME).await.is_err());
+        assert_eq!(manager.usage().absent, 1);
+        drop(running);
+    }
+}
