@@ -1,6 +1,7 @@
 //! Ours beside a peer, sampled in turns. See README.md for how.
 
 mod arguments;
+mod audit;
 mod cache;
 mod crypto;
 mod harness;
@@ -24,6 +25,7 @@ const SUITES: &[Suite] = &[
     ("live", live::rows),
     ("crypto", crypto::rows),
     ("store", store::rows),
+    ("audit", audit::rows),
     ("cache", cache::rows),
 ];
 

@@ -8,6 +8,8 @@ pub(super) type Work = Box<dyn FnMut(u64)>;
 pub(crate) struct Case {
     pub(super) prepare: Box<dyn Fn() -> Work + Send + Sync>,
     pub(super) background: Option<Background>,
+    /// Whether what counts is how long it takes, and not how long it computes: it waits for a disk.
+    pub(super) is_timed_by_wall: bool,
 }
 
 /// What another thread does meanwhile, again and again.
@@ -22,7 +24,13 @@ impl Case {
     where
         W: FnMut(u64) + 'static,
     {
-        Self { prepare: Box::new(move || Box::new(prepare())), background: None }
+        let prepare: Box<dyn Fn() -> Work + Send + Sync> = Box::new(move || Box::new(prepare()));
+        Self { prepare, background: None, is_timed_by_wall: false }
+    }
+
+    /// Counts the time that passes instead of that in which the thread computes, on any CPU.
+    pub(crate) fn by_wall(self) -> Self {
+        Self { is_timed_by_wall: true, ..self }
     }
 
     /// Another thread runs `work` once per `period` while this is measured.
