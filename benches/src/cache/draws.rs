@@ -17,9 +17,12 @@ pub(super) struct Draws(Arc<Inner>);
 struct Inner {
     names: Vec<String>,
     numbers: Vec<usize>,
-    /// The names of these numbers, one behind the other: reading them costs everybody the same,
-    /// and little, since it is foreseen.
-    drawn: Vec<Box<str>>,
+    /// The names of these numbers in one text, one behind the other: reading them costs everybody
+    /// the same, and little, since it is foreseen. Each in a box of its own would lie wherever an
+    /// earlier run left room, and be most of what is measured.
+    drawn: String,
+    /// Where each of them begins, and where the last ends.
+    begins: Vec<usize>,
     /// Where the next thread begins, so that no two go in step.
     start: AtomicUsize,
 }
@@ -48,8 +51,13 @@ impl Draws {
         let names = names(secrets);
         let mut random = Random(2);
         let numbers: Vec<_> = (0..LENGTH).map(|_| random.below(secrets)).collect();
-        let drawn = numbers.iter().map(|number| names[*number].as_str().into()).collect();
-        Self(Arc::new(Inner { names, numbers, drawn, start: AtomicUsize::new(0) }))
+        let drawn: String = numbers.iter().map(|number| names[*number].as_str()).collect();
+        let ends = numbers.iter().scan(0, |end, number| {
+            *end += names[*number].len();
+            Some(*end)
+        });
+        let begins = std::iter::once(0).chain(ends).collect();
+        Self(Arc::new(Inner { names, numbers, drawn, begins, start: AtomicUsize::new(0) }))
     }
 
     pub(super) fn names(&self) -> &[String] {
@@ -59,7 +67,8 @@ impl Draws {
     #[inline]
     fn draw(&self, at: usize) -> Draw<'_> {
         let at = at % LENGTH;
-        Draw { number: self.0.numbers[at], name: &self.0.drawn[at] }
+        let name = &self.0.drawn[self.0.begins[at]..self.0.begins[at + 1]];
+        Draw { number: self.0.numbers[at], name }
     }
 
     fn start(&self) -> usize {
