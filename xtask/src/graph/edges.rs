@@ -14,6 +14,7 @@ const ROOMS: &[Room] = &[
     Room { name: "live-value", may_use: &[] },
     Room { name: "secrets-core", may_use: &[] },
     Room { name: "secrets-local", may_use: &["live-value", "secrets-core"] },
+    Room { name: "service-settings", may_use: &["live-value", "secrets-core"] },
     Room { name: "secrets-manager", may_use: &["live-value", "secrets-core", "secrets-local"] },
 ];
 

@@ -32,6 +32,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "secrets-core", features: Features::Default, at_most: 15 },
     // Whatever its features are called, the encrypted store is among all of them.
     Budget { package: "secrets-local", features: Features::All, at_most: 60 },
+    Budget { package: "service-settings", features: Features::All, at_most: 45 },
     Budget { package: "secrets-manager", features: Features::All, at_most: 75 },
 ];
 

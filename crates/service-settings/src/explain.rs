@@ -1,0 +1,89 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::node::{Node, Origin, Value};
+
+/// Which source set which value, and which it was set over. Secrets, and what nobody read, are
+/// masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation(Vec<Explained>);
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explained {
+    /// Which, as `database.pool.size`.
+    pub path: String,
+    /// Its value as text, or `***`.
+    pub value: String,
+    /// What set it.
+    pub origin: Origin,
+    /// What had set it before, the last of them last.
+    pub replaced: Vec<Origin>,
+}
+
+const MASK: &str = "***";
+
+impl Explanation {
+    pub(crate) fn new(root: &Node, shown: &BTreeSet<String>) -> Self {
+        let mut explained = Vec::new();
+        collect(root, String::new(), shown, &mut explained);
+        Self(explained)
+    }
+
+    /// Every setting that a source sets, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Explained> {
+        self.0.iter()
+    }
+}
+
+fn collect(node: &Node, path: String, shown: &BTreeSet<String>, into: &mut Vec<Explained>) {
+    if let Value::Table(table) = &node.value
+        && (path.is_empty() || !table.is_empty())
+    {
+        for (key, node) in table {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            collect(node, path, shown, into);
+        }
+        return;
+    }
+    let value = show(node, &path, shown);
+    let (origin, replaced) = (node.origin.clone(), node.replaced.clone());
+    into.push(Explained { path, value, origin, replaced });
+}
+
+fn show(node: &Node, path: &str, shown: &BTreeSet<String>) -> String {
+    match &node.value {
+        Value::List(nodes) => {
+            let nodes = nodes.iter().enumerate();
+            let nodes: Vec<_> =
+                nodes.map(|(index, node)| show(node, &format!("{path}[{index}]"), shown)).collect();
+            format!("[{}]", nodes.join(", "))
+        }
+        Value::Table(table) => {
+            let entries = table.iter().map(|(key, node)| {
+                format!("{key} = {}", show(node, &format!("{path}.{key}"), shown))
+            });
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        _ if !shown.contains(path) => MASK.to_owned(),
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Text(text) | Value::Raw(text) => format!("{text:?}"),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Explained { path, value, origin, replaced } in &self.0 {
+            write!(f, "{path} = {value}  # {origin}")?;
+            for origin in replaced.iter().rev() {
+                write!(f, ", over {origin}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

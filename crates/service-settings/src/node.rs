@@ -1,0 +1,128 @@
+//! Values as they stand in a source, with their places.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a value or a key stands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Origin {
+    source: Arc<str>,
+    line: Option<usize>,
+}
+
+impl Origin {
+    pub(crate) fn new(source: &Arc<str>, line: Option<usize>) -> Self {
+        Self { source: Arc::clone(source), line }
+    }
+
+    /// The file, the variable, or what else it came from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The line in a file, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+}
+
+/// `config/app.toml:12`, or the name of a variable.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}`")
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) origin: Origin,
+    /// Where the values stand that it replaced, the last of them last.
+    pub(crate) replaced: Vec<Origin>,
+}
+
+pub(crate) type Table = BTreeMap<String, Node>;
+
+#[derive(Clone)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(String),
+    /// The text of a variable, which is whatever is asked for.
+    Raw(String),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+impl Value {
+    /// What it is, for messages; never the value itself.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a truth value",
+            Self::Integer(_) => "a whole number",
+            Self::Float(_) => "a number",
+            Self::Text(_) | Self::Raw(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+impl Node {
+    pub(crate) const fn new(value: Value, origin: Origin) -> Self {
+        Self { value, origin, replaced: Vec::new() }
+    }
+
+    pub(crate) fn empty_table(source: &Arc<str>) -> Self {
+        Self::new(Value::Table(Table::new()), Origin::new(source, None))
+    }
+
+    /// Where the setting at a path such as `database.pool.size` stands, or the table around it.
+    pub(crate) fn find(&self, path: &str) -> Option<&Origin> {
+        let mut at = self;
+        for key in path.split('.') {
+            let Value::Table(table) = &at.value else { break };
+            at = table.get(key.split('[').next().unwrap_or(key))?;
+        }
+        Some(&at.origin)
+    }
+
+    /// Puts another layer over this one: tables are joined, everything else is replaced.
+    pub(crate) fn overlay(&mut self, over: Self) {
+        match (&mut self.value, over.value) {
+            (Value::Table(under), Value::Table(over)) => {
+                for (key, node) in over {
+                    match under.get_mut(&key) {
+                        Some(known) => known.overlay(node),
+                        None => drop(under.insert(key, node)),
+                    }
+                }
+            }
+            (_, value) => {
+                self.replaced.push(std::mem::replace(&mut self.origin, over.origin));
+                self.value = value;
+            }
+        }
+    }
+}
+
+/// Shows what it is and where, never the value, which may be a secret.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.value.kind(), self.origin)
+    }
+}

@@ -1,0 +1,107 @@
+use std::fmt;
+
+use crate::node::Origin;
+
+/// Something that is wrong with the settings. It tells where, and never shows a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The setting, as `database.pool.size`; empty where a source as a whole is meant.
+    pub path: String,
+    /// Where it stands, if it stands anywhere.
+    pub origin: Option<Origin>,
+    /// What sort of problem.
+    pub kind: ProblemKind,
+    /// What is wrong, and what to do where that is known.
+    pub message: String,
+}
+
+/// What sort of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The source is not there, or cannot be read.
+    Unreadable,
+    /// It has not the form that it should have.
+    Syntax,
+    /// Nothing has this name.
+    UnknownKey,
+    /// Something is set twice in one source.
+    Conflict,
+    /// Something has to be set and is not.
+    Missing,
+    /// It is not what is asked for.
+    WrongType,
+    /// It is of the right type and makes no sense.
+    Invalid,
+}
+
+impl Problem {
+    /// Something that the settings' own rules find, at a path such as `database.pool.size`.
+    #[must_use]
+    pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(path, None, ProblemKind::Invalid, message)
+    }
+
+    /// Whether settings may stand where nobody could read them.
+    pub(crate) fn hides_settings(&self) -> bool {
+        matches!(self.kind, ProblemKind::Unreadable | ProblemKind::Syntax)
+    }
+
+    pub(crate) fn new(
+        path: impl Into<String>,
+        origin: Option<Origin>,
+        kind: ProblemKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { path: path.into(), origin, kind, message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
+        if !self.path.is_empty() {
+            // Names may be anything in a file that is not what it should be.
+            write!(f, "`{}`: ", self.path.escape_debug())?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// All that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(crate) fn of(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+
+    pub(crate) fn none_or(problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+    }
+
+    /// Each of them, in the order in which they were found; at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+/// One on a line.
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            [] => f.write_str("no problem with the settings"),
+            [problem] => write!(f, "a problem with the settings: {problem}"),
+            problems => {
+                write!(f, "{} problems with the settings:", problems.len())?;
+                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Problems {}

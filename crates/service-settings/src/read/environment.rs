@@ -1,0 +1,67 @@
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crate::node::{Node, Origin, Table, Value};
+use crate::problem::{Problem, ProblemKind};
+
+/// Variables with a prefix, taken when they were given.
+#[derive(Clone)]
+pub(crate) struct Variables {
+    pub(crate) prefix: String,
+    pub(crate) all: Vec<(OsString, OsString)>,
+}
+
+/// Variables named `PREFIX__A__B` set `a.b`: two underscores between the names of tables.
+pub(crate) fn of_variables(variables: &Variables) -> (Node, Vec<Problem>) {
+    let mut root = Node::empty_table(&Arc::from("environment"));
+    let mut problems = Vec::new();
+    let begin = format!("{}__", variables.prefix);
+    let mut ours: Vec<_> = variables.all.iter().collect();
+    ours.sort();
+    for (name, value) in ours {
+        let Some(name) = name.to_str() else { continue };
+        let Some(rest) = name.strip_prefix(&begin) else { continue };
+        let source = Arc::from(name);
+        let origin = Origin::new(&source, None);
+        let path = rest.to_ascii_lowercase();
+        let keys: Vec<&str> = path.split("__").collect();
+        let shown = keys.join(".");
+        let mut refuse = |kind, message: &str| {
+            problems.push(Problem::new(shown.clone(), Some(origin.clone()), kind, message));
+        };
+        if keys.iter().any(|key| key.is_empty()) {
+            refuse(
+                ProblemKind::Syntax,
+                "the variable names no setting: a name between `__` is empty",
+            );
+            continue;
+        }
+        let Some(value) = value.to_str() else {
+            refuse(ProblemKind::Syntax, "the value of the variable is not UTF-8 text");
+            continue;
+        };
+        let node = Node::new(Value::Raw(value.to_owned()), origin.clone());
+        if !put(&mut root, &keys, node) {
+            refuse(ProblemKind::Conflict, "another variable sets this too, or a part of it");
+        }
+    }
+    (root, problems)
+}
+
+fn put(at: &mut Node, keys: &[&str], node: Node) -> bool {
+    let Value::Table(table) = &mut at.value else { return false };
+    match keys {
+        [] => false,
+        [last] => {
+            let is_new = !table.contains_key(*last);
+            if is_new {
+                table.insert((*last).to_owned(), node);
+            }
+            is_new
+        }
+        [first, rest @ ..] => {
+            let fresh = || Node::new(Value::Table(Table::new()), node.origin.clone());
+            put(table.entry((*first).to_owned()).or_insert_with(fresh), rest, node)
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use live_value::{Live, Publisher};
+use serde::de::DeserializeOwned;
+
+use crate::loader::{Layers, Loaded, Rules};
+use crate::problem::Problems;
+use crate::read::Contents;
+
+/// Settings that follow their files: the last good ones, and what is wrong with the newest.
+#[derive(Debug)]
+pub struct Reloading<T> {
+    settings: Live<Arc<Loaded<T>>>,
+    rejected: Live<Option<Arc<Problems>>>,
+}
+
+impl<T> Clone for Reloading<T> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone(), rejected: self.rejected.clone() }
+    }
+}
+
+impl<T> Reloading<T> {
+    /// The last settings that were sound.
+    #[must_use]
+    pub fn settings(&self) -> &Live<Arc<Loaded<T>>> {
+        &self.settings
+    }
+
+    /// What is wrong with what the files hold now; `None` while they are sound.
+    #[must_use]
+    pub fn rejected(&self) -> &Live<Option<Arc<Problems>>> {
+        &self.rejected
+    }
+}
+
+impl<T: DeserializeOwned + Rules + Send + Sync + 'static> Layers<T> {
+    /// Reads everything, and gives a future, for the application to spawn, that does so again when a
+    /// file holds something else: written in place, replaced by an editor, or swapped below by
+    /// links, as Kubernetes does. It looks every `interval`. Settings that are not sound change
+    /// nothing, and show in [`Reloading::rejected`].
+    ///
+    /// The future ends when nobody follows any more. Variables are those that were given.
+    ///
+    /// # Errors
+    /// [`Problems`] of the first load.
+    pub fn load_and_follow(
+        self,
+        interval: Duration,
+    ) -> Result<(Reloading<T>, impl Future<Output = ()> + Send + 'static), Problems> {
+        let contents = self.read_files();
+        let settings = Publisher::new(Arc::new(self.load_from(&contents)?));
+        let rejected = Publisher::new(None);
+        let reloading = Reloading { settings: settings.live(), rejected: rejected.live() };
+        let follower = Follower { layers: Arc::new(self), contents, settings, rejected };
+        Ok((reloading, follow(follower, interval)))
+    }
+}
+
+struct Follower<T> {
+    layers: Arc<Layers<T>>,
+    contents: Vec<Contents>,
+    settings: Publisher<Arc<Loaded<T>>>,
+    rejected: Publisher<Option<Arc<Problems>>>,
+}
+
+async fn follow<T>(mut follower: Follower<T>, interval: Duration)
+where
+    T: DeserializeOwned + Rules + Send + Sync + 'static,
+{
+    while follower.settings.has_readers() || follower.rejected.has_readers() {
+        tokio::time::sleep(interval).await;
+        let layers = Arc::clone(&follower.layers);
+        let Ok(contents) = tokio::task::spawn_blocking(move || layers.read_files()).await else {
+            return;
+        };
+        if contents == follower.contents {
+            continue;
+        }
+        follower.take(contents);
+    }
+}
+
+impl<T: DeserializeOwned + Rules + Send + Sync + 'static> Follower<T> {
+    fn take(&mut self, contents: Vec<Contents>) {
+        match self.layers.load_from(&contents) {
+            Ok(loaded) => {
+                self.settings.publish(Arc::new(loaded));
+                self.rejected.publish(None);
+            }
+            Err(problems) => {
+                self.rejected.publish(Some(Arc::new(problems)));
+            }
+        }
+        self.contents = contents;
+    }
+}

@@ -1,0 +1,205 @@
+//! Something of the right type in the place of what failed, so that the rest can be read too. What
+//! is made with it is thrown away.
+
+use serde::de::{
+    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, VariantAccess, Visitor,
+};
+
+use crate::decode_error::DecodeError;
+
+#[derive(Clone, Copy)]
+pub(crate) struct StandIn;
+
+fn of_stand_in(error: DecodeError) -> DecodeError {
+    DecodeError { is_of_stand_in: true, ..error }
+}
+
+macro_rules! values {
+    ($($method:ident $visit:ident $value:expr),+ $(,)?) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+            visitor.$visit($value).map_err(of_stand_in)
+        })+
+    };
+}
+
+impl<'de> de::Deserializer<'de> for StandIn {
+    type Error = DecodeError;
+
+    values! {
+        deserialize_bool visit_bool false, deserialize_char visit_char 'x',
+        deserialize_i8 visit_i8 1, deserialize_i16 visit_i16 1, deserialize_i32 visit_i32 1,
+        deserialize_i64 visit_i64 1, deserialize_i128 visit_i128 1, deserialize_u8 visit_u8 1,
+        deserialize_u16 visit_u16 1, deserialize_u32 visit_u32 1, deserialize_u64 visit_u64 1,
+        deserialize_u128 visit_u128 1, deserialize_f32 visit_f32 1.0, deserialize_f64 visit_f64 1.0,
+        deserialize_str visit_str "x", deserialize_string visit_str "x",
+        deserialize_identifier visit_str "x", deserialize_bytes visit_bytes b"x",
+        deserialize_byte_buf visit_bytes b"x", deserialize_seq visit_seq Nothing,
+        deserialize_map visit_map Fields(&[]),
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_unit().map_err(of_stand_in)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_none().map_err(of_stand_in)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_unit().map_err(of_stand_in)
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_unit().map_err(of_stand_in)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_newtype_struct(self).map_err(of_stand_in)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_seq(Several(len)).map_err(of_stand_in)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_seq(Several(len)).map_err(of_stand_in)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_map(Fields(fields)).map_err(of_stand_in)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor
+            .visit_enum(First(variants.first().copied().unwrap_or_default()))
+            .map_err(of_stand_in)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_unit().map_err(of_stand_in)
+    }
+}
+
+struct Nothing;
+
+impl<'de> de::SeqAccess<'de> for Nothing {
+    type Error = DecodeError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        _seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        Ok(None)
+    }
+}
+
+struct Several(usize);
+
+impl<'de> de::SeqAccess<'de> for Several {
+    type Error = DecodeError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        let Some(rest) = self.0.checked_sub(1) else { return Ok(None) };
+        self.0 = rest;
+        seed.deserialize(StandIn).map(Some)
+    }
+}
+
+struct Fields(&'static [&'static str]);
+
+impl<'de> MapAccess<'de> for Fields {
+    type Error = DecodeError;
+
+    fn next_key_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        let Some((first, rest)) = self.0.split_first() else { return Ok(None) };
+        self.0 = rest;
+        let key: de::value::StrDeserializer<'_, DecodeError> = first.into_deserializer();
+        seed.deserialize(key).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<T::Value, DecodeError> {
+        seed.deserialize(StandIn)
+    }
+}
+
+struct First(&'static str);
+
+impl<'de> EnumAccess<'de> for First {
+    type Error = DecodeError;
+    type Variant = StandIn;
+
+    fn variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<(T::Value, StandIn), DecodeError> {
+        let variant: de::value::StrDeserializer<'_, DecodeError> = self.0.into_deserializer();
+        Ok((seed.deserialize(variant)?, StandIn))
+    }
+}
+
+impl<'de> VariantAccess<'de> for StandIn {
+    type Error = DecodeError;
+
+    fn unit_variant(self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, DecodeError> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_seq(Several(len))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_map(Fields(fields))
+    }
+}

@@ -1,0 +1,104 @@
+//! Sources that are not what they should be.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::process::Command;
+
+use service_settings::ProblemKind::{Syntax, Unreadable, WrongType};
+
+use crate::support::*;
+
+#[test]
+fn what_is_no_file_of_settings_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("folder.toml")).unwrap();
+    fs::write(at("large.toml"), vec![b'#'; 2 << 20]).unwrap();
+    fs::write(at("huge.toml"), "").unwrap();
+    fs::File::options().write(true).open(at("huge.toml")).unwrap().set_len(100 << 30).unwrap();
+    fs::write(at("latin.toml"), b"# ok\nname = \"\xe9\"").unwrap();
+    fs::write(at("app.ini"), "").unwrap();
+    assert!(Command::new("mkfifo").arg(at("pipe.toml")).status().unwrap().success());
+    for (name, part) in [
+        ("folder.toml", "is a folder"),
+        ("large.toml", "takes 2097152 bytes"),
+        ("huge.toml", "takes 107374182400 bytes"),
+        ("latin.toml", "is not UTF-8 text, first in line 2"),
+        ("app.ini", "ends with none of"),
+        ("pipe.toml", "is no regular file"),
+        ("absent.toml", "is not there"),
+    ] {
+        let layers = layers().file(at(name));
+        assert_eq!(wrong(&layers), [(String::new(), Unreadable, name.to_owned())]);
+        assert!(message(&layers).contains(part), "{}", message(&layers));
+    }
+}
+
+#[test]
+fn a_bomb_of_aliases_is_refused_and_not_expanded() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..40 {
+        let before = format!("*a{}", level - 1);
+        let all = [before.as_str(); 9].join(", ");
+        bomb += &format!("a{level}: &a{level} [{all}]\n");
+    }
+    let (_folder, path) = file("bomb.yaml", bomb);
+    let layers = layers().file(path);
+    assert_eq!(wrong(&layers), [(String::new(), Syntax, "bomb.yaml:1".to_owned())]);
+    assert!(message(&layers).contains("anchors are not read in settings"));
+    for text in ["a: *b", "a: !!python/object:os.system x", "a: 1\n---\nb: 2\n", "? [a]\n: b\n"] {
+        let (_folder, path) = file("a.yaml", text);
+        let found = wrong(&crate::support::layers().file(path));
+        assert_eq!(found[0].1, Syntax, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused_in_every_format() {
+    let depth = 100_000;
+    let json = "[".repeat(depth);
+    let object = "{\"a\":".repeat(depth);
+    let yaml = "[".repeat(depth);
+    let block: String = (0..500).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let toml = format!("a = {}", "[".repeat(depth));
+    let dotted = format!("{} = 1", vec!["a"; 50_000].join("."));
+    for (name, text) in [
+        ("a.json", json),
+        ("b.json", object),
+        ("a.yaml", yaml),
+        ("b.yaml", block),
+        ("a.toml", toml),
+        ("b.toml", dotted),
+    ] {
+        let (_folder, path) = file(name, text);
+        let found = wrong(&layers().file(path));
+        assert_eq!(found[0].1, Syntax, "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn variables_that_are_no_text_are_told() {
+    let name = OsString::from("APP__NAME");
+    let value = OsString::from_vec(vec![0xff, b'h', b'u', b'n', b't', b'e', b'r']);
+    let foreign = (OsString::from_vec(vec![0xfe]), OsString::from("x"));
+    let layers = layers().variables("APP", [(name, value), foreign]);
+    assert_eq!(wrong(&layers), [("name".to_owned(), Syntax, "APP__NAME".to_owned())]);
+    assert!(!message(&layers).contains("hunter"));
+}
+
+#[test]
+fn a_document_that_is_no_table_is_refused() {
+    for (name, text) in [("a.yaml", "- a\n"), ("a.json", "[1]"), ("b.json", "7"), ("b.yaml", "x")] {
+        let (_folder, path) = file(name, text);
+        assert_eq!(wrong(&layers().file(path))[0].1, WrongType, "{text}");
+    }
+    for (name, text) in
+        [("a.yaml", ""), ("b.yaml", "# nothing\n"), ("a.toml", ""), ("c.json", "{}")]
+    {
+        let (_folder, path) = file(name, text);
+        layers().file(path).load().unwrap();
+    }
+    let (_folder, path) = file("bom.toml", "\u{feff}port = 7");
+    assert_eq!(layers().file(path).load().unwrap().settings.port, 7);
+}
