@@ -1,7 +1,7 @@
 //! A tested value becomes current, from the version that it was made to follow.
 
 use crate::error::ErrorKind;
-use crate::options::Promoted;
+use crate::options::{GetOptions, Promoted};
 use crate::version::{Stage, VersionId, VersionSelector};
 
 use super::check::Capability::{CasPromote, Previous, Staging, Versions, Write};
@@ -42,6 +42,13 @@ checks! {
         "a late repetition does not bring an old value back",
         "repeating `promote` after a newer write gives the same result or `Conflict`, and leaves \
          the newer value current.";
+    "promotion.token", token, [Has(Write), Has(Staging)],
+        "a token that was used takes no other value away",
+        "`promote` of the next pending value with the token of the last promotion either makes it \
+         current, or is `Conflict` and leaves it waiting.";
+    "promotion.media-type", media_type, [Has(Write), Has(Staging)],
+        "a promotion keeps the media type",
+        "what was staged with a media type is current with it, unless plain writes lose it too.";
     "promotion.unknown", unknown, [Has(Write), Has(Staging)],
         "only what waits can be promoted",
         "`promote` of a version that does not wait is `NotFound` and changes nothing.";
@@ -171,6 +178,45 @@ async fn late(cx: &Cx<'_>) -> Verdict {
         Err(_) => drop(refused(step, again, &[ErrorKind::Conflict])?),
     }
     cx.unchanged("read after the repetition", name, &before).await
+}
+
+async fn token(cx: &Cx<'_>) -> Verdict {
+    let staged = Staged::new(cx).await?;
+    let (name, token) = (&staged.name, cx.token()?);
+    let promote = |waiting, base| cx.provider.promote(name, waiting, base, &token);
+    let first = done("promote", promote(&staged.waiting, &staged.base).await)?;
+    let pending = cx.value("next pending");
+    let waiting = cx.stage(name, &pending).await?.id;
+    let (step, next) =
+        ("promote the next with the same token", promote(&waiting, &first.current).await);
+    if next.is_ok() {
+        cx.let_changes_show().await;
+        cx.reads("read what was promoted", name, VersionSelector::Current, &pending).await?;
+        return Ok(());
+    }
+    refused(step, next, &[ErrorKind::Conflict])?;
+    let step = "read what waits after the refusal";
+    cx.reads(step, name, VersionSelector::Pending, &pending).await?;
+    let step = "read the current value after the refusal";
+    cx.reads(step, name, VersionSelector::Current, &staged.pending).await?;
+    Ok(())
+}
+
+async fn media_type(cx: &Cx<'_>) -> Verdict {
+    const JSON: &str = "application/json";
+    let name = cx.secret()?;
+    let base = cx.put(&name, &cx.value("current").with_content_type(JSON)).await?.id;
+    let read = done("read it", cx.provider.get_secret(&name, GetOptions::default()).await)?;
+    let is_kept = read.value.content_type() == Some(JSON);
+    let pending = cx.value("pending").with_content_type(JSON);
+    let waiting = cx.stage(&name, &pending).await?.id;
+    done("promote", cx.provider.promote(&name, &waiting, &base, &cx.token()?).await)?;
+    let step = "read what was promoted";
+    let read = cx.reads(step, &name, VersionSelector::Current, &pending).await?;
+    let found = read.value.content_type();
+    ensure(!is_kept || found == Some(JSON), step, "the media type it was staged with", || {
+        format!("{found:?}")
+    })
 }
 
 async fn unknown(cx: &Cx<'_>) -> Verdict {

@@ -2,8 +2,8 @@
 
 use secrets_core::memory::Personality;
 use secrets_core::{
-    DecodedName, ErrorKind, NativeId, Operation, Promoted, SecretInfo, SecretRef, SecretValue,
-    SetOptions, Stage, VersionId, VersionSelector, WriteStage,
+    DecodedName, ErrorKind, IdempotencyKey, NativeId, Operation, Promoted, SecretInfo, SecretRef,
+    SecretValue, SetOptions, Stage, VersionId, VersionSelector, WriteStage,
 };
 
 use super::super::broken::{Defect, Inner, defect};
@@ -17,6 +17,7 @@ pub(super) fn defects() -> Vec<Defect> {
     all.extend(promotion());
     all.extend(promoted_wrongly());
     all.extend(promoting_again());
+    all.extend(promoting_with_loss());
     all
 }
 
@@ -382,6 +383,48 @@ fn promoting_again() -> Vec<Defect> {
                     let promoted = p.promote(r, pending, base, token).await?;
                     keep(&once, r, true);
                     Ok(promoted)
+                })
+            },
+        ),
+    ]
+}
+
+fn promoting_with_loss() -> Vec<Defect> {
+    let of_tokens = memory::<(IdempotencyKey, Promoted)>();
+    let untyped = memory::<VersionId>();
+    let read_untyped = untyped.clone();
+    vec![
+        defect("a promotion loses the media type", &["promotion.media-type"])
+            .promote(move |p, r, (pending, base), token| {
+                let untyped = untyped.clone();
+                Box::pin(async move {
+                    let promoted = p.promote(r, pending, base, token).await?;
+                    keep(&untyped, r, promoted.current.clone());
+                    Ok(promoted)
+                })
+            })
+            .get(move |p, r, o| {
+                let untyped = read_untyped.clone();
+                Box::pin(async move {
+                    let mut secret = p.get_secret(r, o).await?;
+                    if recall(&untyped, r).is_some_and(|id| id == secret.version.id) {
+                        secret.value = SecretValue::copy_from_slice(secret.value.expose_secret());
+                    }
+                    Ok(secret)
+                })
+            }),
+        defect("a used token takes what waits for what it promoted", &["promotion.token"]).promote(
+            move |p, r, (pending, base), token| {
+                let of_tokens = of_tokens.clone();
+                Box::pin(async move {
+                    let known = recall(&of_tokens, r).filter(|(used, _)| used == token);
+                    if let Some((_, first)) = known {
+                        let _ = p.discard_pending(r, pending).await;
+                        return Ok(first);
+                    }
+                    let first = p.promote(r, pending, base, token).await?;
+                    keep(&of_tokens, r, (token.clone(), first.clone()));
+                    Ok(first)
                 })
             },
         ),
