@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::record::Record;
-use super::segment::{Listing, WriterName};
+use super::segment::{Listing, WriterName, open_segment};
 use super::tail::Lines;
 use crate::error::{Error, Result};
 
@@ -91,9 +91,8 @@ impl Source {
         loop {
             let Some(lines) = &mut self.lines else {
                 let Some(path) = self.paths.pop_front() else { return Ok(None) };
-                let file = File::open(&path);
                 let fail = |error| Error::io(&format!("read `{}`", path.display()), error);
-                self.lines = Some(Lines::new(BufReader::new(file.map_err(fail)?)));
+                self.lines = Some(Lines::new(open_segment(&path).map_err(fail)?));
                 continue;
             };
             let Some(line) = lines.next().map_err(|error| Error::io("read the trail", error))?

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -97,6 +97,14 @@ impl Listing {
     pub(crate) fn of(&self, writer: &WriterName) -> &[u64] {
         self.writers.get(writer).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Opens a segment to read it. What is no regular file is none: to open a pipe would wait for ever.
+pub(crate) fn open_segment(path: &Path) -> io::Result<BufReader<File>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    File::open(path).map(BufReader::new)
 }
 
 fn parse(file: &str) -> Option<(WriterName, u64)> {

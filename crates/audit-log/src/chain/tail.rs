@@ -1,12 +1,11 @@
 //! Where a chain ends: what the next record follows, and whether the file can be written on.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use super::key::{ChainKey, Mac};
 use super::record::{Chain, MAX_LINE, Position, Record};
-use super::segment::WriterName;
+use super::segment::{WriterName, open_segment};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The end of a writer's chain.
@@ -32,6 +31,16 @@ pub(crate) enum Ending {
     Damaged { line: u64 },
 }
 
+/// What a segment tells of the end of the chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found {
+    /// Nothing: not even its first batch came to the disk.
+    Nothing,
+    Tail(Tail),
+    /// Its beginning was altered, so what stands in it follows nothing.
+    Headless,
+}
+
 /// What to look for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search<'a> {
@@ -43,11 +52,10 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Reads the segment `number`; `None` when not even its first record was written.
-    pub(crate) fn read(&self, path: &Path, number: u64) -> Result<Option<Tail>> {
+    /// Reads the segment `number`.
+    pub(crate) fn read(&self, path: &Path, number: u64) -> Result<Found> {
         let fail = |error| Error::io(&format!("read the trail in `{}`", path.display()), error);
-        let file = File::open(path).map_err(fail)?;
-        self.scan(number, BufReader::new(file), fail)
+        self.scan(number, open_segment(path).map_err(fail)?, fail)
     }
 
     pub(crate) fn scan(
@@ -55,24 +63,23 @@ impl Search<'_> {
         number: u64,
         reader: impl BufRead,
         fail: impl Fn(std::io::Error) -> Error,
-    ) -> Result<Option<Tail>> {
+    ) -> Result<Found> {
         let mut lines = Lines::new(reader);
-        let mut scan = Scan { search: self, number, key: None, tail: None, torn: None };
+        let mut scan =
+            Scan { search: self, number, key: None, tail: None, torn: None, batch: None };
         while let Some(line) = lines.next().map_err(&fail)? {
             if let Some(damaged) = scan.look_at(&line)? {
-                return Ok(Some(damaged));
+                return Ok(damaged);
             }
         }
         let is_older = scan.key.is_some_and(|key| key > 0);
-        let mut tail = scan.tail;
-        if let Some(tail) = &mut tail {
-            if scan.torn.is_some() {
-                tail.ending = Ending::Torn;
-            } else if is_older {
-                tail.ending = Ending::OlderKey;
-            }
+        let Some(mut tail) = scan.tail else { return Ok(Found::Nothing) };
+        if scan.torn.is_some() {
+            tail.ending = Ending::Torn;
+        } else if is_older {
+            tail.ending = Ending::OlderKey;
         }
-        Ok(tail)
+        Ok(Found::Tail(tail))
     }
 }
 
@@ -84,19 +91,24 @@ struct Scan<'a> {
     tail: Option<Tail>,
     /// The first line that is no record.
     torn: Option<u64>,
+    /// The batch of what stands behind an opening that is not there.
+    batch: Option<u64>,
 }
 
 impl Scan<'_> {
     /// Some when the trail was altered.
-    fn look_at(&mut self, line: &Line<'_>) -> Result<Option<Tail>> {
+    fn look_at(&mut self, line: &Line<'_>) -> Result<Option<Found>> {
         let Some(record) = self.genuine(line)? else {
             self.torn.get_or_insert(line.number);
             return Ok(None);
         };
         let Some(tail) = &mut self.tail else {
-            // A record without the opening before it: only what was altered looks like this.
-            if self.torn.is_some() {
-                return Err(altered(self.number, line.number));
+            if self.torn.is_some() || record.chain.key.is_none() {
+                // A power failure leaves the first batch without its first record. A second batch
+                // was only written once the first was on the disk.
+                let first = *self.batch.get_or_insert(record.chain.batch);
+                self.torn.get_or_insert(line.number);
+                return Ok((record.chain.batch != first).then_some(Found::Headless));
             }
             self.tail = Some(Tail::of(&record.chain, line.end));
             self.note(&record.chain);
@@ -106,13 +118,14 @@ impl Scan<'_> {
             // What a power failure leaves of a batch may have holes, but lies within that batch.
             let is_of_last_batch = record.chain.batch <= tail.position.sequence + 1;
             let ending = Ending::Damaged { line: torn };
-            return Ok((!is_of_last_batch).then_some(Tail { ending, ..*tail }));
+            return Ok((!is_of_last_batch).then_some(Found::Tail(Tail { ending, ..*tail })));
         }
         let follows = record.chain.sequence == tail.position.sequence + 1
             && record.chain.prev == tail.mac
             && record.chain.key.is_none();
         if !follows {
-            return Ok(Some(Tail { ending: Ending::Damaged { line: line.number }, ..*tail }));
+            let ending = Ending::Damaged { line: line.number };
+            return Ok(Some(Found::Tail(Tail { ending, ..*tail })));
         }
         let noted = tail.noted;
         *tail = Tail { noted, ..Tail::of(&record.chain, line.end) };
@@ -138,13 +151,20 @@ impl Scan<'_> {
         if !is_of_segment {
             return Ok(None);
         }
-        if self.key.is_none() {
-            let Some(id) = record.chain.key else { return Ok(None) };
-            let known = self.search.keys.iter().position(|key| key.id() == id);
-            self.key = Some(known.ok_or_else(|| another_key(self.number))?);
-        }
-        let key = self.key.and_then(|key| self.search.keys.get(key));
         let bytes = line.bytes.unwrap_or_default();
+        let keys = self.search.keys;
+        match record.chain.key {
+            Some(id) if self.key.is_none() && line.number == 1 => {
+                let known = keys.iter().position(|key| key.id() == id);
+                self.key = Some(known.ok_or_else(|| another_key(self.number))?);
+            }
+            _ => {
+                // Where the opening is spoilt, which key it is shows in what follows.
+                let sealing = || keys.iter().position(|key| record.is_sealed_by(key, bytes));
+                self.key = self.key.or_else(sealing);
+            }
+        }
+        let key = self.key.and_then(|key| keys.get(key));
         Ok(key.filter(|key| record.is_sealed_by(key, bytes)).map(|_| record))
     }
 }
@@ -154,10 +174,6 @@ impl Tail {
         let ending = Ending::Whole { len: end };
         Self { position: chain.position(), mac: chain.mac, ending, noted: None }
     }
-}
-
-fn altered(segment: u64, line: u64) -> Error {
-    Error::new(ErrorKind::Damaged, format!("segment {segment} was altered before line {line}"))
 }
 
 fn another_key(segment: u64) -> Error {

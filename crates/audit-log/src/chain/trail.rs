@@ -232,7 +232,10 @@ async fn run(trail: Weak<Inner>, core: Arc<Core>, interval: Duration) {
         let pause = pin!(tokio::time::sleep(interval));
         let pressure = pin!(core.pressure.notified());
         let _ = select(pause, pressure).await;
-        let Some(trail) = trail.upgrade() else { return };
+        let Some(trail) = trail.upgrade() else {
+            // What was taken along before everybody let go of the trail.
+            return write_batch(Arc::clone(&core)).await;
+        };
         if !core.queue().items.is_empty() || core.queue().dropped > 0 {
             trail.commit().await;
         }
@@ -282,11 +285,14 @@ async fn write_batch(core: Arc<Core>) {
     }
     let result = match (bodies.is_empty(), dropped) {
         (true, 0) => Ok(()),
-        _ => core.write(bodies, dropped).await,
+        _ => match core.write(bodies, dropped).await {
+            Ok(head) => core.anchor(head).await,
+            Err(error) => {
+                core.queue().dropped += dropped + promised;
+                Err(error)
+            }
+        },
     };
-    if result.is_err() {
-        core.queue().dropped += dropped + promised;
-    }
     for done in waiting {
         // Who no longer waits need not know.
         let _ = done.send(result.clone());
@@ -294,13 +300,17 @@ async fn write_batch(core: Arc<Core>) {
 }
 
 impl Core {
-    async fn write(self: &Arc<Self>, bodies: Vec<String>, dropped: u64) -> Result<()> {
+    async fn write(self: &Arc<Self>, bodies: Vec<String>, dropped: u64) -> Result<Anchor> {
         let core = Arc::clone(self);
         let now = (self.clock)();
         let write = move || core.writer().write(&bodies, dropped, now);
         let (position, mac) = blocking::run(write).await??;
         let head = Anchor::new(self.name.clone(), position, mac);
         *self.head() = Some(head.clone());
+        Ok(head)
+    }
+
+    async fn anchor(&self, head: Anchor) -> Result<()> {
         match &self.anchors {
             Some(anchors) => anchors.keep(&head).await,
             None => Ok(()),

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::anchor::Anchor;
 use super::key::{ChainKey, Mac};
 use super::record::{Position, Record};
-use super::segment::{Listing, WriterName};
+use super::segment::{Listing, WriterName, open_segment};
 use super::tail::{Line, Lines};
 use crate::error::{Error, Result};
 
@@ -187,7 +186,7 @@ impl Verifier {
 
     fn read_segment(&self, writer: &WriterName, number: u64, path: &Path) -> Result<Segment> {
         let fail = |error| Error::io(&format!("read the trail in `{}`", path.display()), error);
-        let file = BufReader::new(File::open(path).map_err(fail)?);
+        let file = open_segment(path).map_err(fail)?;
         self.read(writer, number, file).map_err(fail)
     }
 
@@ -232,6 +231,9 @@ impl Verifier {
             };
             *key = Some(known);
         }
+        // Where the opening is spoilt, which key it is shows in what follows.
+        let unknown = || self.keys.iter().position(|key| record.is_sealed_by(key, bytes));
+        *key = key.or_else(unknown);
         let sealed = key.and_then(|key| self.keys.get(key));
         let is_sealed = sealed.is_some_and(|key| record.is_sealed_by(key, bytes));
         if !is_sealed || chain.segment != number || chain.writer != writer.as_str() {
@@ -419,7 +421,9 @@ pub fn fuzz_segment(bytes: &[u8]) {
     let lines = segments[0].entries.len() as u64;
     assert!(report.records + report.faults + report.leftovers <= 2 * lines);
     let search = super::tail::Search { writer: &writer, keys: &[key], note: Some(2) };
-    if let Ok(Some(tail)) = search.scan(1, bytes, |error| Error::io("read", error)) {
+    if let Ok(super::tail::Found::Tail(tail)) =
+        search.scan(1, bytes, |error| Error::io("read", error))
+    {
         assert!(tail.position.sequence <= lines || report.faults > 0);
     }
 }

@@ -10,7 +10,7 @@ use super::anchor::Anchor;
 use super::key::{ChainKey, Mac};
 use super::record::{Link, Opening, Position, seal};
 use super::segment::{Listing, WriterName};
-use super::tail::{Ending, Search, Tail};
+use super::tail::{Ending, Found, Search, Tail};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ocsf::{self, OwnEvent, Product};
 
@@ -311,14 +311,21 @@ fn find_tail(setting: &Setting, numbers: &[u64], anchor: Option<&Anchor>) -> Res
     let search = Search { writer: &setting.writer, keys: &setting.keys, note };
     for number in numbers.iter().rev() {
         let path = setting.writer.segment_path(&setting.folder, *number);
-        let Some(tail) = search.read(&path, *number)? else { continue };
-        if let Ending::Damaged { line } = tail.ending
-            && !setting.goes_on_after_damage
-        {
+        let (damage, tail) = match search.read(&path, *number)? {
+            Found::Nothing => continue,
+            Found::Headless => (Some(1), None),
+            Found::Tail(tail) => match tail.ending {
+                Ending::Damaged { line } => (Some(line), Some(tail)),
+                _ => (None, Some(tail)),
+            },
+        };
+        if let Some(line) = damage.filter(|_| !setting.goes_on_after_damage) {
             let message = format!("line {line} of `{}` was altered", path.display());
             return Err(Error::new(ErrorKind::Damaged, message));
         }
-        return Ok(Some(tail));
+        if tail.is_some() {
+            return Ok(tail);
+        }
     }
     Ok(None)
 }

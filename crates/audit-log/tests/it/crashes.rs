@@ -111,6 +111,32 @@ async fn a_hole_before_the_last_batch_is_damage() {
     assert_eq!(ids(&folder).last().unwrap(), "after");
 }
 
+/// The opening tells the key and what it follows. To spoil it must not make the rest go away.
+#[tokio::test]
+async fn a_segment_whose_beginning_was_altered_is_damage() {
+    let (_parent, folder) = folder();
+    let trail = builder(&folder).max_segment(2_500).open().await.unwrap();
+    for number in 0..6 {
+        trail.append_durable(&event(&format!("e{number}"))).await.unwrap();
+    }
+    drop(trail);
+    let newest = (1..).take_while(|number| segment(&folder, *number).exists()).last().unwrap();
+    let path = segment(&folder, newest);
+    assert!(newest > 1 && lines(&path).len() > 2);
+    let mut text = fs::read(&path).unwrap();
+    text[100] ^= 1;
+    fs::write(&path, &text).unwrap();
+    let error = builder(&folder).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let report = verify(&folder);
+    let first = report.writers[0].findings[0].clone();
+    assert_eq!((first.segment, first.line), (newest, 1));
+    assert_eq!(report.writers[0].faults, 1, "what follows is verified all the same: {report:?}");
+    let trail = builder(&folder).continue_after_damage().open().await.unwrap();
+    trail.append_durable(&event("after")).await.unwrap();
+    assert_eq!(fs::read(&path).unwrap(), text, "the evidence stays");
+}
+
 #[tokio::test]
 async fn a_folder_that_is_taken_away_is_an_error_and_not_a_silent_loss() {
     let (_parent, folder) = folder();

@@ -52,6 +52,18 @@ async fn what_is_no_folder_is_refused() {
 }
 
 #[tokio::test]
+async fn a_pipe_in_the_place_of_a_segment_keeps_nobody_waiting() {
+    let (_parent, folder) = folder();
+    write(&folder, 1).await;
+    let pipe = segment(&folder, 2);
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = Verifier::new([key()]).verify(&folder).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");
+    assert!(builder(&folder).open().await.is_err());
+    assert!(audit_log::Entries::read(&folder).unwrap().any(|entry| entry.is_err()));
+}
+
+#[tokio::test]
 async fn what_is_made_is_for_its_owner_alone() {
     let (_parent, folder) = folder();
     write(&folder, 1).await;

@@ -152,8 +152,10 @@ async fn what_is_not_waited_for_is_written_by_the_run_future() {
     while ids(&folder).len() < 10 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    trail.append(&event("last")).unwrap();
     drop(trail);
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    assert_eq!(ids(&folder).len(), 11, "what was taken along before is written");
     assert!(verify(&folder).is_intact());
 }
 
@@ -211,4 +213,8 @@ async fn anchors_are_kept_before_an_event_is_acknowledged() {
     let error = trail.append_durable(&event("unanchored")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing);
     assert!(ids(&folder).contains(&"unanchored".to_owned()), "it is written, and not promised");
+    trail.append(&event("taken-along")).unwrap();
+    trail.flush().await.unwrap_err();
+    assert!(ids(&folder).contains(&"taken-along".to_owned()));
+    assert_eq!(trail.dropped(), 0, "what is written was not dropped");
 }
