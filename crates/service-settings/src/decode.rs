@@ -30,15 +30,37 @@ pub(crate) struct Decoded<T> {
     pub(crate) shown: BTreeSet<String>,
 }
 
-/// Reads settings out of a tree.
+/// Reads settings out of a tree, and gives what variables set the names that its types have.
 pub(crate) fn decode<T: for<'de> Deserialize<'de>>(
-    root: &Node,
+    root: &mut Node,
 ) -> Result<Decoded<T>, Vec<Problem>> {
+    loop {
+        let (result, renames) = attempt(root);
+        if renames.is_empty() {
+            return result;
+        }
+        for Rename { way, key, field } in renames {
+            root.rename(&way, &key, field);
+        }
+    }
+}
+
+/// A variable's name for a field.
+struct Rename {
+    way: Vec<String>,
+    key: String,
+    field: &'static str,
+}
+
+type Attempt<T> = (Result<Decoded<T>, Vec<Problem>>, Vec<Rename>);
+
+fn attempt<T: for<'de> Deserialize<'de>>(root: &Node) -> Attempt<T> {
     let pass = Pass::default();
     for _ in 0..MOST_PROBLEMS {
         match T::deserialize(Decoder { node: root, path: &Path::Root, pass: &pass }) {
             Ok(settings) if pass.problems.borrow().is_empty() => {
-                return Ok(Decoded { settings, shown: pass.shown.into_inner() });
+                let shown = pass.shown.into_inner();
+                return (Ok(Decoded { settings, shown }), pass.renames.into_inner());
             }
             Ok(_) => break,
             Err(error) if error.is_of_stand_in => break,
@@ -49,7 +71,7 @@ pub(crate) fn decode<T: for<'de> Deserialize<'de>>(
             }
         }
     }
-    Err(pass.problems.into_inner())
+    (Err(pass.problems.into_inner()), pass.renames.into_inner())
 }
 
 /// What is known while settings are read.
@@ -63,6 +85,7 @@ struct Pass {
     /// What was read and is no secret.
     shown: RefCell<BTreeSet<String>>,
     is_secret: Cell<bool>,
+    renames: RefCell<Vec<Rename>>,
 }
 
 impl Pass {
@@ -87,6 +110,21 @@ enum Path<'a> {
     Root,
     Key(&'a Path<'a>, &'a str),
     Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    /// The names on the way, if there are no lists on it.
+    fn keys(&self) -> Option<Vec<String>> {
+        match self {
+            Path::Root => Some(Vec::new()),
+            Path::Key(before, key) => {
+                let mut keys = before.keys()?;
+                keys.push((*key).to_owned());
+                Some(keys)
+            }
+            Path::Index(..) => None,
+        }
+    }
 }
 
 impl fmt::Display for Path<'_> {
@@ -211,11 +249,19 @@ impl<'a> Decoder<'a> {
         visitor.visit_map(Members { keys: keys.into_iter(), table, value: None, decoder: self })
     }
 
-    fn refuse_unknown(&self, table: &Table, fields: &[&str]) {
+    fn refuse_unknown(&self, table: &Table, fields: &[&'static str]) {
         if !self.pass.looked_at.borrow_mut().insert(self.path.to_string()) {
             return;
         }
         for (key, node) in table.iter().filter(|(key, _)| !fields.contains(&key.as_str())) {
+            if let Some(field) = fields.iter().find(|field| is_meant(key, field))
+                && node.origin.is_variable()
+                && let Some(way) = self.path.keys()
+            {
+                let rename = Rename { way, key: key.clone(), field };
+                self.pass.renames.borrow_mut().push(rename);
+                continue;
+            }
             let message = match nearest(key, fields.iter().copied()) {
                 Some(near) => format!("nothing has this name; is `{near}` meant?"),
                 None if fields.is_empty() => "nothing can be set here".to_owned(),
@@ -227,6 +273,16 @@ impl<'a> Decoder<'a> {
             self.pass.problems.borrow_mut().push(problem);
         }
     }
+}
+
+/// Whether the name that a variable makes of a setting is that of this field: `max_size` of
+/// `MAX_SIZE` stands for `max-size` and `maxSize` too.
+fn is_meant(key: &str, field: &str) -> bool {
+    let fold = |name: &str| -> String {
+        let letters = name.chars().filter(|letter| !matches!(letter, '_' | '-'));
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    fold(key) == fold(field)
 }
 
 fn list_of(names: &[&str]) -> String {

@@ -244,8 +244,8 @@ impl<T: DeserializeOwned + Rules> Layers<T> {
 
     pub(crate) fn load_from(&self, contents: &[Contents]) -> Result<Loaded<T>, Problems> {
         let mut problems = Vec::new();
-        let root = self.merge(contents, &mut problems);
-        let decoded = decode::<T>(&root);
+        let mut root = self.merge(contents, &mut problems);
+        let decoded = decode::<T>(&mut root);
         match decoded {
             Ok(Decoded { settings, shown }) => {
                 problems.extend(settings.problems().into_iter().map(|found| located(&root, found)));

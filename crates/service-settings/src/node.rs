@@ -9,11 +9,21 @@ use std::sync::Arc;
 pub struct Origin {
     source: Arc<str>,
     line: Option<usize>,
+    is_variable: bool,
 }
 
 impl Origin {
     pub(crate) fn new(source: &Arc<str>, line: Option<usize>) -> Self {
-        Self { source: Arc::clone(source), line }
+        Self { source: Arc::clone(source), line, is_variable: false }
+    }
+
+    pub(crate) fn of_variable(name: &Arc<str>) -> Self {
+        Self { source: Arc::clone(name), line: None, is_variable: true }
+    }
+
+    /// Whether it is a variable, whose name tells neither small letters nor hyphens.
+    pub(crate) fn is_variable(&self) -> bool {
+        self.is_variable
     }
 
     /// The file, the variable, or what else it came from.
@@ -99,6 +109,23 @@ impl Node {
             at = table.get(key.split('[').next().unwrap_or(key))?;
         }
         Some(&at.origin)
+    }
+
+    /// Gives what stands under `key`, in the table at this way, the name `field`, over what has that
+    /// name already.
+    pub(crate) fn rename(&mut self, way: &[String], key: &str, field: &str) {
+        let Value::Table(table) = &mut self.value else { return };
+        if let Some((first, rest)) = way.split_first() {
+            if let Some(node) = table.get_mut(first) {
+                node.rename(rest, key, field);
+            }
+            return;
+        }
+        let Some(node) = table.remove(key) else { return };
+        match table.get_mut(field) {
+            Some(known) => known.overlay(node),
+            None => drop(table.insert(field.to_owned(), node)),
+        }
     }
 
     /// Puts another layer over this one: tables are joined, everything else is replaced.

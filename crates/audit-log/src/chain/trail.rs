@@ -189,8 +189,8 @@ impl FileTrail {
 
     /// Writes what [`append`](AuditSink::append) took along, every `interval` and when half of the
     /// queue is full, for the application to spawn. Without it that is written along with the next
-    /// durable event. It ends by itself when the trail is dropped; call
-    /// [`flush`](AuditSink::flush) before.
+    /// durable event. When the trail is dropped it writes what is left and ends; to wait for that, and
+    /// to know how it went, call [`flush`](AuditSink::flush) before.
     ///
     /// A batch that cannot be written is dropped, and counted; the trail says how many as soon as it
     /// can be written again.

@@ -22,7 +22,7 @@ pub(crate) fn of_variables(variables: &Variables) -> (Node, Vec<Problem>) {
         let Some(name) = name.to_str() else { continue };
         let Some(rest) = name.strip_prefix(&begin) else { continue };
         let source = Arc::from(name);
-        let origin = Origin::new(&source, None);
+        let origin = Origin::of_variable(&source);
         let path = rest.to_ascii_lowercase();
         let keys: Vec<&str> = path.split("__").collect();
         let shown = keys.join(".");

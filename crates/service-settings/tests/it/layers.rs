@@ -97,3 +97,37 @@ fn a_profile_has_to_exist() {
     assert!(with(Some("x")).contains("there are `development`, `production`"));
     assert!(with(None).contains("no profile is chosen"));
 }
+
+/// The names of variables have neither small letters nor hyphens.
+#[test]
+fn variables_reach_settings_however_their_names_are_written() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Outer {
+        max_size: u32,
+        inner_part: Inner,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Inner {
+        time_out: u32,
+        keep_alive: bool,
+    }
+    impl service_settings::Rules for Outer {}
+    let text = "max-size = 1\n[inner-part]\ntimeOut = 2\nkeepAlive = true\n";
+    let set = [("APP__MAX_SIZE", "10"), ("APP__INNER_PART__TIME_OUT", "20")];
+    let layers =
+        Layers::<Outer>::new().defaults(Format::Toml, text).variables("APP", variables(set));
+    let loaded = layers.load().unwrap();
+    let Outer { max_size, inner_part: Inner { time_out, keep_alive } } = loaded.settings;
+    assert_eq!((max_size, time_out, keep_alive), (10, 20, true));
+    let told = loaded.explanation.to_string();
+    assert!(told.contains("max-size = \"10\"  # APP__MAX_SIZE, over defaults:1\n"), "{told}");
+    assert!(
+        told.contains("inner-part.timeOut = \"20\"  # APP__INNER_PART__TIME_OUT, over defaults:3")
+    );
+    // In a file a name is what it is.
+    let layers = Layers::<Outer>::new().defaults(Format::Toml, text);
+    let found = wrong(&layers.defaults(Format::Toml, "max_size = 3"));
+    assert_eq!(found[0].0, "max_size");
+}
