@@ -156,7 +156,10 @@ impl Scan<'_> {
         match record.chain.key {
             Some(id) if self.key.is_none() && line.number == 1 => {
                 let known = keys.iter().position(|key| key.id() == id);
-                self.key = Some(known.ok_or_else(|| another_key(self.number))?);
+                let known = known.ok_or_else(|| another_key(self.number))?;
+                // The name of another key counts for nothing until its seal shows it.
+                let is_sealed = keys.get(known).is_some_and(|key| record.is_sealed_by(key, bytes));
+                self.key = is_sealed.then_some(known);
             }
             _ => {
                 // Where the opening is spoilt, which key it is shows in what follows.

@@ -95,6 +95,14 @@ pub enum FindingKind {
     },
     /// The segment is chained by a key that was not given.
     UnknownKey,
+    /// Records that had been acknowledged stand there, but the chain goes on without them: from
+    /// before the damage that somebody did, or beside a second writer of the same name.
+    LeftOut {
+        /// The first of them.
+        first: u64,
+        /// The last of them that can be read.
+        last: u64,
+    },
 }
 
 impl Report {
@@ -129,6 +137,12 @@ impl std::fmt::Display for FindingKind {
                 write!(f, "record {sequence} is another than was anchored")
             }
             Self::UnknownKey => f.write_str("chained by a key that was not given"),
+            Self::LeftOut { first, last } if first == last => {
+                write!(f, "the chain goes on without record {first}")
+            }
+            Self::LeftOut { first, last } => {
+                write!(f, "the chain goes on without records {first} to {last}")
+            }
         }
     }
 }
@@ -226,10 +240,14 @@ impl Verifier {
         let Some(record) = Record::parse(bytes) else { return Read::Nothing };
         let chain = record.chain.clone();
         if let Some(id) = chain.key {
-            let Some(known) = self.keys.iter().position(|key| key.id() == id) else {
+            let Some((index, known)) = self.keys.iter().enumerate().find(|(_, key)| key.id() == id)
+            else {
                 return Read::UnknownKey;
             };
-            *key = Some(known);
+            // The name of another key counts for nothing until its seal shows it.
+            if record.is_sealed_by(known, bytes) {
+                *key = Some(index);
+            }
         }
         // Where the opening is spoilt, which key it is shows in what follows.
         let unknown = || self.keys.iter().position(|key| record.is_sealed_by(key, bytes));
@@ -243,6 +261,7 @@ impl Verifier {
         let Position { sequence, .. } = chain.position();
         Read::Record(Entry {
             sequence,
+            batch: chain.batch,
             prev: chain.prev,
             mac: chain.mac,
             opens,
@@ -261,6 +280,7 @@ enum Read {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     sequence: u64,
+    batch: u64,
     prev: Mac,
     mac: Mac,
     opens: bool,
@@ -327,6 +347,7 @@ impl<'a> Walk<'a> {
         // crash.
         let follower = later.iter().find_map(Segment::opening);
         let is_followed = follower.is_some();
+        let resumed = follower.and_then(|opening| opening.after).map_or(0, |after| after.sequence);
         let cut = match follower.map(|opening| opening.after) {
             Some(Some(after)) if after.segment == number => Some(after.sequence),
             Some(Some(after)) if after.segment < number => Some(0),
@@ -335,8 +356,8 @@ impl<'a> Walk<'a> {
         };
         for (index, (line, entry)) in segment.entries.iter().enumerate() {
             if cut.is_some_and(|cut| self.next > cut) {
-                self.report.leftovers += (segment.entries.len() - index) as u64;
-                return;
+                let rest = segment.entries.get(index..).unwrap_or_default();
+                return self.leave(number, rest, resumed);
             }
             let is_last = index + 1 == segment.entries.len();
             match entry {
@@ -357,6 +378,21 @@ impl<'a> Walk<'a> {
             self.fault(number, 0, kind);
             (self.next, self.prev) = (cut + 1, None);
         }
+    }
+
+    /// Lines that the chain does not go on from; it goes on after the record `resumed`.
+    fn leave(&mut self, segment: u64, rest: &[(u64, Option<Entry>)], resumed: u64) {
+        self.report.leftovers += rest.len() as u64;
+        // A crash leaves a part of one batch. A second one was only written once the first was on
+        // the disk.
+        let records = || rest.iter().filter_map(|(_, entry)| entry.as_ref());
+        let Some(begun) = records().next().map(|entry| entry.batch) else { return };
+        if records().all(|entry| entry.batch == begun && entry.batch <= resumed + 1) {
+            return;
+        }
+        let line = rest.first().map_or(0, |(line, _)| *line);
+        let last = records().map(|entry| entry.sequence).max().unwrap_or_default();
+        self.fault(segment, line, FindingKind::LeftOut { first: resumed + 1, last });
     }
 
     fn record(&mut self, segment: u64, line: u64, entry: &Entry) {

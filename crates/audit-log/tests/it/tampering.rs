@@ -205,3 +205,68 @@ async fn a_record_that_is_made_up_is_found() {
     put(&folder, &lines);
     assert_eq!(found(&folder), [(6, FindingKind::Altered { expected: 6 })]);
 }
+
+/// Somebody alters what was acknowledged, and the writer was told to go on all the same.
+#[tokio::test]
+async fn damage_that_a_writer_went_on_after_stays_a_fault() {
+    let (_parent, folder) = folder();
+    let mut lines = five(&folder).await;
+    lines[2] = lines[2].replace("e1", "xx");
+    put(&folder, &lines);
+    let trail = builder(&folder).continue_after_damage().open().await.unwrap();
+    trail.append_durable(&event("after")).await.unwrap();
+    drop(trail);
+    assert_eq!(found(&folder), [(3, FindingKind::LeftOut { first: 3, last: 5 })]);
+    assert!(!verify(&folder).is_intact());
+}
+
+/// A second process gets the name of a writer that still runs.
+#[tokio::test]
+async fn a_lock_that_was_taken_away_does_not_hide_what_one_of_two_writers_wrote() {
+    let (_parent, folder) = folder();
+    let first = open(&folder).await;
+    first.append_durable(&event("first")).await.unwrap();
+    fs::remove_file(folder.join("w.lock")).unwrap();
+    let second = open(&folder).await;
+    for _ in 0..2 {
+        second.append_durable(&event("second")).await.unwrap();
+    }
+    first.append_durable(&event("first")).await.unwrap();
+    assert_eq!(found(&folder), [(3, FindingKind::LeftOut { first: 3, last: 4 })]);
+}
+
+/// The names of keys are no secret: an older one stands in the older segments.
+#[tokio::test]
+async fn an_opening_that_is_given_the_name_of_an_older_key_is_damage() {
+    let (_parent, folder) = folder();
+    write(&folder, 2).await;
+    let with_other =
+        || audit_log::FileTrail::at(&folder, writer("w"), PRODUCT, other_key()).previous_key(key());
+    let trail = with_other().open().await.unwrap();
+    for _ in 0..3 {
+        trail.append_durable(&event("new")).await.unwrap();
+    }
+    drop(trail);
+    let name_of = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let (_, name) = text.split_once(r#""key":""#).unwrap();
+        name.split_once('"').unwrap().0.to_owned()
+    };
+    let (old, new) = (name_of(&segment(&folder, 1)), name_of(&segment(&folder, 2)));
+    let text = fs::read_to_string(segment(&folder, 2)).unwrap().replace(&new, &old);
+    fs::write(segment(&folder, 2), text).unwrap();
+
+    let error = with_other().open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let verifier = Verifier::new([other_key(), key()]);
+    let report = verifier.verify(&folder).unwrap();
+    let found = &report.writers[0].findings;
+    assert_eq!(found[0].kind, FindingKind::Altered { expected: 4 });
+    assert_eq!(found.len(), 1, "what follows is verified all the same: {report:?}");
+    let trail = with_other().continue_after_damage().open().await.unwrap();
+    trail.append_durable(&event("after")).await.unwrap();
+    drop(trail);
+    let report = verifier.verify(&folder).unwrap();
+    let kind = FindingKind::LeftOut { first: 4, last: 7 };
+    assert_eq!(report.writers[0].findings[0].kind, kind, "{report:?}");
+}
