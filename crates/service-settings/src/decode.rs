@@ -16,7 +16,7 @@ use crate::decode_error::DecodeError;
 use crate::nearest::nearest;
 use crate::node::{Node, Table, Value};
 use crate::problem::{Problem, ProblemKind};
-use crate::stand_in::StandIn;
+use crate::stand_in::{StandIn, of_stand_in};
 
 /// The name by which a type says that what it reads is a secret, and must not be shown.
 pub(crate) const SECRET: &str = "$service-settings::secret";
@@ -63,7 +63,6 @@ fn attempt<T: for<'de> Deserialize<'de>>(root: &Node) -> Attempt<T> {
                 return (Ok(Decoded { settings, shown }), pass.renames.into_inner());
             }
             Ok(_) => break,
-            Err(error) if error.is_of_stand_in => break,
             Err(error) => {
                 if !pass.note(error) {
                     break;
@@ -92,6 +91,10 @@ impl Pass {
     /// False when this was known already, so that trying again would lead nowhere.
     fn note(&self, error: DecodeError) -> bool {
         let mut path = error.path.unwrap_or_default();
+        if error.is_of_stand_in {
+            // Not wrong by itself: all of it has something stand in for it.
+            return !path.is_empty() && self.failed.borrow_mut().insert(path);
+        }
         if let Some(field) = error.missing {
             path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
         }
@@ -101,6 +104,20 @@ impl Pass {
             self.problems.borrow_mut().push(problem);
         }
         is_new
+    }
+}
+
+impl Pass {
+    /// Whether this error, at this path, may come of what stands in for something else.
+    fn has_stand_in(&self, path: &str, error: &DecodeError) -> bool {
+        let failed = self.failed.borrow();
+        // What a type finds when all of it is read. The rest is found before anything is made of it.
+        let is_of_whole = error.kind == ProblemKind::Invalid;
+        let is_within = |failed: &String| {
+            let rest = failed.strip_prefix(path);
+            path.is_empty() || rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        failed.contains(path) || is_of_whole && failed.iter().any(is_within)
     }
 }
 
@@ -158,7 +175,15 @@ impl<'a> Decoder<'a> {
     }
 
     fn at_here<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
-        result.map_err(|error| error.at(&self.path.to_string(), &self.node.origin))
+        result.map_err(|error| {
+            if error.path.is_some() {
+                return error;
+            }
+            let path = self.path.to_string();
+            let error =
+                if self.pass.has_stand_in(&path, &error) { of_stand_in(error) } else { error };
+            error.at(&path, &self.node.origin)
+        })
     }
 
     fn wrong_type<T>(&self, expected: &dyn de::Expected) -> Result<T, DecodeError> {
@@ -247,6 +272,22 @@ impl<'a> Decoder<'a> {
             keys.extend(fields.iter().filter(stands_in));
         }
         visitor.visit_map(Members { keys: keys.into_iter(), table, value: None, decoder: self })
+    }
+
+    /// A choice that carries something: a table of one.
+    fn choice<'de, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        table: &Table,
+        variants: &[&str],
+    ) -> Result<V::Value, DecodeError> {
+        match table.iter().collect::<Vec<_>>()[..] {
+            [(variant, node)] => visitor.visit_enum(Chosen { variant, node, decoder: self }),
+            _ => {
+                let message = format!("one of {} is asked for", list_of(variants));
+                Err(DecodeError::new(ProblemKind::WrongType, message))
+            }
+        }
     }
 
     fn refuse_unknown(&self, table: &Table, fields: &[&'static str]) {
@@ -457,19 +498,22 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_tuple<V: Visitor<'de>>(
         self,
-        _len: usize,
+        len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        if self.has_failed() {
+            return StandIn.deserialize_tuple(len, visitor);
+        }
         self.deserialize_seq(visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _len: usize,
+        len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.deserialize_seq(visitor)
+        self.deserialize_tuple(len, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -517,17 +561,18 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
             return StandIn.deserialize_enum(name, variants, visitor);
         }
         let result = match &self.node.value {
+            Value::Raw(text) if text.trim_start().starts_with('{') => match self.structured() {
+                Ok(Some(Node { value: Value::Table(table), .. })) => {
+                    self.choice(visitor, &table, variants)
+                }
+                Err(error) => Err(error),
+                _ => self.wrong_type(&visitor),
+            },
             Value::Text(text) | Value::Raw(text) => {
                 self.show();
                 visitor.visit_enum(text.as_str().into_deserializer())
             }
-            Value::Table(table) => match table.iter().collect::<Vec<_>>()[..] {
-                [(variant, node)] => visitor.visit_enum(Chosen { variant, node, decoder: self }),
-                _ => {
-                    let message = format!("one of {} is asked for", list_of(variants));
-                    Err(DecodeError::new(ProblemKind::WrongType, message))
-                }
-            },
+            Value::Table(table) => self.choice(visitor, table, variants),
             _ => self.wrong_type(&visitor),
         };
         self.at_here(result)
@@ -590,7 +635,7 @@ impl<'de, 'n, K: Iterator<Item = &'n str>> MapAccess<'de> for Members<'n, '_, K>
                 let decoder = Decoder { node, path: &path, pass: self.decoder.pass };
                 decoder.at_here(seed.deserialize(decoder))
             }
-            None => seed.deserialize(StandIn),
+            None => seed.deserialize(StandIn).map_err(of_stand_in),
         }
     }
 }
@@ -633,12 +678,12 @@ impl<'de> VariantAccess<'de> for Chosen<'_, '_> {
 
     fn tuple_variant<V: Visitor<'de>>(
         self,
-        _len: usize,
+        len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         let path = Path::Key(self.decoder.path, self.variant);
         let decoder = Decoder { node: self.node, path: &path, pass: self.decoder.pass };
-        de::Deserializer::deserialize_seq(decoder, visitor)
+        de::Deserializer::deserialize_tuple(decoder, len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(

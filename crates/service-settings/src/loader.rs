@@ -256,7 +256,10 @@ impl<T: DeserializeOwned + Rules> Layers<T> {
             Err(found) => {
                 // What is missing in a source that could not be read need not be missing.
                 let is_partial = problems.iter().any(Problem::hides_settings);
-                let counts = |found: &Problem| !is_partial || found.kind != ProblemKind::Missing;
+                let told: BTreeSet<_> = problems.iter().map(|known| known.path.clone()).collect();
+                let counts = |found: &Problem| {
+                    found.kind != ProblemKind::Missing || !is_partial && !told.contains(&found.path)
+                };
                 problems.extend(found.into_iter().filter(counts));
                 Err(match Problems::none_or(problems) {
                     Err(problems) => problems,

@@ -45,7 +45,9 @@ impl Problem {
 
     /// Whether settings may stand where nobody could read them.
     pub(crate) fn hides_settings(&self) -> bool {
-        matches!(self.kind, ProblemKind::Unreadable | ProblemKind::Syntax)
+        // A name that stands twice spoils its whole file; a variable spoils nothing but itself.
+        let is_of_source = self.path.is_empty() || self.kind == ProblemKind::Conflict;
+        is_of_source && !self.origin.as_ref().is_some_and(Origin::is_variable)
     }
 
     pub(crate) fn new(

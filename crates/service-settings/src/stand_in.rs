@@ -10,7 +10,7 @@ use crate::decode_error::DecodeError;
 #[derive(Clone, Copy)]
 pub(crate) struct StandIn;
 
-fn of_stand_in(error: DecodeError) -> DecodeError {
+pub(crate) fn of_stand_in(error: DecodeError) -> DecodeError {
     DecodeError { is_of_stand_in: true, ..error }
 }
 
@@ -34,7 +34,7 @@ impl<'de> de::Deserializer<'de> for StandIn {
         deserialize_str visit_str "x", deserialize_string visit_str "x",
         deserialize_identifier visit_str "x", deserialize_bytes visit_bytes b"x",
         deserialize_byte_buf visit_bytes b"x", deserialize_seq visit_seq Nothing,
-        deserialize_map visit_map Fields(&[]),
+        deserialize_map visit_map Nothing,
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -88,7 +88,8 @@ impl<'de> de::Deserializer<'de> for StandIn {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_map(Fields(fields)).map_err(of_stand_in)
+        // By their order: aliases are among the names, and a field is not to be set twice.
+        visitor.visit_seq(Several(fields.len())).map_err(of_stand_in)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -135,19 +136,14 @@ impl<'de> de::SeqAccess<'de> for Several {
     }
 }
 
-struct Fields(&'static [&'static str]);
-
-impl<'de> MapAccess<'de> for Fields {
+impl<'de> MapAccess<'de> for Nothing {
     type Error = DecodeError;
 
     fn next_key_seed<T: DeserializeSeed<'de>>(
         &mut self,
-        seed: T,
+        _seed: T,
     ) -> Result<Option<T::Value>, DecodeError> {
-        let Some((first, rest)) = self.0.split_first() else { return Ok(None) };
-        self.0 = rest;
-        let key: de::value::StrDeserializer<'_, DecodeError> = first.into_deserializer();
-        seed.deserialize(key).map(Some)
+        Ok(None)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(
@@ -200,6 +196,6 @@ impl<'de> VariantAccess<'de> for StandIn {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_map(Fields(fields))
+        visitor.visit_seq(Several(fields.len()))
     }
 }

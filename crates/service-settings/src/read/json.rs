@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{LineIndex, syntax};
+use super::{DEEPEST, LineIndex, syntax};
 use crate::node::{Node, Origin, Table, Value};
 use crate::problem::{Problem, ProblemKind};
 
@@ -15,7 +15,8 @@ pub(super) fn parse(source: &Arc<str>, text: &str) -> Result<Node, Vec<Problem>>
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
         vec![syntax(source, Some(error.line()), format!("not JSON: {}", reason(&error)))]
     })?;
-    Reader { source, text, lines: LineIndex::new(text) }.node(raw).map_err(|problem| vec![problem])
+    let reader = Reader { source, text, lines: LineIndex::new(text) };
+    reader.node(raw, 0).map_err(|problem| vec![problem])
 }
 
 /// Without the place, which stands in the problem already.
@@ -31,17 +32,21 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Depth is bounded by the parser, which has read all of it before.
-    fn node(&self, raw: &'a RawValue) -> Result<Node, Problem> {
+    /// The parser bounds no depth when it looks for the end of a value, so it is bounded here.
+    fn node(&self, raw: &'a RawValue, depth: usize) -> Result<Node, Problem> {
         let json = raw.get();
         let at = (json.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         let origin = Origin::new(self.source, Some(self.lines.line(at)));
         let unfit = |_| syntax(self.source, origin.line(), "the value cannot be read");
         let value = match json.as_bytes().first() {
-            Some(b'{') => self.table(json, &origin)?,
+            Some(b'{' | b'[') if depth >= DEEPEST => {
+                let message = format!("settings are at most {DEEPEST} levels deep");
+                return Err(syntax(self.source, origin.line(), message));
+            }
+            Some(b'{') => self.table(json, &origin, depth)?,
             Some(b'[') => {
                 let list: Vec<&RawValue> = serde_json::from_str(json).map_err(unfit)?;
-                let nodes = list.into_iter().map(|raw| self.node(raw));
+                let nodes = list.into_iter().map(|raw| self.node(raw, depth + 1));
                 Value::List(nodes.collect::<Result<_, _>>()?)
             }
             Some(b'"') => Value::Text(serde_json::from_str(json).map_err(unfit)?),
@@ -56,12 +61,12 @@ impl<'a> Reader<'a> {
         Ok(Node::new(value, origin))
     }
 
-    fn table(&self, json: &'a str, origin: &Origin) -> Result<Value, Problem> {
+    fn table(&self, json: &'a str, origin: &Origin, depth: usize) -> Result<Value, Problem> {
         let Entries(entries) = serde_json::from_str(json)
             .map_err(|_| syntax(self.source, origin.line(), "the value cannot be read"))?;
         let mut table = Table::new();
         for (key, raw) in entries {
-            let node = self.node(raw)?;
+            let node = self.node(raw, depth + 1)?;
             let place = node.origin.clone();
             if table.insert(key.clone().into_owned(), node).is_some() {
                 let message = "set twice in this file";

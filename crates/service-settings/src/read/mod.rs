@@ -16,6 +16,9 @@ pub(crate) use file::{Contents, read_file};
 use crate::node::{Node, Origin, Value};
 use crate::problem::{Problem, ProblemKind};
 
+/// Deeper settings are a mistake, or an attack.
+const DEEPEST: usize = 64;
+
 /// The language of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

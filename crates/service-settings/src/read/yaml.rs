@@ -2,12 +2,9 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::syntax;
+use super::{DEEPEST, syntax};
 use crate::node::{Node, Origin, Table, Value};
 use crate::problem::{Problem, ProblemKind};
-
-/// Deeper settings are a mistake, or an attack.
-const DEEPEST: usize = 64;
 
 /// Reads a document. Anchors, aliases and tags are refused: a few lines of them can stand for more
 /// than there is memory, and settings do not need them.

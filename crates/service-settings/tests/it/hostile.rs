@@ -77,6 +77,31 @@ fn deep_nesting_is_refused_in_every_format() {
     }
 }
 
+/// What is closed again is as deep.
+#[test]
+fn deep_nesting_that_ends_is_refused_in_every_format() {
+    let lists = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let json = format!("{{\"a\": {}}}", lists(100_000));
+    let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+    let toml = format!("a = {}", lists(100_000));
+    let header = format!("[{}]\n", vec!["a"; 50_000].join("."));
+    for (name, text) in [
+        ("a.json", json.clone()),
+        ("b.json", objects.clone()),
+        ("a.yaml", json.clone()),
+        ("a.toml", toml),
+        ("b.toml", header),
+    ] {
+        let (_folder, path) = file(name, text);
+        let found = wrong(&layers().file(path));
+        assert_eq!(found[0].1, Syntax, "{name}: {found:?}");
+    }
+    for text in [objects, lists(100_000)] {
+        let layers = layers().variables("APP", variables([("APP__HOSTS", &text)]));
+        assert_eq!(wrong(&layers), [("hosts".to_owned(), WrongType, "APP__HOSTS".to_owned())]);
+    }
+}
+
 #[test]
 fn variables_that_are_no_text_are_told() {
     let name = OsString::from("APP__NAME");

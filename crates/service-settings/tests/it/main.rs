@@ -14,3 +14,4 @@ mod problems;
 mod reload;
 mod secrets;
 mod support;
+mod types;

@@ -1,0 +1,147 @@
+//! Types of every shape, and what is found around one that is wrong.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use service_settings::ProblemKind::{Conflict, Invalid, Missing, UnknownKey, WrongType};
+use service_settings::{Format, Layers, ProblemKind, Rules};
+
+use crate::support::{Mode, Settings, file, layers, message, variables, wrong};
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u32")]
+struct Even;
+
+impl TryFrom<u32> for Even {
+    type Error = String;
+
+    fn try_from(number: u32) -> Result<Self, String> {
+        number.is_multiple_of(2).then_some(Self).ok_or_else(|| format!("{number} is odd"))
+    }
+}
+
+fn paths<T: serde::de::DeserializeOwned + Rules>(layers: &Layers<T>) -> Vec<(String, ProblemKind)> {
+    wrong(layers).into_iter().map(|(path, kind, _)| (path, kind)).collect()
+}
+
+fn at<const N: usize>(all: [(&str, ProblemKind); N]) -> Vec<(String, ProblemKind)> {
+    all.into_iter().map(|(path, kind)| (path.to_owned(), kind)).collect()
+}
+
+/// What stands in for a problem must not be told as one.
+#[test]
+fn a_type_that_refuses_what_stands_in_for_it_makes_no_problem_of_it() {
+    #[derive(Debug, Deserialize)]
+    struct Picky {
+        #[serde(rename = "count")]
+        _count: Even,
+    }
+    impl Rules for Picky {}
+    let layers = |text| Layers::<Picky>::new().defaults(Format::Toml, text);
+    assert_eq!(paths(&layers("count = 'x'")), at([("count", WrongType)]));
+    assert_eq!(paths(&layers("")), at([("count", Missing)]));
+    assert_eq!(paths(&layers("count = 7")), at([("count", Invalid)]));
+}
+
+/// Nor what a table finds of itself when a part of it is made up.
+#[test]
+fn a_table_with_a_wrong_part_is_not_judged_as_a_whole() {
+    #[derive(Debug, Deserialize)]
+    struct Bounds {
+        least: u32,
+        most: u32,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "Bounds")]
+    struct Range;
+    impl TryFrom<Bounds> for Range {
+        type Error = &'static str;
+        fn try_from(Bounds { least, most }: Bounds) -> Result<Self, &'static str> {
+            (least <= most).then_some(Self).ok_or("the bounds are the wrong way round")
+        }
+    }
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[serde(rename = "a")]
+        _a: Range,
+        #[serde(rename = "z")]
+        _z: u8,
+    }
+    impl Rules for Outer {}
+    let layers = |text| Layers::<Outer>::new().defaults(Format::Toml, text);
+    let found = paths(&layers("a = { least = 5, most = 'x' }\nz = 'y'"));
+    assert_eq!(found, at([("a.most", WrongType), ("z", WrongType)]));
+    let found = paths(&layers("a = { least = 5, most = 2 }\nz = 'y'"));
+    assert_eq!(found, at([("a", Invalid), ("z", WrongType)]));
+}
+
+/// A tuple of the wrong length, a table with other names for its fields: the search goes on.
+#[test]
+fn every_shape_has_something_stand_in_for_it() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read, and thrown away")]
+    enum Shape {
+        Pair(u8, u8),
+    }
+    #[derive(Debug, Deserialize)]
+    struct Named {
+        #[serde(alias = "title", rename = "name")]
+        _name: String,
+        #[serde(rename = "shape")]
+        _shape: Option<Shape>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[serde(rename = "a")]
+        _a: (u8, u8),
+        #[serde(rename = "b")]
+        _b: [u8; 4],
+        #[serde(rename = "c")]
+        _c: Named,
+        #[serde(rename = "d")]
+        _d: Shape,
+        #[serde(rename = "e")]
+        _e: BTreeMap<String, Named>,
+        #[serde(rename = "z")]
+        _z: u8,
+    }
+    impl Rules for Outer {}
+    let text =
+        "a = [1, 2, 3]\nb = 'x'\nc = 7\nd = { Pair = 1 }\ne.f = { title = 'x', no = 1 }\nz = ''";
+    let layers = Layers::<Outer>::new().defaults(Format::Toml, text);
+    let expected = [
+        ("a", WrongType),
+        ("b", WrongType),
+        ("c", WrongType),
+        ("d.Pair", WrongType),
+        ("e.f.no", UnknownKey),
+        ("z", WrongType),
+    ];
+    assert_eq!(paths(&layers), at(expected));
+}
+
+#[test]
+fn a_choice_that_carries_settings_may_stand_in_a_variable() {
+    let set = |text| layers().variables("APP", variables([("APP__MODE", text)]));
+    let loaded = set(r#"{"replica": {"of": "main"}}"#).load().unwrap();
+    assert_eq!(loaded.settings.mode, Mode::Replica { of: "main".to_owned() });
+    assert!(loaded.explanation.to_string().contains("mode = ***  # APP__MODE"));
+    assert_eq!(paths(&set(r#"{"replica": {}}"#)), at([("mode.replica.of", Missing)]));
+}
+
+/// What may stand in a source that was not read is not called missing; the rest is.
+#[test]
+fn a_source_that_is_lost_hides_what_it_may_hold_and_no_more() {
+    for (name, text) in [("a.yaml", "name: x\nname: y\n"), ("a.json", r#"{"name": 1, "name": 2}"#)]
+    {
+        let (_folder, path) = file(name, text);
+        assert_eq!(paths(&Layers::<Settings>::new().file(path)), at([("name", Conflict)]));
+    }
+    let layers =
+        Layers::<Settings>::new().profile("production", Format::Toml, crate::support::GOOD);
+    let text = message(&layers.select("prodution"));
+    assert!(text.starts_with("a problem with the settings: there is no profile"), "{text}");
+    let odd = variables([("APP__", "x")]);
+    let found = paths(&Layers::<Settings>::new().variables("APP", odd));
+    assert!(found.contains(&("name".to_owned(), Missing)), "{found:?}");
+}
