@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -312,7 +313,12 @@ impl Core {
 
     async fn anchor(&self, head: Anchor) -> Result<()> {
         match &self.anchors {
-            Some(anchors) => anchors.keep(&head).await,
+            // A panic that got through would spoil the batch for all who wait, and each after it.
+            Some(anchors) => {
+                let kept = AssertUnwindSafe(async { anchors.keep(&head).await }).catch_unwind();
+                let panicked = |_| Error::new(ErrorKind::Anchor, "the store of anchors panicked");
+                kept.await.map_err(panicked)?
+            }
             None => Ok(()),
         }
     }

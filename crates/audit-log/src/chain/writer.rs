@@ -101,7 +101,7 @@ impl Writer {
         now: SystemTime,
     ) -> Result<(Position, Mac)> {
         self.leave_unfit_segment();
-        let mut batch = Batch::new(self, now);
+        let mut batch = Batch::new(self, now)?;
         let is_new = self.current.is_none();
         if is_new {
             batch.open();
@@ -185,6 +185,12 @@ fn own_events(lost: u64, dropped: u64) -> impl Iterator<Item = OwnEvent> {
     [lost, dropped].into_iter().flatten()
 }
 
+/// No writer comes to it: somebody put a file there.
+fn no_number() -> Error {
+    let message = format!("a segment is numbered {}, so none can follow it", u64::MAX);
+    Error::new(ErrorKind::Damaged, message)
+}
+
 fn no_segment() -> Error {
     Error::new(ErrorKind::Io, "no segment is open")
 }
@@ -213,11 +219,14 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(writer: &'a Writer, now: SystemTime) -> Self {
+    fn new(writer: &'a Writer, now: SystemTime) -> Result<Self> {
         let (sequence, mac) =
             writer.last.map_or((0, Mac::NONE), |(position, mac)| (position.sequence, mac));
-        let segment = writer.current.as_ref().map_or(writer.newest + 1, |current| current.number);
-        Self {
+        let segment = match &writer.current {
+            Some(current) => current.number,
+            None => writer.newest.checked_add(1).ok_or_else(no_number)?,
+        };
+        Ok(Self {
             setting: &writer.setting,
             now,
             opening: Some(writer.opening),
@@ -226,7 +235,7 @@ impl<'a> Batch<'a> {
             first: sequence + 1,
             position: Position { segment, sequence },
             mac,
-        }
+        })
     }
 
     fn open(&mut self) {
@@ -263,16 +272,29 @@ impl<'a> Batch<'a> {
 
 /// The folder itself is made, for its owner alone; those above it are not ours.
 fn make_folder(folder: &Path) -> Result<()> {
+    let fail = |error| Error::io(&format!("make the folder `{}`", folder.display()), error);
     match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(Error::io(&format!("make the folder `{}`", folder.display()), error))
+        Ok(()) => sync_parent(folder).map_err(|error| {
+            let _ = fs::remove_dir(folder);
+            fail(error)
+        }),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(fail(error)),
+        Err(_) if folder.is_dir() => {
+            // Whoever made it may have been killed before this. If not, the parent may be closed to us.
+            let _ = sync_parent(folder);
+            Ok(())
         }
-        _ if folder.is_dir() => Ok(()),
-        _ => {
+        Err(_) => {
             let message = format!("`{}` is no folder", folder.display());
             Err(Error::new(ErrorKind::Configuration, message))
         }
     }
+}
+
+/// Else a power failure may take a new folder, with all that was acknowledged in it.
+fn sync_parent(folder: &Path) -> io::Result<()> {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// The name of a writer, taken.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use audit_log::{ChainKey, Code, ErrorKind, Id, InvalidId, Verifier, WriterName};
+use audit_log::{AuditSink, ChainKey, Code, ErrorKind, Id, InvalidId, Verifier, WriterName};
 
 use crate::support::*;
 
@@ -61,6 +61,20 @@ async fn a_pipe_in_the_place_of_a_segment_keeps_nobody_waiting() {
     assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");
     assert!(builder(&folder).open().await.is_err());
     assert!(audit_log::Entries::read(&folder).unwrap().any(|entry| entry.is_err()));
+}
+
+#[tokio::test]
+async fn a_segment_of_the_highest_number_is_reported_and_not_wrapped_around() {
+    let (_parent, folder) = folder();
+    write(&folder, 1).await;
+    fs::write(segment(&folder, u64::MAX), "").unwrap();
+    let trail = builder(&folder).open().await.unwrap();
+    let error = trail.append_durable(&event("after")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error:?}");
+    drop(trail);
+    fs::remove_file(segment(&folder, u64::MAX)).unwrap();
+    write(&folder, 1).await;
+    assert!(verify(&folder).is_intact());
 }
 
 #[tokio::test]

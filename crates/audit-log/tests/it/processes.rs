@@ -147,6 +147,25 @@ fn killed_at_each_system_call_nothing_acknowledged_is_lost() {
     assert!(kills > 30, "{kills} kills: is strace at work?");
 }
 
+/// A power failure must not take the folder that was just made, with all that is in it.
+#[test]
+fn a_folder_that_is_made_is_on_the_disk_before_anything_is_acknowledged() {
+    let (parent, folder) = folder();
+    let calls = parent.path().join("calls");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-o"]).arg(&calls).arg("--");
+    strace.arg(std::env::current_exe().unwrap());
+    strace.args(["--exact", TEST, "--nocapture", "--test-threads=1"]);
+    let mut traced = child(&mut strace, &folder, "write w 1");
+    assert_eq!(acknowledged(&mut traced).len(), 1);
+    assert!(traced.wait().unwrap().success());
+    let calls = fs::read_to_string(calls).unwrap();
+    let parent = format!("<{}>", parent.path().canonicalize().unwrap().display());
+    let of_parent = calls.find(&parent);
+    let of_events = calls.find("fdatasync");
+    assert!(of_parent.is_some() && of_parent < of_events, "{calls}");
+}
+
 /// Fills the disk, is refused, makes room and goes on.
 async fn fill_the_disk(folder: &Path, name: &str) {
     let ballast = folder.join("ballast");

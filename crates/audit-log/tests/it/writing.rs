@@ -140,6 +140,33 @@ async fn a_writer_that_is_cancelled_harms_nobody() {
     assert_eq!(found.iter().filter(|id| *id == "alone").count(), 50, "the next one took it along");
 }
 
+/// Panics once.
+#[derive(Debug, Default)]
+struct Panicking(AtomicU64);
+
+#[async_trait]
+impl AnchorStore for Panicking {
+    async fn keep(&self, _anchor: &Anchor) -> Result<()> {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "a fault of the store");
+        Ok(())
+    }
+
+    async fn last(&self, _writer: &WriterName) -> Result<Option<Anchor>> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_anchors_that_panics_harms_only_its_batch() {
+    let (_parent, folder) = folder();
+    let store = Arc::new(Panicking::default());
+    let trail = builder(&folder).anchors(store).open().await.unwrap();
+    let error = trail.append_durable(&event("unanchored")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Anchor, "{error:?}");
+    trail.append_durable(&event("anchored")).await.unwrap();
+    assert_eq!(ids(&folder), ["unanchored", "anchored"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_waited_for_is_written_by_the_run_future() {
     let (_parent, folder) = folder();
