@@ -82,12 +82,25 @@ struct Queue {
     items: Vec<Item>,
     bytes: usize,
     dropped: u64,
+    /// Twice what was left when it was last looked for who gave up.
+    patience: usize,
 }
 
 struct Item {
     /// None for who only waits for what stands before.
     body: Option<String>,
     done: Option<oneshot::Sender<Result<()>>>,
+}
+
+impl Item {
+    /// About so many bytes.
+    fn size(&self) -> usize {
+        self.body.as_ref().map_or(size_of::<Self>(), String::len)
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.done.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
 }
 
 /// Settings of a [`FileTrail`].
@@ -118,7 +131,8 @@ impl FileTrailBuilder {
         self
     }
 
-    /// How much [`append`](AuditSink::append) takes along before it drops events. 8 MiB.
+    /// How much [`append`](AuditSink::append) takes along before it drops events; beyond it durable
+    /// events that nobody waits for any more are dropped too, and counted. 8 MiB.
     pub fn queue(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
@@ -259,7 +273,7 @@ impl Inner {
 
     async fn put(&self, body: Option<String>) -> Result<()> {
         let (done, answer) = oneshot::channel();
-        self.core.queue().push(Item { body, done: Some(done) });
+        self.core.queue().push_durable(Item { body, done: Some(done) }, self.core.queue_bytes);
         let mut answer = pin!(answer);
         loop {
             match select(&mut answer, self.commit()).await {
@@ -347,12 +361,26 @@ impl Core {
 
 impl Queue {
     fn push(&mut self, item: Item) {
-        self.bytes += item.body.as_ref().map_or(0, String::len);
+        self.bytes += item.size();
         self.items.push(item);
     }
 
+    /// Those who wait bound what they make wait, but not who gives up while the disk hangs: beyond
+    /// `most` bytes what nobody waits for any more goes.
+    fn push_durable(&mut self, item: Item, most: usize) {
+        if self.bytes > most.max(self.patience) {
+            let before = self.items.iter().filter(|item| item.body.is_some()).count();
+            self.items.retain(|item| !item.is_given_up());
+            let after = self.items.iter().filter(|item| item.body.is_some()).count();
+            self.dropped += before.saturating_sub(after) as u64;
+            self.bytes = self.items.iter().map(Item::size).sum();
+            self.patience = self.bytes.saturating_mul(2);
+        }
+        self.push(item);
+    }
+
     fn take(&mut self) -> (Vec<Item>, u64) {
-        self.bytes = 0;
+        (self.bytes, self.patience) = (0, 0);
         (std::mem::take(&mut self.items), std::mem::take(&mut self.dropped))
     }
 }

@@ -167,6 +167,53 @@ async fn a_store_of_anchors_that_panics_harms_only_its_batch() {
     assert_eq!(ids(&folder), ["unanchored", "anchored"]);
 }
 
+/// Keeps everybody waiting until there is a permit.
+#[derive(Debug)]
+struct Hanging(tokio::sync::Semaphore);
+
+#[async_trait]
+impl AnchorStore for Hanging {
+    async fn keep(&self, _anchor: &Anchor) -> Result<()> {
+        let _permit = self.0.acquire().await.unwrap();
+        Ok(())
+    }
+
+    async fn last(&self, _writer: &WriterName) -> Result<Option<Anchor>> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_while_the_disk_hung_is_bounded_and_counted() {
+    let (_parent, folder) = folder();
+    let store = Arc::new(Hanging(tokio::sync::Semaphore::new(0)));
+    let trail = builder(&folder).anchors(store.clone()).queue(20_000).open().await.unwrap();
+    let (first, kept) = (trail.clone(), trail.clone());
+    let first = tokio::spawn(async move { first.append_durable(&event("first")).await });
+    while trail.head().is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let kept = tokio::spawn(async move { kept.append_durable(&event("kept")).await });
+    trail.append(&event("promised")).unwrap();
+    tokio::task::yield_now().await;
+    for _ in 0..1_000 {
+        let given_up = event("given-up");
+        let given_up = futures_util::FutureExt::now_or_never(trail.append_durable(&given_up));
+        assert!(given_up.is_none());
+        assert!(futures_util::FutureExt::now_or_never(trail.flush()).is_none());
+    }
+    let dropped = trail.dropped();
+    assert!(dropped > 900, "{dropped}");
+    store.0.add_permits(1);
+    first.await.unwrap().unwrap();
+    kept.await.unwrap().unwrap();
+    trail.flush().await.unwrap();
+    let found = ids(&folder);
+    assert!(found.contains(&"kept".to_owned()) && found.contains(&"promised".to_owned()));
+    assert_eq!(found.len() as u64 + dropped, 1_003, "what is not written is counted");
+    assert!(verify(&folder).is_intact());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_waited_for_is_written_by_the_run_future() {
     let (_parent, folder) = folder();
