@@ -13,9 +13,11 @@ use serde::de::{
 };
 
 use crate::decode_error::DecodeError;
+use crate::key::Key;
 use crate::nearest::nearest;
 use crate::node::{Node, Table, Value};
 use crate::problem::{Problem, ProblemKind};
+use crate::redact::without_values;
 use crate::stand_in::{StandIn, of_stand_in};
 
 /// The name by which a type says that what it reads is a secret, and must not be shown.
@@ -34,13 +36,24 @@ pub(crate) struct Decoded<T> {
 pub(crate) fn decode<T: for<'de> Deserialize<'de>>(
     root: &mut Node,
 ) -> Result<Decoded<T>, Vec<Problem>> {
+    let mut twice = Vec::new();
     loop {
         let (result, renames) = attempt(root);
         if renames.is_empty() {
-            return result;
+            return match result {
+                Ok(decoded) if twice.is_empty() => Ok(decoded),
+                result => {
+                    twice.extend(result.err().unwrap_or_default());
+                    Err(twice)
+                }
+            };
         }
         for Rename { way, key, field } in renames {
-            root.rename(&way, &key, field);
+            twice.extend(root.rename(&way, &key, field).map(|origin| {
+                let path = [way.as_slice(), &[field.to_owned()]].concat().join(".");
+                let message = "another variable sets this too, or a part of it";
+                Problem::new(path, Some(origin), ProblemKind::Conflict, message)
+            }));
         }
     }
 }
@@ -57,7 +70,8 @@ type Attempt<T> = (Result<Decoded<T>, Vec<Problem>>, Vec<Rename>);
 fn attempt<T: for<'de> Deserialize<'de>>(root: &Node) -> Attempt<T> {
     let pass = Pass::default();
     for _ in 0..MOST_PROBLEMS {
-        match T::deserialize(Decoder { node: root, path: &Path::Root, pass: &pass }) {
+        let decoder = Decoder { node: root, path: &Path::Root, pass: &pass };
+        match decoder.at_here(T::deserialize(decoder)) {
             Ok(settings) if pass.problems.borrow().is_empty() => {
                 let shown = pass.shown.into_inner();
                 return (Ok(Decoded { settings, shown }), pass.renames.into_inner());
@@ -79,6 +93,8 @@ struct Pass {
     problems: RefCell<Vec<Problem>>,
     /// What failed, and has something stand in for it.
     failed: RefCell<BTreeSet<String>>,
+    /// Names that their types refuse.
+    failed_keys: RefCell<BTreeSet<String>>,
     /// Tables whose unknown names are written down already.
     looked_at: RefCell<BTreeSet<String>>,
     /// What was read and is no secret.
@@ -98,7 +114,8 @@ impl Pass {
         if let Some(field) = error.missing {
             path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
         }
-        let is_new = !path.is_empty() && self.failed.borrow_mut().insert(path.clone());
+        let known = if error.is_of_key { &self.failed_keys } else { &self.failed };
+        let is_new = !path.is_empty() && known.borrow_mut().insert(path.clone());
         let problem = Problem::new(path, error.origin, error.kind, error.message);
         if is_new || !self.problems.borrow().contains(&problem) {
             self.problems.borrow_mut().push(problem);
@@ -164,7 +181,8 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn has_failed(&self) -> bool {
-        self.pass.failed.borrow().contains(&self.path.to_string())
+        let failed = self.pass.failed.borrow();
+        !failed.is_empty() && failed.contains(&self.path.to_string())
     }
 
     /// It was read and may be shown, unless it is a secret.
@@ -180,6 +198,10 @@ impl<'a> Decoder<'a> {
                 return error;
             }
             let path = self.path.to_string();
+            let mut error = error;
+            if error.is_foreign && !self.pass.is_secret.get() {
+                error.message = without_values(&error.message, self.node);
+            }
             let error =
                 if self.pass.has_stand_in(&path, &error) { of_stand_in(error) } else { error };
             error.at(&path, &self.node.origin)
@@ -262,6 +284,10 @@ impl<'a> Decoder<'a> {
         fields: Option<&'static [&'static str]>,
     ) -> Result<V::Value, DecodeError> {
         let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
+        if !self.pass.failed_keys.borrow().is_empty() {
+            let failed = self.pass.failed_keys.borrow();
+            keys.retain(|key| !failed.contains(&Path::Key(self.path, key).to_string()));
+        }
         if let Some(fields) = fields {
             self.refuse_unknown(table, fields);
             keys.retain(|key| fields.contains(key));
@@ -396,6 +422,12 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        let is_out = |number: f64| number.is_finite() && !(number as f32).is_finite();
+        if !self.has_failed() && self.float().is_some_and(is_out) {
+            let (least, most) = (f32::MIN, f32::MAX);
+            let message = format!("the number is not between {least:e} and {most:e}");
+            return self.at_here(Err(DecodeError::new(ProblemKind::Invalid, message)));
+        }
         self.deserialize_f64(visitor)
     }
 
@@ -620,8 +652,12 @@ impl<'de, 'n, K: Iterator<Item = &'n str>> MapAccess<'de> for Members<'n, '_, K>
     ) -> Result<Option<T::Value>, DecodeError> {
         self.value = self.keys.next();
         let Some(key) = self.value else { return Ok(None) };
-        let key: de::value::StrDeserializer<'_, DecodeError> = key.into_deserializer();
-        seed.deserialize(key).map(Some)
+        let Some(node) = self.table.get(key) else { return seed.deserialize(Key(key)).map(Some) };
+        let path = Path::Key(self.decoder.path, key);
+        let named = Node::new(Value::Text(key.to_owned()), node.origin.clone());
+        let decoder = Decoder { node: &named, path: &path, pass: self.decoder.pass };
+        let is_of_key = |error| DecodeError { is_of_key: true, ..error };
+        decoder.at_here(seed.deserialize(Key(key)).map_err(is_of_key)).map(Some)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(

@@ -17,12 +17,18 @@ pub(crate) struct DecodeError {
     pub(crate) missing: Option<&'static str>,
     /// What stands in for a failure is not good enough for the type.
     pub(crate) is_of_stand_in: bool,
+    /// It says what a type of the application says, which may quote the value.
+    pub(crate) is_foreign: bool,
+    /// The name is wrong, not what stands under it.
+    pub(crate) is_of_key: bool,
 }
 
 impl DecodeError {
     pub(crate) fn new(kind: ProblemKind, message: impl Into<String>) -> Self {
         let (path, origin, missing) = (None, None, None);
-        Self { kind, message: message.into(), path, origin, missing, is_of_stand_in: false }
+        let (is_of_stand_in, is_foreign, is_of_key) = (false, false, false);
+        let message = message.into();
+        Self { kind, message, path, origin, missing, is_of_stand_in, is_foreign, is_of_key }
     }
 
     /// At this place, unless it is known to be at one further in.
@@ -60,7 +66,7 @@ fn kind_of(unexpected: &Unexpected<'_>) -> &'static str {
 
 impl de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(ProblemKind::Invalid, message.to_string())
+        Self { is_foreign: true, ..Self::new(ProblemKind::Invalid, message.to_string()) }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {

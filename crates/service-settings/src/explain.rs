@@ -62,7 +62,7 @@ fn show(node: &Node, path: &str, shown: &BTreeSet<String>) -> String {
         }
         Value::Table(table) => {
             let entries = table.iter().map(|(key, node)| {
-                format!("{key} = {}", show(node, &format!("{path}.{key}"), shown))
+                format!("{} = {}", key.escape_debug(), show(node, &format!("{path}.{key}"), shown))
             });
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
@@ -78,7 +78,8 @@ fn show(node: &Node, path: &str, shown: &BTreeSet<String>) -> String {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Explained { path, value, origin, replaced } in &self.0 {
-            write!(f, "{path} = {value}  # {origin}")?;
+            // Names may be anything; those in lists are escaped in the value.
+            write!(f, "{} = {value}  # {origin}", path.escape_debug())?;
             for origin in replaced.iter().rev() {
                 write!(f, ", over {origin}")?;
             }

@@ -4,11 +4,13 @@
 mod decode;
 mod decode_error;
 mod explain;
+mod key;
 mod loader;
 mod nearest;
 mod node;
 mod problem;
 mod read;
+mod redact;
 mod reload;
 mod secret;
 mod stand_in;

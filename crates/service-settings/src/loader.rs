@@ -112,7 +112,7 @@ impl<T> Layers<T> {
         self
     }
 
-    /// What holds in one profile, over the defaults.
+    /// What holds in one profile, over the defaults. Several of one name are laid one over the other.
     #[must_use]
     pub fn profile(mut self, name: &str, format: Format, text: &str) -> Self {
         self.profiles.push(Profile { name: name.into(), format, text: text.into() });
@@ -170,12 +170,13 @@ impl<T> Layers<T> {
             lay(node, found);
         }
         match self.selected_profile() {
-            Ok(Some(Profile { name, format, text })) => {
-                let source = Arc::from(format!("profile {name}"));
-                let (node, found) = parse(*format, &source, text);
-                lay(node, found);
+            Ok(parts) => {
+                for Profile { name, format, text } in parts {
+                    let source = Arc::from(format!("profile {name}"));
+                    let (node, found) = parse(*format, &source, text);
+                    lay(node, found);
+                }
             }
-            Ok(None) => {}
             Err(problem) => lay(Node::empty_table(&Arc::from("profile")), vec![problem]),
         }
         for (file, contents) in self.files.iter().zip(contents) {
@@ -189,18 +190,20 @@ impl<T> Layers<T> {
         root
     }
 
-    fn selected_profile(&self) -> Result<Option<&Profile>, Problem> {
+    fn selected_profile(&self) -> Result<Vec<&Profile>, Problem> {
         let known: Vec<&str> = self.profiles.iter().map(|profile| &*profile.name).collect();
         let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let refuse = |message: String| Problem::new("", None, ProblemKind::Invalid, message);
         let Some(selected) = &self.selected else {
             return match known.is_empty() {
-                true => Ok(None),
+                true => Ok(Vec::new()),
                 false => Err(refuse(format!("no profile is chosen; there are {all}"))),
             };
         };
-        if let Some(profile) = self.profiles.iter().find(|profile| *profile.name == **selected) {
-            return Ok(Some(profile));
+        let parts = self.profiles.iter().filter(|profile| *profile.name == **selected);
+        let parts: Vec<_> = parts.collect();
+        if !parts.is_empty() {
+            return Ok(parts);
         }
         let begin = format!("there is no profile `{}`", selected.escape_debug());
         Err(refuse(match nearest(selected, known.iter().copied()) {

@@ -112,19 +112,30 @@ impl Node {
     }
 
     /// Gives what stands under `key`, in the table at this way, the name `field`, over what has that
-    /// name already.
-    pub(crate) fn rename(&mut self, way: &[String], key: &str, field: &str) {
-        let Value::Table(table) = &mut self.value else { return };
+    /// name already. Tells a variable that sets what another one sets.
+    pub(crate) fn rename(&mut self, way: &[String], key: &str, field: &str) -> Option<Origin> {
+        let Value::Table(table) = &mut self.value else { return None };
         if let Some((first, rest)) = way.split_first() {
-            if let Some(node) = table.get_mut(first) {
-                node.rename(rest, key, field);
-            }
-            return;
+            return table.get_mut(first)?.rename(rest, key, field);
         }
-        let Some(node) = table.remove(key) else { return };
-        match table.get_mut(field) {
-            Some(known) => known.overlay(node),
-            None => drop(table.insert(field.to_owned(), node)),
+        let node = table.remove(key)?;
+        let Some(known) = table.get_mut(field) else {
+            table.insert(field.to_owned(), node);
+            return None;
+        };
+        let twice = known.set_twice(&node);
+        known.overlay(node);
+        twice
+    }
+
+    /// The variable in the other layer, if any, that sets what a variable sets in this one.
+    fn set_twice(&self, over: &Self) -> Option<Origin> {
+        match (&self.value, &over.value) {
+            (Value::Table(under), Value::Table(over)) => {
+                over.iter().find_map(|(key, node)| under.get(key)?.set_twice(node))
+            }
+            _ => (self.origin.is_variable() && over.origin.is_variable())
+                .then(|| over.origin.clone()),
         }
     }
 

@@ -19,7 +19,15 @@ pub(crate) fn of_variables(variables: &Variables) -> (Node, Vec<Problem>) {
     let mut ours: Vec<_> = variables.all.iter().collect();
     ours.sort();
     for (name, value) in ours {
-        let Some(name) = name.to_str() else { continue };
+        let Some(name) = name.to_str() else {
+            let lossy = name.to_string_lossy();
+            if lossy.starts_with(&begin) {
+                let origin = Origin::of_variable(&Arc::from(lossy.escape_debug().to_string()));
+                let message = "the name of the variable is not UTF-8 text";
+                problems.push(Problem::new("", Some(origin), ProblemKind::Syntax, message));
+            }
+            continue;
+        };
         let Some(rest) = name.strip_prefix(&begin) else { continue };
         let source = Arc::from(name);
         let origin = Origin::of_variable(&source);

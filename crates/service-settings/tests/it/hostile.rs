@@ -110,6 +110,9 @@ fn variables_that_are_no_text_are_told() {
     let layers = layers().variables("APP", [(name, value), foreign]);
     assert_eq!(wrong(&layers), [("name".to_owned(), Syntax, "APP__NAME".to_owned())]);
     assert!(!message(&layers).contains("hunter"));
+    let name = OsString::from_vec(b"APP__NAM\xe9".to_vec());
+    let found = wrong(&crate::support::layers().variables("APP", [(name, "x".into())]));
+    assert_eq!(found, [(String::new(), Syntax, "APP__NAM\u{fffd}".to_owned())]);
 }
 
 #[test]

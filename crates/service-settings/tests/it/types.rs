@@ -145,3 +145,125 @@ fn a_source_that_is_lost_hides_what_it_may_hold_and_no_more() {
     let found = paths(&Layers::<Settings>::new().variables("APP", odd));
     assert!(found.contains(&("name".to_owned(), Missing)), "{found:?}");
 }
+
+/// What a type of the application says may quote the value; a name may move the cursor.
+#[test]
+fn what_types_say_is_told_without_the_value() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "String")]
+    struct Token;
+    impl TryFrom<String> for Token {
+        type Error = String;
+        fn try_from(text: String) -> Result<Self, String> {
+            Err(format!("no token: {text:?}, `{text}`, {}", text.trim()))
+        }
+    }
+    #[derive(Debug, Deserialize)]
+    struct Pair {
+        user: String,
+        key: String,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "Pair")]
+    struct Login;
+    impl TryFrom<Pair> for Login {
+        type Error = String;
+        fn try_from(Pair { user, key }: Pair) -> Result<Self, String> {
+            Err(format!("{user} may not use {key}\u{1b}[2J\nall is well"))
+        }
+    }
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[serde(rename = "count")]
+        _count: Option<Even>,
+        #[serde(rename = "token")]
+        _token: Option<Token>,
+        #[serde(rename = "login")]
+        _login: Option<Login>,
+    }
+    impl Rules for Outer {}
+    impl Rules for Login {}
+    let told = |text| message(&Layers::<Outer>::new().defaults(Format::Toml, text));
+    let told = [
+        told("count = 4711"),
+        told(r#"token = " hun'\"ter2\\""#),
+        told("login = { user = 'al', key = 'al-hunter2' }"),
+    ];
+    let text = told.join("\n");
+    for quoted in ["4711", "ter2", "hunter2", "al may", "\u{1b}"] {
+        assert!(!text.contains(quoted), "{quoted}: {text}");
+    }
+    assert!(text.contains("`count`: *** is odd") && text.contains("*** may not use ***"), "{text}");
+    assert_eq!(text.lines().count(), 3, "{text}");
+    let all = Layers::<Login>::new().defaults(Format::Toml, "user = 'root'\nkey = 'hunter2'");
+    assert!(!message(&all).contains("hunter2"), "{}", message(&all));
+}
+
+#[test]
+fn the_names_in_a_map_are_whatever_is_asked_for() {
+    #[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    struct Label(String);
+    #[derive(Debug, Deserialize)]
+    struct Maps {
+        ports: BTreeMap<u16, String>,
+        labels: BTreeMap<Label, u8>,
+    }
+    impl Rules for Maps {}
+    let layers = |text| Layers::<Maps>::new().defaults(Format::Toml, text);
+    let loaded = layers("ports = { 80 = 'web' }\nlabels = { x = 1 }").load().unwrap();
+    assert_eq!(loaded.settings.ports[&80], "web");
+    assert_eq!(loaded.settings.labels[&Label("x".to_owned())], 1);
+    let found =
+        paths(&layers("labels = { x = '' }\n[ports]\n80 = 1\nweb = 'x'\n443 = 'y'\nno = 2"));
+    let expected = [
+        ("labels.x", WrongType),
+        ("ports.80", WrongType),
+        ("ports.no", WrongType),
+        ("ports.web", WrongType),
+    ];
+    assert_eq!(found, at(expected));
+}
+
+#[test]
+fn two_variables_for_one_setting_are_told_however_they_are_written() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Sized {
+        #[serde(rename = "max-size")]
+        _max_size: u32,
+    }
+    impl Rules for Sized {}
+    let layers =
+        |set| Layers::<Sized>::new().defaults(Format::Toml, "max-size = 1").variables("APP", set);
+    let both = variables([("APP__MAX_SIZE", "1"), ("APP__MAXSIZE", "2")]);
+    let found = wrong(&layers(both));
+    assert_eq!(found, [("max-size".to_owned(), Conflict, "APP__MAXSIZE".to_owned())]);
+    layers(variables([("APP__MAXSIZE", "2")])).load().unwrap();
+}
+
+#[test]
+fn names_cannot_pass_for_something_else_in_an_explanation() {
+    let (_folder, path) = file("a.json", r#"{"labels": {"x\nport = 1  # defaults:1": "y"}}"#);
+    let text = layers().file(path).load().unwrap().explanation.to_string();
+    assert_eq!(text.lines().filter(|line| line.starts_with("port = ")).count(), 1, "{text}");
+}
+
+#[test]
+fn a_number_that_is_too_large_for_its_type_is_told() {
+    #[derive(Debug, Deserialize)]
+    struct Small {
+        #[serde(rename = "ratio")]
+        _ratio: f32,
+    }
+    impl Rules for Small {}
+    let layers = |text| Layers::<Small>::new().defaults(Format::Toml, text);
+    assert_eq!(paths(&layers("ratio = 1e300")), at([("ratio", Invalid)]));
+    layers("ratio = inf").load().unwrap();
+}
+
+#[test]
+fn a_profile_in_several_parts_is_taken_whole() {
+    let layers =
+        layers().profile("p", Format::Toml, "port = 1").profile("p", Format::Toml, "port = 2");
+    assert_eq!(layers.select("p").load().unwrap().settings.port, 2);
+}
