@@ -222,8 +222,11 @@ impl Verifier {
                 Read::Record(entry) => Some(entry),
                 Read::Nothing | Read::UnknownKey => None,
             };
-            segment.entries.push((line.number, entry));
-            segment.is_torn = !line.is_whole;
+            // Lines that are none of ours may be as many as somebody likes.
+            if entry.is_some() || !matches!(segment.entries.last(), Some((_, None))) {
+                segment.entries.push((line.number, entry));
+            }
+            (segment.len, segment.is_torn) = (line.number, !line.is_whole);
         }
         Ok(segment)
     }
@@ -290,14 +293,25 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Segment {
     number: u64,
-    /// The lines with what is in them.
+    /// The lines with what is in them; of lines in a row without a record only the first.
     entries: Vec<(u64, Option<Entry>)>,
+    /// How many lines there are.
+    len: u64,
     /// The last line has no end.
     is_torn: bool,
     has_unknown_key: bool,
 }
 
 impl Segment {
+    /// All lines from this one on.
+    fn lines(&self, from: u64) -> impl Iterator<Item = (u64, Option<&Entry>)> {
+        let ends = self.entries.iter().skip(1).map(|(line, _)| *line).chain([self.len + 1]);
+        let rows = self.entries.iter().zip(ends);
+        rows.flat_map(move |((line, entry), end)| {
+            (from.max(*line)..end).map(move |line| (line, entry.as_ref()))
+        })
+    }
+
     /// The record that it begins with, if it begins as a segment does.
     fn opening(&self) -> Option<&Entry> {
         let (_, first) = self.entries.first()?;
@@ -354,17 +368,16 @@ impl<'a> Walk<'a> {
             Some(None) => Some(0),
             _ => None,
         };
-        for (index, (line, entry)) in segment.entries.iter().enumerate() {
+        for (line, entry) in segment.lines(1) {
             if cut.is_some_and(|cut| self.next > cut) {
-                let rest = segment.entries.get(index..).unwrap_or_default();
-                return self.leave(number, rest, resumed);
+                return self.leave(segment, line, resumed);
             }
-            let is_last = index + 1 == segment.entries.len();
+            let is_last = line == segment.len;
             match entry {
-                Some(entry) => self.record(number, *line, entry),
+                Some(entry) => self.record(number, line, entry),
                 None if is_last && segment.is_torn && !is_followed => self.report.leftovers += 1,
                 None => {
-                    self.fault(number, *line, FindingKind::Altered { expected: self.next });
+                    self.fault(number, line, FindingKind::Altered { expected: self.next });
                     // The record that stood there is what the next one follows.
                     if !self.places.contains_key(&self.next) {
                         self.next += 1;
@@ -380,19 +393,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Lines that the chain does not go on from; it goes on after the record `resumed`.
-    fn leave(&mut self, segment: u64, rest: &[(u64, Option<Entry>)], resumed: u64) {
-        self.report.leftovers += rest.len() as u64;
+    /// Lines from `line` on, which the chain does not go on from, but after the record `resumed`.
+    fn leave(&mut self, segment: &Segment, line: u64, resumed: u64) {
+        self.report.leftovers += segment.len + 1 - line;
         // A crash leaves a part of one batch. A second one was only written once the first was on
         // the disk.
-        let records = || rest.iter().filter_map(|(_, entry)| entry.as_ref());
+        let rest = segment.entries.iter().filter(|(at, _)| *at >= line);
+        let records = || rest.clone().filter_map(|(_, entry)| entry.as_ref());
         let Some(begun) = records().next().map(|entry| entry.batch) else { return };
         if records().all(|entry| entry.batch == begun && entry.batch <= resumed + 1) {
             return;
         }
-        let line = rest.first().map_or(0, |(line, _)| *line);
         let last = records().map(|entry| entry.sequence).max().unwrap_or_default();
-        self.fault(segment, line, FindingKind::LeftOut { first: resumed + 1, last });
+        self.fault(segment.number, line, FindingKind::LeftOut { first: resumed + 1, last });
     }
 
     fn record(&mut self, segment: u64, line: u64, entry: &Entry) {
@@ -454,7 +467,7 @@ pub fn fuzz_segment(bytes: &[u8]) {
     let mut walk = Walk::new(&writer, &[], &segments);
     walk.segment(&segments[0], &[]);
     let report = walk.finish();
-    let lines = segments[0].entries.len() as u64;
+    let lines = segments[0].len;
     assert!(report.records + report.faults + report.leftovers <= 2 * lines);
     let search = super::tail::Search { writer: &writer, keys: &[key], note: Some(2) };
     if let Ok(super::tail::Found::Tail(tail)) =

@@ -198,7 +198,7 @@ fn no_segment() -> Error {
 impl Current {
     /// Whether its name still leads to it: a file that was unlinked takes every write.
     fn is_in_place(&self) -> bool {
-        let (Ok(ours), Ok(named)) = (self.file.metadata(), fs::metadata(&self.path)) else {
+        let (Ok(ours), Ok(named)) = (self.file.metadata(), fs::symlink_metadata(&self.path)) else {
             return false;
         };
         (ours.dev(), ours.ino(), ours.len()) == (named.dev(), named.ino(), self.len)

@@ -159,6 +159,19 @@ async fn a_folder_that_is_taken_away_is_an_error_and_not_a_silent_loss() {
 }
 
 #[tokio::test]
+async fn a_link_in_the_place_of_a_segment_is_not_written_through() {
+    let (parent, folder) = folder();
+    let trail = open(&folder).await;
+    trail.append_durable(&event("before")).await.unwrap();
+    let elsewhere = parent.path().join("elsewhere");
+    fs::rename(segment(&folder, 1), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, segment(&folder, 1)).unwrap();
+    trail.append_durable(&event("after")).await.unwrap();
+    assert!(!fs::read_to_string(&elsewhere).unwrap().contains("after"));
+    assert!(fs::read_to_string(segment(&folder, 2)).unwrap().contains("after"));
+}
+
+#[tokio::test]
 async fn a_file_that_somebody_else_writes_to_is_not_written_on() {
     use std::io::Write;
     let (_parent, folder) = folder();

@@ -26,6 +26,9 @@ fn a_child_does_its_task() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     match task.split_once(' ').unwrap() {
         ("write", rest) => runtime.block_on(write_and_say(&folder, rest)),
+        ("verify", faults) => {
+            assert_eq!(verify(&folder).writers[0].faults.to_string(), faults);
+        }
         ("fill", name) => runtime.block_on(fill_the_disk(&folder, name)),
         (other, _) => panic!("no task is named {other}"),
     }
@@ -145,6 +148,21 @@ fn killed_at_each_system_call_nothing_acknowledged_is_lost() {
         assert!(expected.len() >= 3);
     }
     assert!(kills > 30, "{kills} kills: is strace at work?");
+}
+
+/// Whoever can write to the folder must not be able to take the verifier's memory.
+#[test]
+fn endless_lines_take_no_memory_without_bound() {
+    let (_parent, folder) = folder();
+    fs::create_dir(&folder).unwrap();
+    fs::write(segment(&folder, 1), vec![b'\n'; 3_000_000]).unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 250000 && exec \"$@\"", "sh"]);
+    shell.arg(std::env::current_exe().unwrap());
+    shell.args(["--exact", TEST, "--nocapture", "--test-threads=1"]);
+    let mut verifying = child(&mut shell, &folder, "verify 3000000");
+    assert!(acknowledged(&mut verifying).is_empty());
+    assert!(verifying.wait().unwrap().success());
 }
 
 /// A power failure must not take the folder that was just made, with all that is in it.
