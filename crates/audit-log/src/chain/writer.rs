@@ -333,7 +333,14 @@ fn find_tail(setting: &Setting, numbers: &[u64], anchor: Option<&Anchor>) -> Res
     let search = Search { writer: &setting.writer, keys: &setting.keys, note };
     for number in numbers.iter().rev() {
         let path = setting.writer.segment_path(&setting.folder, *number);
-        let (damage, tail) = match search.read(&path, *number)? {
+        let found = match search.read(&path, *number) {
+            // Under another key nothing in it can be told from what somebody made up.
+            Err(error) if error.kind() == ErrorKind::Damaged && setting.goes_on_after_damage => {
+                continue;
+            }
+            found => found?,
+        };
+        let (damage, tail) = match found {
             Found::Nothing => continue,
             Found::Headless => (Some(1), None),
             Found::Tail(tail) => match tail.ending {

@@ -270,3 +270,25 @@ async fn an_opening_that_is_given_the_name_of_an_older_key_is_damage() {
     let kind = FindingKind::LeftOut { first: 4, last: 7 };
     assert_eq!(report.writers[0].findings[0].kind, kind, "{report:?}");
 }
+
+#[tokio::test]
+async fn a_writer_goes_on_after_a_segment_of_an_unknown_key_if_it_is_told_to() {
+    let (_parent, folder) = folder();
+    let trail = builder(&folder).max_segment(1).open().await.unwrap();
+    for number in 0..2 {
+        trail.append_durable(&event(&format!("e{number}"))).await.unwrap();
+    }
+    drop(trail);
+    let text = fs::read_to_string(segment(&folder, 2)).unwrap();
+    let (before, name) = text.split_once(r#""key":""#).unwrap();
+    let (_, after) = name.split_once('"').unwrap();
+    let text = format!(r#"{before}"key":"0123456789abcdef"{after}"#);
+    fs::write(segment(&folder, 2), &text).unwrap();
+    assert_eq!(builder(&folder).open().await.unwrap_err().kind(), ErrorKind::Damaged);
+    let trail = builder(&folder).continue_after_damage().open().await.unwrap();
+    trail.append_durable(&event("after")).await.unwrap();
+    drop(trail);
+    assert_eq!(fs::read_to_string(segment(&folder, 2)).unwrap(), text, "the evidence stays");
+    assert_eq!(found(&folder), [(0, FindingKind::UnknownKey)]);
+    assert_eq!(verify(&folder).records(), 4);
+}
