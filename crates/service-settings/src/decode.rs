@@ -329,6 +329,9 @@ impl<'a> Decoder<'a> {
                 self.pass.renames.borrow_mut().push(rename);
                 continue;
             }
+            if self.pass.problems.borrow().len() >= MOST_PROBLEMS {
+                continue;
+            }
             let message = match nearest(key, fields.iter().copied()) {
                 Some(near) => format!("nothing has this name; is `{near}` meant?"),
                 None if fields.is_empty() => "nothing can be set here".to_owned(),

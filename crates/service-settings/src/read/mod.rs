@@ -19,6 +19,9 @@ use crate::problem::{Problem, ProblemKind};
 /// Deeper settings are a mistake, or an attack.
 const DEEPEST: usize = 64;
 
+/// Longer names, with those of the tables around them, are no settings: each value is known by them.
+const LONGEST: usize = 512;
+
 /// The language of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -62,7 +65,7 @@ pub(crate) fn parse(format: Format, source: &Arc<str>, text: &str) -> (Node, Vec
         #[cfg(not(all(feature = "toml", feature = "yaml")))]
         other => Err(vec![not_compiled_in(other, source)]),
     };
-    let node = match parsed {
+    let node = match parsed.and_then(|node| bounded(source, node)) {
         Ok(node) => node,
         Err(problems) => return (Node::empty_table(source), problems),
     };
@@ -81,7 +84,26 @@ pub(crate) fn parse(format: Format, source: &Arc<str>, text: &str) -> (Node, Vec
 
 /// A value in a variable, as JSON.
 pub(crate) fn parse_value(source: &Arc<str>, text: &str) -> Result<Node, Vec<Problem>> {
-    json::parse(source, text)
+    json::parse(source, text).and_then(|node| bounded(source, node))
+}
+
+/// Refuses names that are too long: a list under a long name would take a lot of memory.
+fn bounded(source: &Arc<str>, node: Node) -> Result<Node, Vec<Problem>> {
+    let Some(line) = too_long(&node, 0) else { return Ok(node) };
+    let message = format!("the names of settings take {LONGEST} bytes at most");
+    Err(vec![syntax(source, line, message)])
+}
+
+/// The line of a value whose names, of this many bytes so far, are too long.
+fn too_long(node: &Node, bytes: usize) -> Option<Option<usize>> {
+    match &node.value {
+        _ if bytes > LONGEST => Some(node.origin.line()),
+        Value::Table(table) => {
+            table.iter().find_map(|(key, node)| too_long(node, bytes + key.len() + 1))
+        }
+        Value::List(nodes) => nodes.iter().find_map(|node| too_long(node, bytes + 1)),
+        _ => None,
+    }
 }
 
 #[cfg(not(all(feature = "toml", feature = "yaml")))]

@@ -102,6 +102,27 @@ fn deep_nesting_that_ends_is_refused_in_every_format() {
     }
 }
 
+/// Every value is known by its names: a list under a long one would take memory without bounds.
+#[test]
+fn names_are_bounded_and_so_are_problems() {
+    let name = "k".repeat(300_000);
+    for (file_name, text) in [
+        ("a.json", format!("{{\n\"labels\": {{\n\"{name}\": \"x\"}}}}")),
+        ("a.yaml", format!("debug: true\nlabels:\n  {0}: x\n", "k".repeat(600))),
+        ("a.toml", format!("\n[labels]\n{name} = 'x'\n")),
+    ] {
+        let (_folder, path) = file(file_name, text);
+        let layers = layers().file(path);
+        assert_eq!(wrong(&layers), [(String::new(), Syntax, format!("{file_name}:3"))]);
+        assert!(message(&layers).len() < 1_000);
+    }
+    let (_folder, path) = file("a.toml", format!("[labels]\n{} = 'x'\n", "k".repeat(500)));
+    assert_eq!(layers().file(path).load().unwrap().settings.labels.len(), 1);
+    let text: String = (0..20_000).map(|number| format!("k{number} = 1\n")).collect();
+    let (_folder, path) = file("a.toml", text);
+    assert_eq!(wrong(&layers().file(path)).len(), 200, "more help nobody");
+}
+
 #[test]
 fn variables_that_are_no_text_are_told() {
     let name = OsString::from("APP__NAME");
