@@ -363,7 +363,7 @@ macro_rules! numbers {
     ($($method:ident $visit:ident $type:ty),+ $(,)?) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
             if self.has_failed() {
-                return StandIn.$method(visitor);
+                return StandIn(0).$method(visitor);
             }
             self.show();
             let Some(number) = self.integer() else {
@@ -393,7 +393,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_any(visitor);
+            return StandIn(0).deserialize_any(visitor);
         }
         // Not shown: whoever does not say what it asks for may make a secret of it later.
         let result = match &self.node.value {
@@ -414,7 +414,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_bool(visitor);
+            return StandIn(0).deserialize_bool(visitor);
         }
         self.show();
         let result = match self.boolean() {
@@ -436,7 +436,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_f64(visitor);
+            return StandIn(0).deserialize_f64(visitor);
         }
         self.show();
         let result = match self.float() {
@@ -452,7 +452,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_str(visitor);
+            return StandIn(0).deserialize_str(visitor);
         }
         self.show();
         let result = match self.text() {
@@ -487,7 +487,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_unit(visitor);
+            return StandIn(0).deserialize_unit(visitor);
         }
         let result = match &self.node.value {
             Value::Null => visitor.visit_unit(),
@@ -520,7 +520,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_seq(visitor);
+            return StandIn(0).deserialize_seq(visitor);
         }
         let result = match (&self.node.value, self.structured()) {
             (Value::List(nodes), _) => self.list(visitor, nodes),
@@ -537,7 +537,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_tuple(len, visitor);
+            return StandIn(0).deserialize_tuple(len, visitor);
         }
         self.deserialize_seq(visitor)
     }
@@ -553,7 +553,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_map(visitor);
+            return StandIn(0).deserialize_map(visitor);
         }
         let result = match (&self.node.value, self.structured()) {
             (Value::Table(table), _) => self.table(visitor, table, None),
@@ -573,7 +573,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_struct(name, fields, visitor);
+            return StandIn(0).deserialize_struct(name, fields, visitor);
         }
         let result = match (&self.node.value, self.structured()) {
             (Value::Table(table), _) => self.table(visitor, table, Some(fields)),
@@ -593,7 +593,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         if self.has_failed() {
-            return StandIn.deserialize_enum(name, variants, visitor);
+            return StandIn(0).deserialize_enum(name, variants, visitor);
         }
         let result = match &self.node.value {
             Value::Raw(text) if text.trim_start().starts_with('{') => match self.structured() {
@@ -674,7 +674,7 @@ impl<'de, 'n, K: Iterator<Item = &'n str>> MapAccess<'de> for Members<'n, '_, K>
                 let decoder = Decoder { node, path: &path, pass: self.decoder.pass };
                 decoder.at_here(seed.deserialize(decoder))
             }
-            None => seed.deserialize(StandIn).map_err(of_stand_in),
+            None => seed.deserialize(StandIn(0)).map_err(of_stand_in),
         }
     }
 }

@@ -6,9 +6,14 @@ use serde::de::{
 };
 
 use crate::decode_error::DecodeError;
+use crate::problem::ProblemKind;
 
+/// Within this many choices.
 #[derive(Clone, Copy)]
-pub(crate) struct StandIn;
+pub(crate) struct StandIn(pub(crate) usize);
+
+/// Choices within choices beyond this go on for ever, as far as can be told.
+const DEEPEST: usize = 16;
 
 pub(crate) fn of_stand_in(error: DecodeError) -> DecodeError {
     DecodeError { is_of_stand_in: true, ..error }
@@ -70,7 +75,7 @@ impl<'de> de::Deserializer<'de> for StandIn {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_seq(Several(len)).map_err(of_stand_in)
+        visitor.visit_seq(Several(len, self.0)).map_err(of_stand_in)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -79,7 +84,7 @@ impl<'de> de::Deserializer<'de> for StandIn {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_seq(Several(len)).map_err(of_stand_in)
+        visitor.visit_seq(Several(len, self.0)).map_err(of_stand_in)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -89,7 +94,7 @@ impl<'de> de::Deserializer<'de> for StandIn {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         // By their order: aliases are among the names, and a field is not to be set twice.
-        visitor.visit_seq(Several(fields.len())).map_err(of_stand_in)
+        visitor.visit_seq(Several(fields.len(), self.0)).map_err(of_stand_in)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -98,9 +103,13 @@ impl<'de> de::Deserializer<'de> for StandIn {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor
-            .visit_enum(First(variants.first().copied().unwrap_or_default()))
-            .map_err(of_stand_in)
+        // Another choice further in: the first may hold this type again.
+        let variant = variants.iter().cycle().nth(self.0).filter(|_| self.0 < DEEPEST);
+        let Some(variant) = variant else {
+            let message = "nothing can stand in for this";
+            return Err(of_stand_in(DecodeError::new(ProblemKind::Invalid, message)));
+        };
+        visitor.visit_enum(Choice(variant, self.0 + 1)).map_err(of_stand_in)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -121,7 +130,8 @@ impl<'de> de::SeqAccess<'de> for Nothing {
     }
 }
 
-struct Several(usize);
+/// So many elements, within so many choices.
+struct Several(usize, usize);
 
 impl<'de> de::SeqAccess<'de> for Several {
     type Error = DecodeError;
@@ -132,7 +142,7 @@ impl<'de> de::SeqAccess<'de> for Several {
     ) -> Result<Option<T::Value>, DecodeError> {
         let Some(rest) = self.0.checked_sub(1) else { return Ok(None) };
         self.0 = rest;
-        seed.deserialize(StandIn).map(Some)
+        seed.deserialize(StandIn(self.1)).map(Some)
     }
 }
 
@@ -150,13 +160,14 @@ impl<'de> MapAccess<'de> for Nothing {
         &mut self,
         seed: T,
     ) -> Result<T::Value, DecodeError> {
-        seed.deserialize(StandIn)
+        seed.deserialize(StandIn(0))
     }
 }
 
-struct First(&'static str);
+/// A choice, and how many it makes with those around it.
+struct Choice(&'static str, usize);
 
-impl<'de> EnumAccess<'de> for First {
+impl<'de> EnumAccess<'de> for Choice {
     type Error = DecodeError;
     type Variant = StandIn;
 
@@ -165,7 +176,7 @@ impl<'de> EnumAccess<'de> for First {
         seed: T,
     ) -> Result<(T::Value, StandIn), DecodeError> {
         let variant: de::value::StrDeserializer<'_, DecodeError> = self.0.into_deserializer();
-        Ok((seed.deserialize(variant)?, StandIn))
+        Ok((seed.deserialize(variant)?, StandIn(self.1)))
     }
 }
 
@@ -188,7 +199,7 @@ impl<'de> VariantAccess<'de> for StandIn {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_seq(Several(len))
+        visitor.visit_seq(Several(len, self.0))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -196,6 +207,6 @@ impl<'de> VariantAccess<'de> for StandIn {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_seq(Several(fields.len()))
+        visitor.visit_seq(Several(fields.len(), self.0))
     }
 }

@@ -267,3 +267,33 @@ fn a_profile_in_several_parts_is_taken_whole() {
         layers().profile("p", Format::Toml, "port = 1").profile("p", Format::Toml, "port = 2");
     assert_eq!(layers.select("p").load().unwrap().settings.port, 2);
 }
+
+/// A choice whose first one holds itself again.
+#[test]
+fn choices_within_choices_have_something_stand_in_for_them() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    #[expect(dead_code, reason = "read, and thrown away")]
+    enum Test {
+        Not(Box<Test>),
+        Both(Box<Test>, Box<Test>),
+        Always(bool),
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read, and thrown away")]
+    enum Endless {
+        More(Box<Endless>),
+    }
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[serde(rename = "a")]
+        _a: Test,
+        #[serde(rename = "b")]
+        _b: u8,
+        #[serde(rename = "c")]
+        _c: Option<Endless>,
+    }
+    impl Rules for Outer {}
+    let layers = Layers::<Outer>::new().defaults(Format::Toml, "a = 1\nb = 'x'\nc = 1");
+    assert_eq!(paths(&layers), at([("a", WrongType), ("b", WrongType), ("c", WrongType)]));
+}
