@@ -105,7 +105,9 @@ impl de::Error for DecodeError {
         Self { missing, ..Self::new(ProblemKind::Missing, "this has to be set") }
     }
 
-    fn duplicate_field(_field: &'static str) -> Self {
-        Self::new(ProblemKind::Conflict, "set twice")
+    /// By two names that a type has for it: a source or a table cannot hold one name twice.
+    fn duplicate_field(field: &'static str) -> Self {
+        let message = format!("`{field}` is set twice, by different names");
+        Self::new(ProblemKind::Conflict, message)
     }
 }

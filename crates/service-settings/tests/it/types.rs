@@ -297,3 +297,16 @@ fn choices_within_choices_have_something_stand_in_for_them() {
     let layers = Layers::<Outer>::new().defaults(Format::Toml, "a = 1\nb = 'x'\nc = 1");
     assert_eq!(paths(&layers), at([("a", WrongType), ("b", WrongType), ("c", WrongType)]));
 }
+
+#[test]
+fn what_is_set_by_two_of_its_names_is_told_by_name() {
+    #[derive(Debug, Deserialize)]
+    struct Named {
+        #[serde(rename = "name", alias = "title")]
+        _name: String,
+    }
+    impl Rules for Named {}
+    let layers = Layers::<Named>::new().defaults(Format::Toml, "name = 'x'");
+    let text = message(&layers.defaults(Format::Toml, "title = 'y'"));
+    assert!(text.contains("`name` is set twice, by different names"), "{text}");
+}
