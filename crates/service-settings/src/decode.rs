@@ -14,7 +14,7 @@ use serde::de::{
 
 use crate::decode_error::DecodeError;
 use crate::key::Key;
-use crate::nearest::nearest;
+use crate::nearest::{folded, nearest};
 use crate::node::{Node, Table, Value};
 use crate::problem::{Problem, ProblemKind};
 use crate::redact::without_values;
@@ -348,11 +348,7 @@ impl<'a> Decoder<'a> {
 /// Whether the name that a variable makes of a setting is that of this field: `max_size` of
 /// `MAX_SIZE` stands for `max-size` and `maxSize` too.
 fn is_meant(key: &str, field: &str) -> bool {
-    let fold = |name: &str| -> String {
-        let letters = name.chars().filter(|letter| !matches!(letter, '_' | '-'));
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    fold(key) == fold(field)
+    folded(key).eq(folded(field))
 }
 
 fn list_of(names: &[&str]) -> String {

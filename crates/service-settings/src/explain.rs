@@ -71,8 +71,18 @@ fn show(node: &Node, path: &str, shown: &BTreeSet<String>) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
-        Value::Text(text) | Value::Raw(text) => format!("{text:?}"),
+        Value::Text(text) | Value::Raw(text) => format!("{:?}", without_password(text)),
     }
+}
+
+/// A URL may carry a password (`userinfo`, RFC 3986, 3.2.1) though its type is a plain text.
+fn without_password(text: &str) -> String {
+    let masked = text.split_once("://").and_then(|(scheme, rest)| {
+        let (userinfo, host) = rest.rsplit_once('@')?;
+        let (user, _) = userinfo.split_once(':')?;
+        Some(format!("{scheme}://{user}:{MASK}@{host}"))
+    });
+    masked.unwrap_or_else(|| text.to_owned())
 }
 
 impl fmt::Display for Explanation {

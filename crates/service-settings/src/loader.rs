@@ -149,8 +149,7 @@ impl<T> Layers<T> {
         prefix: &str,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
-        let all = variables.into_iter().collect();
-        self.variables = Some(Variables { prefix: prefix.to_owned(), all });
+        self.variables = Some(Variables::new(prefix, variables));
         self
     }
 

@@ -3,6 +3,12 @@
 /// Names are short; what is longer is cut.
 const LONGEST: usize = 100;
 
+/// A name without what differs between ways to write it: capitals, hyphens, underscores.
+pub(crate) fn folded(name: &str) -> impl Iterator<Item = char> {
+    let letters = name.chars().filter(|letter| !matches!(letter, '_' | '-'));
+    letters.flat_map(char::to_lowercase)
+}
+
 /// The known name that is nearest to a given one, if any is near: at most a third of its letters
 /// changed, put in, left out, or swapped with their neighbours.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -19,10 +25,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// Optimal string alignment: edits of single letters, and swaps of neighbours.
 fn distance(one: &str, other: &str) -> usize {
-    let fold = |text: &str| -> Vec<char> {
-        let letters = text.chars().filter(|letter| !matches!(letter, '_' | '-'));
-        letters.flat_map(char::to_lowercase).take(LONGEST).collect()
-    };
+    let fold = |text| folded(text).take(LONGEST).collect::<Vec<_>>();
     let (one, other) = (fold(one), fold(other));
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=other.len()).collect();

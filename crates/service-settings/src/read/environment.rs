@@ -4,11 +4,21 @@ use std::sync::Arc;
 use crate::node::{Node, Origin, Table, Value};
 use crate::problem::{Problem, ProblemKind};
 
-/// Variables with a prefix, taken when they were given.
+/// Variables with a prefix, taken when they were given. The others, whatever is in them, are not kept.
 #[derive(Clone)]
 pub(crate) struct Variables {
     pub(crate) prefix: String,
-    pub(crate) all: Vec<(OsString, OsString)>,
+    ours: Vec<(OsString, OsString)>,
+}
+
+impl Variables {
+    pub(crate) fn new(prefix: &str, all: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let begin = format!("{prefix}__");
+        let is_ours = |name: &OsString| name.as_encoded_bytes().starts_with(begin.as_bytes());
+        let mut ours: Vec<_> = all.into_iter().filter(|(name, _)| is_ours(name)).collect();
+        ours.sort();
+        Self { prefix: prefix.to_owned(), ours }
+    }
 }
 
 /// Variables named `PREFIX__A__B` set `a.b`: two underscores between the names of tables.
@@ -16,16 +26,12 @@ pub(crate) fn of_variables(variables: &Variables) -> (Node, Vec<Problem>) {
     let mut root = Node::empty_table(&Arc::from("environment"));
     let mut problems = Vec::new();
     let begin = format!("{}__", variables.prefix);
-    let mut ours: Vec<_> = variables.all.iter().collect();
-    ours.sort();
-    for (name, value) in ours {
+    for (name, value) in &variables.ours {
         let Some(name) = name.to_str() else {
-            let lossy = name.to_string_lossy();
-            if lossy.starts_with(&begin) {
-                let origin = Origin::of_variable(&Arc::from(lossy.escape_debug().to_string()));
-                let message = "the name of the variable is not UTF-8 text";
-                problems.push(Problem::new("", Some(origin), ProblemKind::Syntax, message));
-            }
+            let shown = name.to_string_lossy().escape_debug().to_string();
+            let origin = Origin::of_variable(&Arc::from(shown));
+            let message = "the name of the variable is not UTF-8 text";
+            problems.push(Problem::new("", Some(origin), ProblemKind::Syntax, message));
             continue;
         };
         let Some(rest) = name.strip_prefix(&begin) else { continue };

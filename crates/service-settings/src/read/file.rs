@@ -6,7 +6,7 @@ use std::path::Path;
 const LARGEST: u64 = 1024 * 1024;
 
 /// What a file holds, or why it cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Contents {
     Text(String),
     Absent,

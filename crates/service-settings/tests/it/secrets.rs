@@ -48,3 +48,14 @@ fn a_reference_that_is_none_is_refused_and_not_quoted() {
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
+
+#[test]
+fn a_password_in_a_url_is_masked() {
+    for url in ["postgres://app:hunter2@db/x", "amqp://u:hunter2/@:hunter2@h:5672/v?a=b@c"] {
+        let layers = layers().variables("APP", variables([("APP__DATABASE__URL", url)]));
+        let loaded = layers.load().unwrap();
+        assert_eq!(loaded.settings.database.url, url);
+        let told = loaded.explanation.to_string();
+        assert!(told.contains(":***@") && !told.contains("hunter2"), "{told}");
+    }
+}
