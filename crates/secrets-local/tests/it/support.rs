@@ -136,7 +136,10 @@ impl Child<'_> {
         // Where this program lies, others may not look.
         let copy = self.folder.join("program");
         let this = std::env::current_exe().expect("this program");
-        std::fs::copy(this, &copy).expect("a copy of this program");
+        // By another process: what this one has open for writing, a child that another test is about
+        // to start has open too, and such a file cannot be executed.
+        let copied = Command::new("cp").arg(this).arg(&copy).status();
+        assert!(copied.expect("a process").success(), "no copy of this program");
         set_mode(&copy, 0o755);
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
