@@ -3,14 +3,14 @@ use std::sync::Arc;
 
 use secrets_core::{Clock, Error, ProviderId, SecretProvider, SystemClock};
 
-use crate::cached::CachedProvider;
-use crate::held::Terms;
-use crate::inner::{Setting, Tenancy};
-use crate::jitter::Jitter;
+use crate::cache::cached::CachedProvider;
+use crate::cache::held::Terms;
+use crate::cache::inner::{Setting, Tenancy};
+use crate::cache::jitter::Jitter;
+use crate::cache::policy::CachePolicy;
+use crate::cache::pulse::Pulse;
+use crate::cache::source::Source;
 use crate::manager::SecretManager;
-use crate::policy::CachePolicy;
-use crate::pulse::Pulse;
-use crate::source::Source;
 use crate::validity::{ValidityPolicy, ValidityRule};
 
 /// Builds a [`SecretManager`].

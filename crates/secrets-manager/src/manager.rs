@@ -9,11 +9,11 @@ use secrets_core::{
 };
 
 use crate::builder::SecretManagerBuilder;
-use crate::cached::CachedProvider;
-use crate::handle::SecretHandle;
-use crate::hit::Hit;
-use crate::runner::{self, AlreadyRunning};
-use crate::usage::Usage;
+use crate::cache::cached::CachedProvider;
+use crate::cache::handle::SecretHandle;
+use crate::cache::hit::Hit;
+use crate::cache::runner::{self, AlreadyRunning};
+use crate::cache::usage::Usage;
 
 /// Providers behind one cache, with handles that follow what changes. Clones share it.
 ///

@@ -15,7 +15,10 @@ const ROOMS: &[Room] = &[
     Room { name: "secrets-core", may_use: &[] },
     Room { name: "secrets-local", may_use: &["live-value", "secrets-core"] },
     Room { name: "service-settings", may_use: &["live-value", "secrets-core"] },
-    Room { name: "secrets-manager", may_use: &["live-value", "secrets-core", "secrets-local"] },
+    Room {
+        name: "secrets-manager",
+        may_use: &["audit-log", "live-value", "secrets-core", "secrets-local", "service-settings"],
+    },
 ];
 
 /// Folders whose packages may depend on anything of ours, because nothing that a user builds depends on them.

@@ -9,8 +9,8 @@ use secrets_core::{
     SetOptions, Validity, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
 };
 
-use crate::cached::CachedProvider;
-use crate::write::{Change, WriteTicket, of_state, of_value};
+use crate::cache::cached::CachedProvider;
+use crate::cache::write::{Change, WriteTicket, of_state, of_value};
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]

@@ -8,12 +8,12 @@ use futures_util::{FutureExt, StreamExt};
 use secrets_core::{ChangeHint, ChangeStream, Error, ErrorKind, SecretRef};
 use tokio::time::Instant;
 
-use crate::held::is_absence;
-use crate::inner::Inner;
-use crate::line::{Content, LineId};
-use crate::runner::take_turns;
-use crate::source::Source;
-use crate::store::Desk;
+use crate::cache::held::is_absence;
+use crate::cache::inner::Inner;
+use crate::cache::line::{Content, LineId};
+use crate::cache::runner::take_turns;
+use crate::cache::source::Source;
+use crate::cache::store::Desk;
 
 /// So many hints are taken in together; a stream that always has one more must let the rest of the run
 /// future have its turn.

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use secrets_core::{SecretRef, VersionSelector};
 
-use crate::line::{Key, LineId, may_be_same};
+use crate::cache::line::{Key, LineId, may_be_same};
 
 /// Where the lines of one provider stand.
 #[derive(Debug, Default)]

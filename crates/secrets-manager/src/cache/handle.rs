@@ -5,10 +5,10 @@ use live_value::{Closed, Guard, Live, Publisher, Version, Watch};
 use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState};
 use tokio::time::Instant;
 
-use crate::inner::{Inner, lost_line};
-use crate::line::{Content, Dial, Face, Key, LineId};
-use crate::store::Desk;
-use crate::unusable::{Unusable, UnusableKind};
+use crate::cache::inner::{Inner, lost_line};
+use crate::cache::line::{Content, Dial, Face, Key, LineId};
+use crate::cache::store::Desk;
+use crate::cache::unusable::{Unusable, UnusableKind};
 
 /// A secret that is kept up to date.
 ///
@@ -44,7 +44,7 @@ struct Grip {
     dial: Arc<Dial>,
     line: LineId,
     inner: Weak<Inner>,
-    pulse: Arc<crate::pulse::Pulse>,
+    pulse: Arc<crate::cache::pulse::Pulse>,
     rule: crate::validity::ValidityRule,
 }
 

@@ -3,12 +3,12 @@
 use secrets_core::{Error, GetOptions, Operation, Result, Secret, SecretRef, VersionSelector};
 use tokio::time::Instant;
 
-use crate::cached::CachedProvider;
-use crate::flight::Place;
-use crate::held::{Offer, is_absence};
-use crate::inner::{fallback, lost_line};
-use crate::line::{Content, Key, Line};
-use crate::store::Desk;
+use crate::cache::cached::CachedProvider;
+use crate::cache::flight::Place;
+use crate::cache::held::{Offer, is_absence};
+use crate::cache::inner::{fallback, lost_line};
+use crate::cache::line::{Content, Key, Line};
+use crate::cache::store::Desk;
 
 impl CachedProvider {
     /// Answers from the cache what it can and asks for the rest in one call. Such a call does not

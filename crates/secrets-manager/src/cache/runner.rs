@@ -12,11 +12,11 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use crate::flight::{Flight, WeakFlight};
-use crate::hints;
-use crate::inner::Inner;
-use crate::line::{Content, Line, LineId};
-use crate::store::{Desk, Trash};
+use crate::cache::flight::{Flight, WeakFlight};
+use crate::cache::hints;
+use crate::cache::inner::Inner;
+use crate::cache::line::{Content, Line, LineId};
+use crate::cache::store::{Desk, Trash};
 
 /// The run future wakes at least so often: to look at the wall clock, and to show that it lives.
 const TICK: Duration = Duration::from_secs(1);

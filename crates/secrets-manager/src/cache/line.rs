@@ -7,9 +7,9 @@ use live_value::Publisher;
 use secrets_core::{Error, SecretName, SecretRef, SecretState, VersionSelector};
 use tokio::time::Instant;
 
-use crate::flight::WeakFlight;
-use crate::held::{Held, Kind};
-use crate::pulse::{Deadline, Stamp};
+use crate::cache::flight::WeakFlight;
+use crate::cache::held::{Held, Kind};
+use crate::cache::pulse::{Deadline, Stamp};
 
 /// Names a line for as long as the manager lives; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState, SecretValue};
 use tokio::time::Instant;
 
-use crate::jitter::Jitter;
-use crate::line::Absent;
-use crate::moment::Moment;
-use crate::policy::CachePolicy;
+use crate::cache::jitter::Jitter;
+use crate::cache::line::Absent;
+use crate::cache::moment::Moment;
+use crate::cache::policy::CachePolicy;
 use crate::validity::{ValidityRule, has_bounds, next_bound};
 
 /// A provider cannot ask for a longer pause than this.

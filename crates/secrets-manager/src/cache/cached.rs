@@ -7,11 +7,11 @@ use secrets_core::{
 };
 use tokio::time::Instant;
 
-use crate::handle::SecretHandle;
-use crate::hit::Hit;
-use crate::inner::{Inner, Tenancy};
-use crate::line::Key;
-use crate::source::Source;
+use crate::cache::handle::SecretHandle;
+use crate::cache::hit::Hit;
+use crate::cache::inner::{Inner, Tenancy};
+use crate::cache::line::Key;
+use crate::cache::source::Source;
 
 /// One provider of a [`SecretManager`](crate::SecretManager) behind its cache. Clones share it.
 ///

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use secrets_core::SecretRef;
 
-use crate::line::{Key, may_be_same};
+use crate::cache::line::{Key, may_be_same};
 
 /// How many are remembered at most; a question from before those counts as overtaken.
 const MOST_UPSETS: usize = 1024;

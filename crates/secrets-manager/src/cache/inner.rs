@@ -14,13 +14,13 @@ use secrets_core::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::flight::{Flight, Place};
-use crate::held::{Offer, Terms, is_absence};
-use crate::line::{Content, Key, LineId};
-use crate::moment::Moment;
-use crate::pulse::Pulse;
-use crate::source::{Source, late};
-use crate::store::{Aftermath, Desk, Store, Trash};
+use crate::cache::flight::{Flight, Place};
+use crate::cache::held::{Offer, Terms, is_absence};
+use crate::cache::line::{Content, Key, LineId};
+use crate::cache::moment::Moment;
+use crate::cache::pulse::Pulse;
+use crate::cache::source::{Source, late};
+use crate::cache::store::{Aftermath, Desk, Store, Trash};
 use crate::validity::ValidityRule;
 
 /// What does not change as long as the manager lives.

@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 use secrets_core::{Result, Secret};
 
-use crate::inner::Inner;
-use crate::line::{Key, LineId};
+use crate::cache::inner::Inner;
+use crate::cache::line::{Key, LineId};
 
 /// Comes to nothing when the call broke off: the timers that it uses panic when their runtime, that of
 /// the reader who began it, is shut down.

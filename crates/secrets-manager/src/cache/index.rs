@@ -13,8 +13,8 @@ use arc_swap::{ArcSwap, Guard};
 use foldhash::fast::RandomState;
 use secrets_core::{Result, Secret, SecretName, SecretValue, VersionId, VersionInfo};
 
-use crate::line::LineId;
-use crate::pulse::Stamp;
+use crate::cache::line::LineId;
+use crate::cache::pulse::Stamp;
 
 /// Marks every hash in use, so that no name has the hash of an empty slot.
 const IN_USE: u64 = 1 << 63;

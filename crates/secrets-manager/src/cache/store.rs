@@ -12,17 +12,17 @@ use live_value::Publisher;
 use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState, VersionInfo};
 use tokio::time::Instant;
 
-use crate::book::Book;
-use crate::flight::{Flight, Place};
-use crate::guard::WriteGuards;
-use crate::held::{Held, Kind, is_absence};
-use crate::index::Listed;
-use crate::inner::Setting;
-use crate::line::{Absent, Content, Key, Line, LineId};
-use crate::moment::Moment;
-use crate::policy::Upkeep;
-use crate::upsets::Upsets;
-use crate::usage::Usage;
+use crate::cache::book::Book;
+use crate::cache::flight::{Flight, Place};
+use crate::cache::guard::WriteGuards;
+use crate::cache::held::{Held, Kind, is_absence};
+use crate::cache::index::Listed;
+use crate::cache::inner::Setting;
+use crate::cache::line::{Absent, Content, Key, Line, LineId};
+use crate::cache::moment::Moment;
+use crate::cache::policy::Upkeep;
+use crate::cache::upsets::Upsets;
+use crate::cache::usage::Usage;
 
 /// So many lines that were pinned are looked at again for each value that is too much.
 const PARKED_AT_A_TIME: usize = 8;
@@ -48,7 +48,7 @@ pub(crate) struct Store {
     pub(crate) begun: HashMap<u64, Flight, RandomState>,
     pub(crate) guards: WriteGuards,
     /// Writes under way.
-    pub(crate) writes: HashMap<(usize, SecretRef), crate::write::Writing>,
+    pub(crate) writes: HashMap<(usize, SecretRef), crate::cache::write::Writing>,
     held: usize,
     last_number: u64,
     pub(crate) upsets: Upsets,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use arc_swap::Guard;
 use secrets_core::{Secret, SecretValue};
 
-use crate::index::Listed;
+use crate::cache::index::Listed;
 
 /// A value that was found in the cache. It keeps the value alive as long as it lives, so hold it
 /// for the length of its use and read again afterwards.

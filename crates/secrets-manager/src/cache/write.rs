@@ -5,11 +5,11 @@ use secrets_core::{
     VersionSelector, VersionState,
 };
 
-use crate::guard::{Seen, Wrote};
-use crate::inner::Inner;
-use crate::line::{Key, LineId, may_be_same};
-use crate::source::Source;
-use crate::store::Desk;
+use crate::cache::guard::{Seen, Wrote};
+use crate::cache::inner::Inner;
+use crate::cache::line::{Key, LineId, may_be_same};
+use crate::cache::source::Source;
+use crate::cache::store::Desk;
 
 /// Writes of one secret that are under way.
 #[derive(Debug, Default)]

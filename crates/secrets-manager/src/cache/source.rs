@@ -10,9 +10,9 @@ use secrets_core::{
 };
 use tokio::time::Instant;
 
-use crate::guard;
-use crate::index::NameIndex;
-use crate::policy::CachePolicy;
+use crate::cache::guard;
+use crate::cache::index::NameIndex;
+use crate::cache::policy::CachePolicy;
 
 /// A provider and what belongs to it alone.
 #[derive(Debug)]
