@@ -27,7 +27,7 @@ pub use audit::{AuditLog, OnFailure};
 pub use chain::fuzz_segment;
 pub use chain::{
     Anchor, AnchorStore, ChainKey, Entries, Entry, FileAnchors, FileTrail, FileTrailBuilder,
-    Finding, FindingKind, Report, Verifier, WriterName, WriterReport,
+    Finding, FindingKind, Report, SegmentReport, Verifier, WriterName, WriterReport,
 };
 pub use context::{Actor, Context, TraceContext, UserKind};
 pub use error::{Error, ErrorKind, Result};

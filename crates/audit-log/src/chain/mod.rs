@@ -18,4 +18,4 @@ pub use segment::WriterName;
 pub use trail::{FileTrail, FileTrailBuilder};
 #[cfg(fuzzing)]
 pub use verify::fuzz_segment;
-pub use verify::{Finding, FindingKind, Report, Verifier, WriterReport};
+pub use verify::{Finding, FindingKind, Report, SegmentReport, Verifier, WriterReport};

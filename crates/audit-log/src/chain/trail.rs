@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -317,7 +317,7 @@ async fn write_batch(core: Arc<Core>) {
 impl Core {
     async fn write(self: &Arc<Self>, bodies: Vec<String>, dropped: u64) -> Result<Anchor> {
         let core = Arc::clone(self);
-        let now = (self.clock)();
+        let now = self.now()?;
         let write = move || core.writer().write(&bodies, dropped, now);
         let (position, mac) = blocking::run(write).await??;
         let head = Anchor::new(self.name.clone(), position, mac);
@@ -338,12 +338,18 @@ impl Core {
     }
 
     fn encode(&self, event: &Event) -> Result<String> {
-        let body = ocsf::encode(event, &self.product, (self.clock)());
+        let body = ocsf::encode(event, &self.product, self.now()?);
         if body.len() > MAX_EVENT {
             let message = format!("the event takes {} bytes, {MAX_EVENT} at most", body.len());
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         Ok(body)
+    }
+
+    /// A panic of the clock would spoil a batch for all who wait, as that of a store of anchors.
+    fn now(&self) -> Result<SystemTime> {
+        let read = AssertUnwindSafe(|| (self.clock)());
+        catch_unwind(read).map_err(|_| Error::new(ErrorKind::Configuration, "the clock panicked"))
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

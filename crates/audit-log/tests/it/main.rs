@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod archive;
 mod crashes;
 mod hostile;
 mod ocsf;

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use audit_log::{
@@ -291,4 +292,27 @@ async fn anchors_are_kept_before_an_event_is_acknowledged() {
     trail.flush().await.unwrap_err();
     assert!(ids(&folder).contains(&"taken-along".to_owned()));
     assert_eq!(trail.dropped(), 0, "what is written was not dropped");
+}
+
+/// A clock that panics in the batch of one must not spoil it for the others.
+#[tokio::test]
+async fn a_clock_that_panics_costs_what_it_was_read_for() {
+    let (_parent, folder) = folder();
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let broken = Arc::clone(&is_broken);
+    let clock = move || if broken.load(Relaxed) { panic!("no time") } else { noon() };
+    let trail = builder(&folder).clock(clock).open().await.unwrap();
+    trail.append_durable(&event("before")).await.unwrap();
+    trail.append(&event("taken-along")).unwrap();
+    is_broken.store(true, Relaxed);
+    let error = trail.append_durable(&event("during")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(trail.append(&event("during")).is_err());
+    trail.flush().await.unwrap_err();
+    is_broken.store(false, Relaxed);
+    trail.append_durable(&event("after")).await.unwrap();
+    assert_eq!(ids(&folder), ["before", "after"]);
+    assert_eq!(trail.dropped(), 0, "it was written down");
+    let text = fs::read_to_string(segment(&folder, 1)).unwrap();
+    assert!(text.contains(r#""count":2"#), "{text}");
 }
