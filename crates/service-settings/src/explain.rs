@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::decode::{Noted, Rename};
 use crate::node::{Node, Origin, Value};
 
 /// Which source set which value, and which it was set over. Secrets, and what nobody read, are
@@ -25,9 +26,13 @@ pub struct Explained {
 const MASK: &str = "***";
 
 impl Explanation {
-    pub(crate) fn new(root: &Node, shown: &BTreeSet<String>) -> Self {
+    pub(crate) fn new(mut root: Node, noted: Noted) -> Self {
+        // What was kept and read later has its names by now.
+        for Rename { way, key, field } in noted.renames {
+            root.rename(&way, &key, &field);
+        }
         let mut explained = Vec::new();
-        collect(root, String::new(), shown, &mut explained);
+        collect(&root, String::new(), &noted.shown, &mut explained);
         Self(explained)
     }
 

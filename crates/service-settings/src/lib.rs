@@ -2,23 +2,27 @@
 #![forbid(unsafe_code)]
 
 mod decode;
-mod decode_error;
+mod duration;
 mod explain;
-mod key;
+mod foreign;
 mod loader;
 mod nearest;
 mod node;
+mod placed;
 mod problem;
 mod read;
 mod redact;
 mod reload;
 mod secret;
-mod stand_in;
+mod subtree;
 
+pub use duration::{DurationSetting, InvalidDuration};
 pub use explain::{Explained, Explanation};
 pub use loader::{Layers, Loaded, Rules};
 pub use node::Origin;
+pub use placed::Placed;
 pub use problem::{Problem, ProblemKind, Problems};
 pub use read::Format;
 pub use reload::Reloading;
 pub use secret::SecretSetting;
+pub use subtree::Subtree;

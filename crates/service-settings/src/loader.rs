@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::decode::{Decoded, decode};
+use crate::decode::{Base, decode};
 use crate::explain::Explanation;
 use crate::nearest::nearest;
 use crate::node::{Node, Origin};
@@ -247,12 +247,13 @@ impl<T: DeserializeOwned + Rules> Layers<T> {
     pub(crate) fn load_from(&self, contents: &[Contents]) -> Result<Loaded<T>, Problems> {
         let mut problems = Vec::new();
         let mut root = self.merge(contents, &mut problems);
-        let decoded = decode::<T>(&mut root);
-        match decoded {
-            Ok(Decoded { settings, shown }) => {
-                problems.extend(settings.problems().into_iter().map(|found| located(&root, found)));
+        let base = Base::root();
+        match decode::<T>(&mut root, &base) {
+            Ok(settings) => {
+                let found = settings.problems().into_iter();
+                problems.extend(found.map(|problem| base.place(&root, problem)));
                 Problems::none_or(problems)?;
-                let explanation = Explanation::new(&root, &shown);
+                let explanation = Explanation::new(root, base.reads.noted());
                 Ok(Loaded { settings, explanation })
             }
             Err(found) => {
@@ -265,17 +266,11 @@ impl<T: DeserializeOwned + Rules> Layers<T> {
                 problems.extend(found.into_iter().filter(counts));
                 Err(match Problems::none_or(problems) {
                     Err(problems) => problems,
-                    Ok(()) => Problems::of(Problem::invalid("", "the settings cannot be read")),
+                    Ok(()) => Problem::invalid("", "the settings cannot be read").into(),
                 })
             }
         }
     }
-}
-
-/// A rule names a path; where that stands is known here.
-fn located(root: &Node, problem: Problem) -> Problem {
-    let origin = problem.origin.clone().or_else(|| root.find(&problem.path).cloned());
-    Problem { origin, ..problem }
 }
 
 impl<T> Clone for Layers<T> {

@@ -4,9 +4,15 @@
 const LONGEST: usize = 100;
 
 /// A name without what differs between ways to write it: capitals, hyphens, underscores.
-pub(crate) fn folded(name: &str) -> impl Iterator<Item = char> {
+fn folded(name: &str) -> impl Iterator<Item = char> {
     let letters = name.chars().filter(|letter| !matches!(letter, '_' | '-'));
     letters.flat_map(char::to_lowercase)
+}
+
+/// Whether the name that a variable makes of a setting is that of this field: `max_size` of
+/// `MAX_SIZE` stands for `max-size` and `maxSize` too.
+pub(crate) fn is_meant(key: &str, field: &str) -> bool {
+    folded(key).eq(folded(field))
 }
 
 /// The known name that is nearest to a given one, if any is near: at most a third of its letters

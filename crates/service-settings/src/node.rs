@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::nearest::is_meant;
+
 /// Where a value or a key stands.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -15,6 +17,11 @@ pub struct Origin {
 impl Origin {
     pub(crate) fn new(source: &Arc<str>, line: Option<usize>) -> Self {
         Self { source: Arc::clone(source), line, is_variable: false }
+    }
+
+    /// Of what the program makes.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(&Arc::from("settings"), None)
     }
 
     pub(crate) fn of_variable(name: &Arc<str>) -> Self {
@@ -101,14 +108,29 @@ impl Node {
         Self::new(Value::Table(Table::new()), Origin::new(source, None))
     }
 
-    /// Where the setting at a path such as `database.pool.size` stands, or the table around it.
+    /// Where the setting at a path such as `database.pool.size` stands, or else the table that it
+    /// would stand in. Nowhere where that is the whole.
     pub(crate) fn find(&self, path: &str) -> Option<&Origin> {
         let mut at = self;
+        let mut found = None;
         for key in path.split('.') {
             let Value::Table(table) = &at.value else { break };
-            at = table.get(key.split('[').next().unwrap_or(key))?;
+            let Some(node) = table.get(key.split('[').next().unwrap_or(key)) else { break };
+            at = node;
+            found = Some(&at.origin);
         }
-        Some(&at.origin)
+        found
+    }
+
+    /// Where everything stands, without what it is.
+    pub(crate) fn places(&self) -> Self {
+        let value = match &self.value {
+            Value::Table(table) => {
+                Value::Table(table.iter().map(|(key, node)| (key.clone(), node.places())).collect())
+            }
+            _ => Value::Null,
+        };
+        Self { value, origin: self.origin.clone(), replaced: Vec::new() }
     }
 
     /// Gives what stands under `key`, in the table at this way, the name `field`, over what has that
@@ -144,6 +166,7 @@ impl Node {
         match (&mut self.value, over.value) {
             (Value::Table(under), Value::Table(over)) => {
                 for (key, node) in over {
+                    let key = meant_by_variable(under, &key, &node).unwrap_or(key);
                     match under.get_mut(&key) {
                         Some(known) => known.overlay(node),
                         None => drop(under.insert(key, node)),
@@ -155,6 +178,19 @@ impl Node {
                 self.value = value;
             }
         }
+    }
+}
+
+/// The one name in the table that a variable's name stands for, though it is written differently. None
+/// that another variable has set: that is told once the names are known that the types have.
+fn meant_by_variable(table: &Table, key: &str, node: &Node) -> Option<String> {
+    if !node.origin.is_variable() || table.contains_key(key) {
+        return None;
+    }
+    let mut meant = table.iter().filter(|(known, _)| is_meant(key, known));
+    match (meant.next(), meant.next()) {
+        (Some((known, under)), None) if under.set_twice(node).is_none() => Some(known.clone()),
+        _ => None,
     }
 }
 

@@ -78,17 +78,34 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn of(problem: Problem) -> Self {
-        Self(vec![problem])
-    }
-
-    pub(crate) fn none_or(problems: Vec<Problem>) -> Result<(), Self> {
+    /// Of several problems; none where there are none.
+    ///
+    /// # Errors
+    /// [`Problems`]: all of them, if there are any.
+    pub fn none_or(problems: impl IntoIterator<Item = Problem>) -> Result<(), Self> {
+        let problems: Vec<_> = problems.into_iter().collect();
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
     /// Each of them, in the order in which they were found; at least one.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+/// In the order in which they were found.
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -55,6 +55,10 @@ impl<'a> Reader<'a> {
             Some(b'n') => Value::Null,
             _ => match json.parse() {
                 Ok(number) => Value::Integer(number),
+                Err(_) if json.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
+                    let message = "the number is out of range";
+                    return Err(syntax(self.source, origin.line(), message));
+                }
                 Err(_) => Value::Float(serde_json::from_str(json).map_err(unfit)?),
             },
         };

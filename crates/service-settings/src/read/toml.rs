@@ -44,8 +44,11 @@ impl Reader<'_> {
             DeValue::String(text) => Value::Text(text.into_owned()),
             DeValue::Integer(number) => Value::Integer(self.integer(&number, line)?),
             DeValue::Float(number) => {
-                let number = number.as_str().replace('_', "").parse();
-                Value::Float(number.map_err(|_| vec![self.unfit(line)])?)
+                let text = number.as_str().replace('_', "");
+                let is_written = !text.bytes().any(|byte| byte.is_ascii_digit());
+                let number =
+                    text.parse().ok().filter(|number: &f64| number.is_finite() || is_written);
+                Value::Float(number.ok_or_else(|| vec![self.unfit(line)])?)
             }
             DeValue::Boolean(value) => Value::Bool(value),
             DeValue::Datetime(time) => Value::Text(time.to_string()),

@@ -103,7 +103,10 @@ impl Reader<'_> {
             return Ok(());
         }
         let value = match style {
-            ScalarStyle::Plain => plain(text),
+            ScalarStyle::Plain => plain(text).ok_or_else(|| {
+                let line = origin.line().unwrap_or_default();
+                self.refuse(line, "the number is out of range")
+            })?,
             _ => Value::Text(text),
         };
         self.put(Node::new(value, origin))
@@ -130,33 +133,33 @@ impl Reader<'_> {
 }
 
 /// A plain scalar by the core schema (YAML 1.2.2, 10.3.2): `no`, `on` and `0o7x` are texts.
-fn plain(text: String) -> Value {
+/// Nothing for a number that is out of range.
+fn plain(text: String) -> Option<Value> {
     match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        ".inf" | ".Inf" | ".INF" | "+.inf" => return Value::Float(f64::INFINITY),
-        "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
-        ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
+        "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
+        "true" | "True" | "TRUE" => return Some(Value::Bool(true)),
+        "false" | "False" | "FALSE" => return Some(Value::Bool(false)),
+        ".inf" | ".Inf" | ".INF" | "+.inf" => return Some(Value::Float(f64::INFINITY)),
+        "-.inf" | "-.Inf" | "-.INF" => return Some(Value::Float(f64::NEG_INFINITY)),
+        ".nan" | ".NaN" | ".NAN" => return Some(Value::Float(f64::NAN)),
         _ => {}
     }
+    let is_whole = is_digits(text.strip_prefix(['+', '-']).unwrap_or(&text), 10);
     let integer = match (text.strip_prefix("0x"), text.strip_prefix("0o")) {
         (Some(digits), _) if is_digits(digits, 16) => i128::from_str_radix(digits, 16).ok(),
         (_, Some(digits)) if is_digits(digits, 8) => i128::from_str_radix(digits, 8).ok(),
-        _ => {
-            let digits = text.strip_prefix(['+', '-']).unwrap_or(&text);
-            is_digits(digits, 10).then(|| text.parse().ok()).flatten()
-        }
+        _ if is_whole => return text.parse().ok().map(Value::Integer),
+        _ => None,
     };
     if let Some(number) = integer {
-        return Value::Integer(number);
+        return Some(Value::Integer(number));
     }
     let is_float = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
         && text.bytes().any(|byte| byte.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    match text.parse() {
-        Ok(number) if is_float => Value::Float(number),
-        _ => Value::Text(text),
+    match text.parse::<f64>() {
+        Ok(number) if is_float => number.is_finite().then_some(Value::Float(number)),
+        _ => Some(Value::Text(text)),
     }
 }
 

@@ -8,10 +8,12 @@
     reason = "tests fail by panicking"
 )]
 
+mod durations;
 mod hostile;
 mod layers;
 mod problems;
 mod reload;
 mod secrets;
+mod subtrees;
 mod support;
 mod types;

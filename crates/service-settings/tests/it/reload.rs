@@ -86,3 +86,66 @@ async fn a_mount_of_kubernetes_is_followed() {
     until(|| port(&reloading) == 2).await;
     assert!(reloading.rejected().load().is_none());
 }
+
+/// Each part is sound by itself: what a writer has not ended must not count.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_half_written_is_not_taken() {
+    let (_folder, path) = file("app.toml", "port = 1");
+    let interval = Duration::from_secs(1);
+    let (reloading, follow) = layers().file(path.clone()).load_and_follow(interval).unwrap();
+    tokio::spawn(follow);
+    let version = reloading.settings().version();
+    let whole = "port = 7\ndebug = true\nratio = 0.5\n# done";
+    for end in 0..whole.len() {
+        put(&path, whole.get(..end).unwrap());
+        tokio::time::sleep(interval).await;
+        assert_eq!((reloading.settings().version(), port(&reloading)), (version, 1), "{end}");
+        assert!(reloading.rejected().load().is_none(), "{end}");
+    }
+    put(&path, whole);
+    until(|| port(&reloading) == 7).await;
+}
+
+/// What is good and what is refused show once each.
+#[tokio::test(start_paused = true)]
+async fn a_good_reload_wakes_nobody_who_waits_for_a_bad_one() {
+    let (_folder, path) = file("app.toml", "port = 1");
+    let (reloading, follow) = layers().file(path.clone()).load_and_follow(SOON).unwrap();
+    tokio::spawn(follow);
+    let version = reloading.rejected().version();
+    for port_now in 2..5 {
+        put(&path, &format!("port = {port_now}"));
+        until(|| port(&reloading) == port_now).await;
+    }
+    assert_eq!(reloading.rejected().version(), version);
+}
+
+#[tokio::test]
+async fn rules_that_panic_are_told_and_end_nothing() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Odd {
+        port: u16,
+    }
+    impl service_settings::Rules for Odd {
+        fn problems(&self) -> Vec<service_settings::Problem> {
+            assert_ne!(self.port, 13, "hunter2");
+            Vec::new()
+        }
+    }
+    let (_folder, path) = file("app.toml", "port = 1");
+    let layers = service_settings::Layers::<Odd>::new().file(path.clone());
+    let (reloading, follow) = layers.load_and_follow(SOON).unwrap();
+    let following = tokio::spawn(follow);
+    put(&path, "port = 13");
+    until(|| reloading.rejected().load().is_some()).await;
+    let told = reloading.rejected().load().clone().unwrap().to_string();
+    assert!(told.contains("the rules of the settings panicked") && !told.contains("hunter2"));
+    assert_eq!(reloading.settings().load().settings.port, 1);
+    let version = reloading.rejected().version();
+    tokio::time::sleep(SOON * 10).await;
+    assert_eq!(reloading.rejected().version(), version, "it is tried once");
+    put(&path, "port = 14");
+    until(|| reloading.settings().load().settings.port == 14).await;
+    assert!(reloading.rejected().load().is_none());
+    assert!(!following.is_finished());
+}

@@ -310,3 +310,57 @@ fn what_is_set_by_two_of_its_names_is_told_by_name() {
     let text = message(&layers.defaults(Format::Toml, "title = 'y'"));
     assert!(text.contains("`name` is set twice, by different names"), "{text}");
 }
+
+/// A number is kept as it is written, or told.
+#[test]
+fn whole_numbers_are_not_rounded_in_silence() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Numbers {
+        double: Option<f64>,
+        single: Option<f32>,
+        whole: Option<u64>,
+    }
+    impl Rules for Numbers {}
+    let toml = |text: &str| Layers::<Numbers>::new().defaults(Format::Toml, text);
+    let json = |text: &str| Layers::<Numbers>::new().defaults(Format::Json, text);
+    let yaml = |text: &str| Layers::<Numbers>::new().defaults(Format::Yaml, text);
+    let variable = |name: &str, text: &str| {
+        Layers::<Numbers>::new().variables("APP", variables([(name, text)]))
+    };
+    let doubles =
+        ["9007199254740993", "-9007199254740993", "170141183460469231731687303715884105727"];
+    for number in doubles {
+        let found = [
+            paths(&json(&format!("{{\"double\": {number}}}"))),
+            paths(&yaml(&format!("double: {number}"))),
+            paths(&variable("APP__DOUBLE", number)),
+        ];
+        assert!(
+            found.iter().all(|found| *found == at([("double", Invalid)])),
+            "{number}: {found:?}"
+        );
+    }
+    assert_eq!(paths(&toml("double = 9007199254740993")), at([("double", Invalid)]));
+    assert_eq!(paths(&toml("single = 16777217")), at([("single", Invalid)]));
+    assert_eq!(paths(&variable("APP__DOUBLE", &"9".repeat(60))), at([("double", Invalid)]));
+    for text in ["double = 9007199254740992", "double = -1e300", "double = 0.1", "double = inf"] {
+        toml(text).load().unwrap();
+    }
+    let loaded = toml("single = 16777216\ndouble = 9223372036854775807e0").load().unwrap();
+    assert_eq!(loaded.settings.single, Some(16_777_216.0));
+    for text in ["whole = 1.0", "whole = 1e3", "whole = 1.5"] {
+        assert_eq!(paths(&toml(text)), at([("whole", WrongType)]), "{text}");
+    }
+    assert_eq!(paths(&variable("APP__WHOLE", "1.0")), at([("whole", WrongType)]));
+    for layers in [
+        toml("double = 1e400"),
+        json("{\"double\": 1e400}"),
+        yaml("double: 1e400"),
+        json(&format!("{{\"double\": {}}}", "9".repeat(60))),
+        yaml(&format!("double: {}", "9".repeat(60))),
+    ] {
+        assert_eq!(paths(&layers), at([("", ProblemKind::Syntax)]));
+    }
+    assert_eq!(paths(&variable("APP__DOUBLE", "-1e400")), at([("double", Invalid)]));
+    assert_eq!(variable("APP__DOUBLE", "inf").load().unwrap().settings.double, Some(f64::INFINITY));
+}

@@ -3,7 +3,7 @@
 use serde::de::value::StrDeserializer;
 use serde::de::{self, IntoDeserializer, Visitor};
 
-use crate::decode_error::DecodeError;
+use super::error::DecodeError;
 use crate::problem::ProblemKind;
 
 /// A name, which is whatever the type of the key asks for.

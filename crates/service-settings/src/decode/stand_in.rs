@@ -5,7 +5,7 @@ use serde::de::{
     self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, VariantAccess, Visitor,
 };
 
-use crate::decode_error::DecodeError;
+use super::error::DecodeError;
 use crate::problem::ProblemKind;
 
 /// Within this many choices.

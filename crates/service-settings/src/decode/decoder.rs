@@ -1,0 +1,168 @@
+use serde::de::{self, Visitor};
+
+use super::error::DecodeError;
+use super::hand_over::Handed;
+use super::numbers::Precision;
+use super::parts::{Chosen, Elements, Members};
+use super::pass::Pass;
+use super::path::Path;
+use super::stand_in::of_stand_in;
+use super::unknown::list_of;
+use crate::node::{Node, Table, Value};
+use crate::problem::ProblemKind;
+use crate::redact::without_values;
+
+/// Reads one value, by what the type asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder<'a> {
+    pub(super) node: &'a Node,
+    pub(super) path: &'a Path<'a>,
+    pub(super) pass: &'a Pass<'a>,
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn has_failed(&self) -> bool {
+        let failed = self.pass.failed.borrow();
+        !failed.is_empty() && failed.contains(&self.path.to_string())
+    }
+
+    /// It was read and may be shown, unless it is a secret.
+    pub(super) fn show(&self) {
+        if !self.pass.is_secret.get() {
+            self.pass.shown.borrow_mut().insert(self.path.to_string());
+        }
+    }
+
+    pub(super) fn at_here<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
+        result.map_err(|error| {
+            if error.path.is_some() {
+                return error;
+            }
+            let path = self.path.to_string();
+            let mut error = error;
+            if error.is_foreign && !self.pass.is_secret.get() {
+                error.message = without_values(&error.message, self.node);
+            }
+            let error =
+                if self.pass.has_stand_in(&path, &error) { of_stand_in(error) } else { error };
+            error.at(&path, &self.node.origin)
+        })
+    }
+
+    pub(super) fn wrong_type<T>(&self, expected: &dyn de::Expected) -> Result<T, DecodeError> {
+        let found = self.node.value.kind();
+        let message = format!("{found} stands where {expected} is asked for");
+        Err(DecodeError::new(ProblemKind::WrongType, message))
+    }
+
+    pub(super) fn number<'de, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        precision: Precision,
+    ) -> Result<V::Value, DecodeError> {
+        self.show();
+        let result = match self.float(precision) {
+            Ok(Some(number)) => visitor.visit_f64(number),
+            Ok(None) => self.wrong_type(&visitor),
+            Err(error) => Err(error),
+        };
+        self.at_here(result)
+    }
+
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match &self.node.value {
+            Value::Bool(value) => Some(*value),
+            Value::Raw(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&'a str> {
+        match &self.node.value {
+            Value::Text(text) | Value::Raw(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A variable holds lists and tables as JSON.
+    pub(super) fn structured(&self) -> Result<Option<Node>, DecodeError> {
+        if let Value::Raw(text) = &self.node.value {
+            let source = std::sync::Arc::from(self.node.origin.source());
+            return match crate::read::parse_value(&source, text) {
+                Ok(node) => Ok(Some(node)),
+                Err(_) => {
+                    let message = "the variable is asked for a list or a table, as JSON";
+                    Err(DecodeError::new(ProblemKind::WrongType, message))
+                }
+            };
+        }
+        Ok(None)
+    }
+
+    pub(super) fn list<'de, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        nodes: &[Node],
+    ) -> Result<V::Value, DecodeError> {
+        let mut elements = Elements { nodes, next: 0, decoder: self };
+        let value = visitor.visit_seq(&mut elements)?;
+        match nodes.get(elements.next..) {
+            None | Some([]) => Ok(value),
+            Some(rest) => {
+                let message = format!("there are {} elements too many", rest.len());
+                Err(DecodeError::new(ProblemKind::WrongType, message))
+            }
+        }
+    }
+
+    pub(super) fn table<'de, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        table: &Table,
+        fields: Option<&'static [&'static str]>,
+    ) -> Result<V::Value, DecodeError> {
+        let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
+        if !self.pass.failed_keys.borrow().is_empty() {
+            let failed = self.pass.failed_keys.borrow();
+            keys.retain(|key| !failed.contains(&Path::Key(self.path, key).to_string()));
+        }
+        if let Some(fields) = fields {
+            self.refuse_unknown(table, fields);
+            keys.retain(|key| fields.contains(key));
+            let stands_in = |field: &&&str| {
+                let path = Path::Key(self.path, field).to_string();
+                !table.contains_key(**field) && self.pass.failed.borrow().contains(&path)
+            };
+            keys.extend(fields.iter().filter(stands_in));
+        }
+        visitor.visit_map(Members { keys: keys.into_iter(), table, value: None, decoder: self })
+    }
+
+    /// A choice that carries something: a table of one.
+    pub(super) fn choice<'de, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        table: &Table,
+        variants: &[&str],
+    ) -> Result<V::Value, DecodeError> {
+        match table.iter().collect::<Vec<_>>()[..] {
+            [(variant, node)] => visitor.visit_enum(Chosen { variant, node, decoder: self }),
+            _ => {
+                let message = format!("one of {} is asked for", list_of(variants));
+                Err(DecodeError::new(ProblemKind::WrongType, message))
+            }
+        }
+    }
+
+    /// What stands here, to be read later.
+    pub(super) fn handed(&self) -> Handed {
+        let base = self.pass.base.at(&self.path.to_string(), self.path.keys());
+        Handed { base, node: self.node.clone() }
+    }
+
+    /// Where things stand here, without what they are.
+    pub(super) fn handed_places(&self) -> Handed {
+        let base = self.pass.base.at(&self.path.to_string(), self.path.keys());
+        Handed { base, node: self.node.places() }
+    }
+}

@@ -1,0 +1,76 @@
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use super::base::Base;
+use super::error::DecodeError;
+use crate::problem::{Problem, ProblemKind};
+
+/// A variable's name for a field.
+#[derive(Clone)]
+pub(crate) struct Rename {
+    pub(crate) way: Vec<String>,
+    pub(crate) key: String,
+    pub(crate) field: String,
+}
+
+/// What is known while settings are read. Paths are those from where reading began.
+pub(crate) struct Pass<'b> {
+    pub(super) base: &'b Base,
+    pub(super) problems: RefCell<Vec<Problem>>,
+    /// What failed, and has something stand in for it.
+    pub(super) failed: RefCell<BTreeSet<String>>,
+    /// Names that their types refuse.
+    pub(super) failed_keys: RefCell<BTreeSet<String>>,
+    /// Tables whose unknown names are written down already.
+    pub(super) looked_at: RefCell<BTreeSet<String>>,
+    /// What was read and is no secret.
+    pub(super) shown: RefCell<BTreeSet<String>>,
+    pub(super) is_secret: Cell<bool>,
+    pub(super) renames: RefCell<Vec<Rename>>,
+}
+
+impl<'b> Pass<'b> {
+    pub(super) fn new(base: &'b Base) -> Self {
+        Self {
+            base,
+            problems: RefCell::default(),
+            failed: RefCell::default(),
+            failed_keys: RefCell::default(),
+            looked_at: RefCell::default(),
+            shown: RefCell::default(),
+            is_secret: Cell::new(false),
+            renames: RefCell::default(),
+        }
+    }
+
+    /// False when this was known already, so that trying again would lead nowhere.
+    pub(super) fn note(&self, error: DecodeError) -> bool {
+        let mut path = error.path.unwrap_or_default();
+        if error.is_of_stand_in {
+            // Not wrong by itself: all of it has something stand in for it.
+            return !path.is_empty() && self.failed.borrow_mut().insert(path);
+        }
+        if let Some(field) = error.missing {
+            path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+        }
+        let known = if error.is_of_key { &self.failed_keys } else { &self.failed };
+        let is_new = !path.is_empty() && known.borrow_mut().insert(path.clone());
+        let problem = Problem::new(path, error.origin, error.kind, error.message);
+        if is_new || !self.problems.borrow().contains(&problem) {
+            self.problems.borrow_mut().push(problem);
+        }
+        is_new
+    }
+
+    /// Whether this error, at this path, may come of what stands in for something else.
+    pub(super) fn has_stand_in(&self, path: &str, error: &DecodeError) -> bool {
+        let failed = self.failed.borrow();
+        // What a type finds when all of it is read. The rest is found before anything is made of it.
+        let is_of_whole = error.kind == ProblemKind::Invalid;
+        let is_within = |failed: &String| {
+            let rest = failed.strip_prefix(path);
+            path.is_empty() || rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        failed.contains(path) || is_of_whole && failed.iter().any(is_within)
+    }
+}

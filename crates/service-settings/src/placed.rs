@@ -1,0 +1,111 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+use crate::decode::{Base, PLACED, handed_over};
+use crate::node::{Node, Origin, Value};
+use crate::problem::Problem;
+
+/// A part of the settings that knows where it stands, so that what is found wrong with it later, when
+/// the settings are put to use, is told with its place too.
+///
+/// ```
+/// use service_settings::{Format, Placed, Subtree};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Pool {
+///     size: u32,
+/// }
+///
+/// let text = "[database]\n\n[database.pool]\nsize = 700";
+/// let settings = Subtree::parse(Format::Toml, "app.toml", text)?;
+/// let pool: Placed<Pool> = settings.part("database").and_then(|part| part.part("pool")).ok_or("no pool")?.read()?;
+/// assert_eq!(pool.value.size, 700);
+///
+/// let problem = pool.problem("size", "is more than the server allows");
+/// assert_eq!(problem.to_string(), "app.toml:4: `database.pool.size`: is more than the server allows");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Placed<T> {
+    /// What was read.
+    pub value: T,
+    base: Base,
+    /// The places of what it was read from, and no values.
+    places: Option<Box<Node>>,
+}
+
+impl<T> Placed<T> {
+    /// A value that stands nowhere: one that the program makes.
+    pub fn nowhere(value: T) -> Self {
+        Self { value, base: Base::root(), places: None }
+    }
+
+    /// Where it is, as `database.pool`; empty for a whole, and for what stands nowhere.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.base.path
+    }
+
+    /// What set it first, if anything did.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.places.as_ref().map(|places| &places.origin)
+    }
+
+    /// Something that makes no sense, at a path from here; empty for the whole.
+    #[must_use]
+    pub fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
+        let nothing = Node::new(Value::Null, Origin::nowhere());
+        let places = self.places.as_deref();
+        let problem = Problem::invalid(path, message);
+        let mut problem = self.base.place(places.unwrap_or(&nothing), problem);
+        problem.origin = problem.origin.or_else(|| self.origin().cloned());
+        problem
+    }
+}
+
+impl<T: Default> Default for Placed<T> {
+    fn default() -> Self {
+        Self::nowhere(T::default())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(PLACED, Placing(PhantomData))
+    }
+}
+
+struct Placing<T>(PhantomData<fn() -> T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Placing<T> {
+    type Value = Placed<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("settings")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Placed<T>, D::Error> {
+        let handed = handed_over();
+        let value = T::deserialize(inner)?;
+        Ok(match handed {
+            Some(handed) => {
+                Placed { value, base: handed.base, places: Some(Box::new(handed.node)) }
+            }
+            None => Placed::nowhere(value),
+        })
+    }
+}
+
+/// Shows the value as it shows itself, and where it is.
+impl<T: fmt::Debug> fmt::Debug for Placed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placed")
+            .field("value", &self.value)
+            .field("path", &self.path())
+            .finish_non_exhaustive()
+    }
+}
