@@ -3,6 +3,7 @@
 
 mod builder;
 mod cache;
+mod fallback;
 mod manager;
 mod validity;
 
@@ -18,5 +19,6 @@ pub use cache::policy::{Backoff, CachePolicy, Upkeep};
 pub use cache::runner::AlreadyRunning;
 pub use cache::unusable::{Unusable, UnusableKind};
 pub use cache::usage::Usage;
+pub use fallback::{Fallback, OnUnavailable};
 pub use manager::SecretManager;
 pub use validity::{EnforceValidity, ValidityObserver, ValidityPolicy};

@@ -8,23 +8,36 @@ use secrets_core::conformance::{
 };
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
-    Capabilities, InvalidName, SecretName, SecretProvider, SecretValue, async_trait,
+    Capabilities, InvalidName, NameRules, SecretName, SecretProvider, SecretValue, Staging,
+    async_trait,
 };
-use secrets_manager::{CachePolicy, EnforceValidity, SecretManager, Upkeep, ValidityPolicy};
+use secrets_manager::{
+    CachePolicy, EnforceValidity, Fallback, OnUnavailable, SecretManager, Upkeep, ValidityPolicy,
+};
 
+use crate::shelf::{Entry, Shelf};
 use crate::support::{Running, millis, policy, secs};
 
 /// The harness of the in-memory provider, where waiting moves tokio's clock too.
-struct Paused(MemoryHarness);
+struct Paused(MemoryHarness, Hand);
+
+/// What a foreign client can write.
+#[derive(Clone, Copy, PartialEq)]
+enum Hand {
+    /// Whatever the provider can, or it is not asked to.
+    Any,
+    /// Text, as Azure's clients: binary values are the provider's own encoding there.
+    Text,
+}
 
 impl Paused {
     fn new(personality: Personality) -> Self {
         let builder = MemoryProvider::builder(personality).announce_changes();
-        Self(MemoryHarness::new(builder).unwrap())
+        Self(MemoryHarness::new(builder).unwrap(), Hand::Any)
     }
 
     fn wrap(self, wrap: impl FnOnce(Arc<dyn SecretProvider>) -> Arc<dyn SecretProvider>) -> Self {
-        Self(self.0.wrap(wrap))
+        Self(self.0.wrap(wrap), self.1)
     }
 }
 
@@ -72,7 +85,8 @@ impl Harness for Paused {
     }
 
     fn takes(&self, class: ValueClass) -> bool {
-        self.0.takes(class)
+        let is_text = class != ValueClass::NotUtf8;
+        self.0.takes(class) && (is_text || self.1 == Hand::Any)
     }
 
     fn largest_value(&self) -> usize {
@@ -152,5 +166,84 @@ async fn validity_over_a_provider_and_over_a_cache_conforms() {
         let cached = manager.cached().clone();
         let enforced = EnforceValidity::new(cached, clock, ValidityPolicy::Deny);
         conforms(&harness.wrap(|_| Arc::new(enforced))).await;
+    }
+}
+
+/// Another store, of the next personality, that lives by the same clock.
+fn another(harness: &Paused, personality: Personality) -> MemoryProvider {
+    let next = match personality {
+        Personality::Aws => Personality::Azure,
+        Personality::Azure => Personality::Google,
+        _ => Personality::Aws,
+    };
+    let clock = Arc::new(harness.0.manual_clock().clone());
+    let builder = MemoryProvider::builder(next).scope("another").announce_changes();
+    builder.clock(clock.clone()).sleeper(clock).build().unwrap()
+}
+
+/// A store that only reads, with secrets of other names.
+fn readable(plain: bool) -> Shelf {
+    let shelf = if plain { Shelf::plain("readable") } else { Shelf::new("readable") };
+    shelf.with("other/one", Entry::current("v1")).with("conformance/other", Entry::current("v1"))
+}
+
+/// One that takes the names of an environment: in capitals, and short.
+fn environment() -> Shelf {
+    let allowed = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let rules = NameRules::new(allowed, b'_', 48).upper_case();
+    Shelf::plain("environment").named_by(rules).with("db", Entry::current("v1"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn chains_conform_whatever_comes_second() {
+    for personality in Personality::ALL {
+        for setting in [OnUnavailable::Fail, OnUnavailable::Fall] {
+            for second in 0..4 {
+                let harness = Paused::new(personality);
+                let second: Arc<dyn SecretProvider> = match second {
+                    0 => Arc::new(another(&harness, personality)),
+                    1 => Arc::new(readable(true)),
+                    2 => Arc::new(readable(false)),
+                    _ => Arc::new(environment()),
+                };
+                let chain = |first| Fallback::new(first).then(second).on_unavailable(setting);
+                conforms(&harness.wrap(|first| Arc::new(chain(first)))).await;
+            }
+        }
+    }
+}
+
+/// All reads fall through a store that has nothing; writes are refused.
+#[tokio::test(start_paused = true)]
+async fn chains_conform_behind_a_read_only_primary() {
+    for personality in Personality::ALL {
+        for plain in [true, false] {
+            let mut harness = Paused::new(personality);
+            if personality == Personality::Azure {
+                harness.1 = Hand::Text;
+            }
+            let rules = *harness.0.provider().name_rules();
+            // The harness's hand writes by native ids: they are the second's.
+            let first = if plain { Shelf::plain("first") } else { Shelf::new("first") };
+            let first = first.able(|c| c.staging = Staging::No).named_by(rules);
+            let chain = |second| Fallback::new(first).then(second);
+            conforms(&harness.wrap(|second| Arc::new(chain(second)))).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_behind_the_cache_conforms() {
+    for personality in Personality::ALL {
+        for is_running in [false, true] {
+            let harness = Paused::new(personality);
+            let clock = Arc::new(harness.0.manual_clock().clone());
+            let chain = Fallback::new(harness.0.provider()).then(another(&harness, personality));
+            let builder = SecretManager::builder(chain.then(environment()));
+            let manager = builder.clock(clock).policy(policy()).build().unwrap();
+            let running = if is_running { Some(Running::start(&manager).await) } else { None };
+            conforms(&harness.wrap(|_| Arc::new(manager.cached().clone()))).await;
+            drop(running);
+        }
     }
 }

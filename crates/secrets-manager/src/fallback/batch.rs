@@ -1,0 +1,93 @@
+//! Many reads: one batch a provider, and only what is missing goes on.
+
+use futures_util::{StreamExt, stream};
+use secrets_core::{Error, ErrorKind, GetOptions, Operation, Result, Secret, SecretRef};
+
+use crate::fallback::Fallback;
+use crate::fallback::look::{Look, Quest, asked_for};
+use crate::fallback::members::Member;
+
+/// So many calls run at a time to a provider that has no batches.
+pub(crate) const AT_A_TIME: usize = 16;
+
+impl Fallback {
+    pub(crate) async fn read_many(
+        &self,
+        wanted: &[(SecretRef, GetOptions)],
+    ) -> Result<Vec<Result<Secret>>> {
+        let mut quests: Vec<_> = wanted.iter().map(|(r, options)| Quest::new(r, options)).collect();
+        for quest in &mut quests {
+            if let Err(error) = self.allow(&quest.options.version) {
+                quest.refuse(error);
+            }
+        }
+        for member in self.members.all() {
+            let is_primary = self.members.is_primary(member);
+            let is_asked = |quest: &Quest<'_>| {
+                quest.is_open() && (is_primary || member.expresses(quest.reference))
+            };
+            let asked: Vec<_> = quests.iter_mut().filter(|quest| is_asked(quest)).collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let is_whole = is_primary && asked.len() == wanted.len();
+            let answers = match self.ask_many(member, &asked).await {
+                Ok(answers) => answers,
+                Err(error) if is_whole && self.ends(&error, &asked) => {
+                    return Err(member.name(error));
+                }
+                Err(error) => vec![Err(error.with_operation(Operation::GetSecret)); asked.len()],
+            };
+            let looks = self.judge_many(member, &asked, answers).await;
+            for (quest, look) in asked.into_iter().zip(looks) {
+                quest.hear(self, member, look);
+            }
+        }
+        Ok(quests.into_iter().map(Quest::end).collect())
+    }
+
+    /// Whether nobody goes on after a failure of all.
+    fn ends(&self, error: &Error, asked: &[&mut Quest<'_>]) -> bool {
+        let goes_on = |quest: &&mut Quest<'_>| self.passes_over(error, &quest.options.version);
+        error.kind() != ErrorKind::NotFound && !asked.iter().any(goes_on)
+    }
+
+    /// The provider's answers, as many as there are questions.
+    async fn ask_many(
+        &self,
+        member: &Member,
+        asked: &[&mut Quest<'_>],
+    ) -> Result<Vec<Result<Secret>>> {
+        let question =
+            |quest: &&mut Quest<'_>| (quest.reference.clone(), asked_for(member, quest.options));
+        let questions: Vec<_> = asked.iter().map(question).collect();
+        if questions.len() > 1 && member.provider.capabilities().batch.is_available() {
+            let answers = member.provider.get_secrets(&questions).await?;
+            if answers.len() != questions.len() {
+                let message = "the provider gave another number of answers than was asked for";
+                let error = Error::new(ErrorKind::Integrity, message);
+                return Err(error.with_operation(Operation::GetSecrets));
+            }
+            return Ok(answers);
+        }
+        let provider = &member.provider;
+        let reads = questions.iter().map(|(r, options)| provider.get_secret(r, options.clone()));
+        let reads: Vec<_> = reads.collect();
+        Ok(stream::iter(reads).buffered(AT_A_TIME).collect().await)
+    }
+
+    async fn judge_many(
+        &self,
+        member: &Member,
+        asked: &[&mut Quest<'_>],
+        answers: Vec<Result<Secret>>,
+    ) -> Vec<Look> {
+        let members = &self.members;
+        let judged = asked.iter().zip(answers).map(|(quest, answer)| {
+            let (reference, options) = (quest.reference, quest.options);
+            async move { members.judge(member, reference, options, answer).await }
+        });
+        let judged: Vec<_> = judged.collect();
+        stream::iter(judged).buffered(AT_A_TIME).collect().await
+    }
+}
