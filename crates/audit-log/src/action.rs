@@ -210,19 +210,28 @@ pub struct Entity {
     pub id: Id,
     /// Which version of it.
     pub version: Option<Id>,
+    /// Where it is kept, when there are several places: a vault, an account, a file.
+    pub store: Option<Id>,
 }
 
 impl Entity {
     /// A thing of a kind.
     #[must_use]
     pub const fn new(kind: Code, id: Id) -> Self {
-        Self { kind, id, version: None }
+        Self { kind, id, version: None, store: None }
     }
 
     /// This version of it.
     #[must_use]
     pub fn with_version(mut self, version: Id) -> Self {
         self.version = Some(version);
+        self
+    }
+
+    /// Kept there.
+    #[must_use]
+    pub fn with_store(mut self, store: Id) -> Self {
+        self.store = Some(store);
         self
     }
 }

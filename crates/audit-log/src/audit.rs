@@ -67,14 +67,27 @@ impl AuditLog {
     /// Why it cannot be written, for a class that is refused then. For the others this always
     /// succeeds.
     pub async fn record(&self, event: &Event) -> Result<()> {
-        if self.refused.contains(&event.class()) {
+        if self.policy(event.class()) == OnFailure::Refuse {
             let written = self.sink.append_durable(event).await;
             return written.inspect_err(|_| self.count());
         }
-        if self.sink.append(event).is_err() {
-            self.count();
-        }
+        let _ = self.note(event);
         Ok(())
+    }
+
+    /// Takes an event of any class along without waiting for it, from code that cannot wait: what
+    /// is not taken is counted.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub fn note(&self, event: &Event) -> Result<()> {
+        self.sink.append(event).inspect_err(|_| self.count())
+    }
+
+    /// What happens for a class when an event cannot be written.
+    #[must_use]
+    pub fn policy(&self, class: Class) -> OnFailure {
+        if self.refused.contains(&class) { OnFailure::Refuse } else { OnFailure::Proceed }
     }
 
     /// How many events were not taken.

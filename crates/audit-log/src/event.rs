@@ -32,6 +32,8 @@ pub struct Event {
     pub time: SystemTime,
     /// In which request, and by whom.
     pub context: Context,
+    /// What the program itself calls it, where the activity does not tell enough apart.
+    pub code: Option<Code>,
     /// Set when it stands for many of its kind.
     pub aggregate: Option<Aggregate>,
 }
@@ -46,6 +48,7 @@ impl Event {
             severity: Severity::Informational,
             time,
             context: Context::current().unwrap_or_default(),
+            code: None,
             aggregate: None,
         }
     }
@@ -68,6 +71,13 @@ impl Event {
     #[must_use]
     pub fn with_context(mut self, context: Context) -> Self {
         self.context = context;
+        self
+    }
+
+    /// Called this by the program (OCSF `metadata.event_code`).
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = Some(code);
         self
     }
 

@@ -102,6 +102,7 @@ fn record<'a>(event: &'a Event, product: &'a Product, logged: SystemTime) -> Rec
     record.status = Some(event.outcome.status());
     record.status_code = event.outcome.reason();
     record.time = millis(event.time);
+    record.metadata.event_code = event.code;
     if let Some(aggregate) = &event.aggregate {
         record.count = Some(aggregate.count.get());
         record.start_time = Some(millis(aggregate.start));
@@ -184,6 +185,8 @@ struct Metadata<'a> {
     logged_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_uid: Option<&'a Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_code: Option<Code>,
 }
 
 #[derive(Serialize)]
@@ -257,6 +260,8 @@ struct Unmapped<'a> {
     span_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<OriginView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity_store: Option<&'a Id>,
 }
 
 /// What OCSF has no place for: who told what of a request's origin.
@@ -308,6 +313,7 @@ impl<'a> Record<'a> {
                 product,
                 logged_time,
                 correlation_uid: None,
+                event_code: None,
             },
             actor: None,
             src_endpoint: None,
@@ -343,6 +349,7 @@ impl<'a> Record<'a> {
             trace_id: context.trace.map(|trace| trace.trace_id()),
             span_id: context.trace.map(|trace| trace.span_id()),
             origin: context.origin.as_ref().map(OriginView::of),
+            entity_store: None,
         };
     }
 
@@ -368,6 +375,7 @@ impl<'a> Record<'a> {
             }
             Action::Entity { entity, result, .. } => {
                 self.entity = Some(EntityView::of(entity));
+                self.unmapped.entity_store = entity.store.as_ref();
                 self.entity_result = result.as_ref().map(EntityView::of);
             }
             Action::Api { operation, service, resources, .. } => {

@@ -1,8 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use audit_log::AuditLog;
 use secrets_core::{Clock, Error, ProviderId, SecretProvider, SystemClock};
 
+use crate::audit::Witness;
 use crate::cache::cached::CachedProvider;
 use crate::cache::held::Terms;
 use crate::cache::inner::{Setting, Tenancy};
@@ -22,6 +24,7 @@ pub struct SecretManagerBuilder {
     validity: ValidityPolicy,
     clock: Arc<dyn Clock>,
     jitter: Jitter,
+    audit: Option<AuditLog>,
 }
 
 impl SecretManagerBuilder {
@@ -33,6 +36,7 @@ impl SecretManagerBuilder {
             validity: ValidityPolicy::Deny,
             clock: Arc::new(SystemClock),
             jitter: Jitter::random(),
+            audit: None,
         }
     }
 
@@ -65,6 +69,13 @@ impl SecretManagerBuilder {
     /// What spreads refreshes and pauses; random unless set.
     pub fn jitter(mut self, jitter: Jitter) -> Self {
         self.jitter = jitter;
+        self
+    }
+
+    /// Where it is recorded who reads, fetches and changes which secret; nowhere unless set. The log
+    /// says whether what cannot be recorded is refused.
+    pub fn audit(mut self, log: AuditLog) -> Self {
+        self.audit = Some(log);
         self
     }
 
@@ -101,7 +112,12 @@ impl SecretManagerBuilder {
         number: usize,
         provider: Arc<dyn SecretProvider>,
     ) -> Result<Arc<Source>, BuildError> {
-        let source = Source::new(number, provider, &self.policy);
+        let limit = self.policy.call_timeout;
+        let witness = |log: &AuditLog| {
+            Witness::new(log.clone(), Arc::clone(&self.clock), provider.id(), limit)
+        };
+        let witness = self.audit.as_ref().map(witness);
+        let source = Source::new(number, provider, &self.policy, witness);
         source.map(Arc::new).map_err(|error| BuildError::Index { error })
     }
 }

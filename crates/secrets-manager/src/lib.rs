@@ -1,15 +1,18 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod audit;
 mod builder;
 mod cache;
 mod fallback;
 mod manager;
 mod validity;
 
+pub use audit_log;
 pub use live_value::{Closed, Guard, Live, Version};
 pub use secrets_core;
 
+pub use audit::NotRecorded;
 pub use builder::{BuildError, SecretManagerBuilder};
 pub use cache::cached::CachedProvider;
 pub use cache::handle::SecretHandle;

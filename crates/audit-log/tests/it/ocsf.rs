@@ -67,7 +67,10 @@ fn id(text: &str) -> Id {
 
 fn actions() -> Vec<Action> {
     let user = || User::new(UserKind::User, id("alice"));
-    let secret = || Entity::new(Code::new("secret"), id("billing/db")).with_version(id("v7"));
+    let secret = || {
+        let entity = Entity::new(Code::new("secret"), id("billing/db"));
+        entity.with_version(id("v7")).with_store(id("file:/var/lib/billing"))
+    };
     let mut actions = Vec::new();
     for activity in AccountActivity::ALL {
         actions.push(Action::Account { activity: *activity, user: user() });
@@ -139,6 +142,9 @@ async fn every_event_is_one_of_ocsf() {
                 .with_outcome(outcomes()[number % 3])
                 .with_severity(severities[number % 4])
                 .with_context(context);
+            if number % 3 == 0 {
+                event = event.with_code(Code::new("fetch"));
+            }
             if number % 5 == 0 {
                 let end = noon() + Duration::from_secs(60);
                 let many = NonZeroU64::new(17).unwrap();

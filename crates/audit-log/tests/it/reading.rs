@@ -83,6 +83,8 @@ async fn what_changes_rights_is_refused_when_it_cannot_be_recorded() {
     let audit = audit.on_failure(Class::AccountChange, OnFailure::Proceed);
     audit.record(&deletion).await.unwrap();
     let audit = audit.on_failure(Class::EntityManagement, OnFailure::Refuse);
+    assert_eq!(audit.policy(Class::EntityManagement), OnFailure::Refuse);
+    assert_eq!(audit.policy(Class::AccountChange), OnFailure::Proceed);
     audit.record(&event("read")).await.unwrap_err();
     assert_eq!(audit.failures(), 4, "clones count together");
 }

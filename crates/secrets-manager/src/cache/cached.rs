@@ -29,6 +29,9 @@ impl CachedProvider {
     ///
     /// It relies on the run future to take away what may not be served; while none is alive it
     /// always gives `None`. `None` says nothing about the secret: [`get`](Self::get) does.
+    ///
+    /// With an audit log each hit is an event, taken along without waiting; where what cannot be
+    /// recorded is refused, this always gives `None`.
     #[inline]
     #[must_use]
     pub fn try_get(&self, name: &str) -> Option<Hit> {
@@ -36,7 +39,11 @@ impl CachedProvider {
         if found.listed.stale_since.is_some() && self.source.names.want(&found) {
             self.inner().wake.notify_one();
         }
-        Some(Hit::new(found.listed))
+        let hit = Hit::new(found.listed);
+        match &self.source.witness {
+            None => Some(hit),
+            Some(witness) => witness.hit(name, hit),
+        }
     }
 
     /// The current value of a secret: from the cache if it may be served, otherwise from the
@@ -49,7 +56,12 @@ impl CachedProvider {
     /// `InvalidName`; `Expired` and `NotYetValid`; what the provider answers, from the call that
     /// was just made or from one that is not worth repeating yet. While the provider fails, a value
     /// is served until `stale_if_error` has passed.
+    /// With an audit log that refuses what it cannot record, `Unavailable` from
+    /// [`NotRecorded`](crate::NotRecorded).
     pub async fn get(&self, name: &str) -> Result<Secret> {
+        if self.source.witness.is_some() {
+            return self.get_secret(&named(name)?, GetOptions::default()).await;
+        }
         if let Some(secret) = self.checked_hit(name) {
             return Ok(secret);
         }
@@ -73,7 +85,11 @@ impl CachedProvider {
         reference: &SecretRef,
         selector: VersionSelector,
     ) -> Result<SecretHandle> {
-        self.inner().handle(&self.key(reference, selector)).await
+        let handle = self.inner().handle(&self.key(reference, selector)).await;
+        match &self.source.witness {
+            None => handle,
+            Some(witness) => witness.issue(reference, handle).await,
+        }
     }
 
     /// Forgets a secret, in all its versions: the next reader asks the provider. What a handle

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 use secrets_core::{Result, Secret};
 
+use crate::cache::asker::Asker;
 use crate::cache::inner::Inner;
 use crate::cache::line::{Key, LineId};
 
@@ -44,11 +45,11 @@ pub(crate) struct WeakFlight {
 }
 
 impl Flight {
-    /// A call about `key`; it starts when it is polled.
-    pub(crate) fn new(inner: Arc<Inner>, key: Key, bound_for: Place) -> Self {
+    /// A call about `key`, begun by `asker`; it starts when it is polled.
+    pub(crate) fn new(inner: Arc<Inner>, key: Key, bound_for: Place, asker: Asker) -> Self {
         let ticket = Ticket { inner, bound_for, is_landed: false };
         // A panic in here would reach all who wait, and the run future with them.
-        let flight = AssertUnwindSafe(fly(ticket, key)).catch_unwind();
+        let flight = AssertUnwindSafe(fly(ticket, key, asker)).catch_unwind();
         Self { call: flight.map(std::result::Result::ok).boxed().shared(), bound_for }
     }
 
@@ -73,8 +74,8 @@ impl Future for Flight {
     }
 }
 
-async fn fly(mut ticket: Ticket, key: Key) -> Result<Secret> {
-    let answer = ticket.inner.ask(&key).await;
+async fn fly(mut ticket: Ticket, key: Key, asker: Asker) -> Result<Secret> {
+    let answer = ticket.inner.ask(&key, &asker).await;
     ticket.is_landed = true;
     ticket.inner.land(ticket.bound_for, answer)
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use live_value::{Closed, Guard, Live, Publisher, Version, Watch};
-use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState};
+use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState, VersionId};
 use tokio::time::Instant;
 
 use crate::cache::inner::{Inner, lost_line};
@@ -89,6 +89,11 @@ impl SecretHandle {
             let kind = if is_orphaned { UnusableKind::Orphaned } else { UnusableKind::TooStale };
             return Err(self.unusable(kind));
         }
+    }
+
+    /// Which version of the secret it shows.
+    pub(crate) fn secret_version(&self) -> Option<VersionId> {
+        self.live.load().secret().map(|secret| secret.version.id.clone())
     }
 
     /// The state as a value that others can follow and derive from. It keeps the secret up to date

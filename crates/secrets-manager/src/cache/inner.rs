@@ -14,6 +14,7 @@ use secrets_core::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, Place};
 use crate::cache::held::{Offer, Terms, is_absence};
 use crate::cache::line::{Content, Key, LineId};
@@ -214,7 +215,10 @@ impl Inner {
             }
             _ => match under_way(desk, id) {
                 Some(flight) => Step::Board(flight),
-                None => Step::Start(self.board(desk, id, key)),
+                None => {
+                    let asker = desk.setting.sources.get(key.source).map(|s| Asker::caller(s));
+                    Step::Start(self.board(desk, id, key, asker.unwrap_or(Asker::Manager)))
+                }
             },
         }
     }
@@ -247,9 +251,15 @@ impl Inner {
     }
 
     /// Starts a flight.
-    pub(crate) fn board(self: &Arc<Self>, desk: &mut Desk<'_>, id: LineId, key: &Key) -> Flight {
+    pub(crate) fn board(
+        self: &Arc<Self>,
+        desk: &mut Desk<'_>,
+        id: LineId,
+        key: &Key,
+        asker: Asker,
+    ) -> Flight {
         let bound_for = Place { line: id, number: desk.store.next_number() };
-        let flight = Flight::new(Arc::clone(self), key.clone(), bound_for);
+        let flight = Flight::new(Arc::clone(self), key.clone(), bound_for, asker);
         if let Some(line) = desk.line_mut(id) {
             line.flight = Some(flight.downgrade());
         }
@@ -259,11 +269,11 @@ impl Inner {
 
     /// Asks the provider. After a write of our own on a backend that lags, the written version is
     /// asked for by its id, and an answer from before the write is turned away.
-    pub(crate) async fn ask(&self, key: &Key) -> Result<Secret> {
+    pub(crate) async fn ask(&self, key: &Key, asker: &Asker) -> Result<Secret> {
         let Some(source) = self.setting.sources.get(key.source) else { return Err(lost_line()) };
         let deadline = Instant::now() + self.setting.terms.policy.call_timeout;
         let guard = (key.source, key.reference.clone());
-        let answer = source.read(&key.reference, &key.selector, deadline).await;
+        let answer = source.read(&key.reference, &key.selector, (deadline, asker)).await;
         if key.selector != VersionSelector::Current {
             return answer;
         }
@@ -275,7 +285,8 @@ impl Inner {
         let Some(lag) = lag else { return answer };
         if let Some(id) = written.filter(|_| source.reads_versions()) {
             let selector = VersionSelector::Id(id);
-            if let Ok(mut secret) = source.read(&key.reference, &selector, deadline).await {
+            if let Ok(mut secret) = source.read(&key.reference, &selector, (deadline, asker)).await
+            {
                 secret.version.stages = secret.version.stages.with(Stage::Current);
                 return Ok(secret);
             }

@@ -3,6 +3,7 @@
 use secrets_core::{Error, GetOptions, Operation, Result, Secret, SecretRef, VersionSelector};
 use tokio::time::Instant;
 
+use crate::cache::asker::Asker;
 use crate::cache::cached::CachedProvider;
 use crate::cache::flight::Place;
 use crate::cache::held::{Offer, is_absence};
@@ -50,7 +51,8 @@ impl CachedProvider {
         };
         let questions: Vec<_> = keys.iter().map(|key| ask(key)).collect();
         let deadline = Instant::now() + self.inner().setting.terms.policy.call_timeout;
-        let asked = self.source.read_many(&questions, deadline).await;
+        let asker = Asker::caller(&self.source);
+        let asked = self.source.read_many(&questions, (deadline, &asker)).await;
         let (answers, failure) = match asked {
             Ok(answers) => (answers, None),
             Err(error) => {

@@ -1,14 +1,17 @@
 //! The cached provider as a provider: reads go through the cache, writes through to it.
 
 use async_trait::async_trait;
+use audit_log::EntityActivity;
 use futures_util::{StreamExt, stream};
 use secrets_core::{
     Capabilities, ChangeStream, DeleteMode, Deleted, Error, ErrorKind, GetOptions, Health,
-    IdempotencyKey, MetadataPatch, NameRules, Page, PageRequest, Precondition, Promoted,
+    IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition, Promoted,
     ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue,
     SetOptions, Validity, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
 };
 
+use crate::audit::WriteRecord;
+use crate::audit::words::{activity_of, creation};
 use crate::cache::cached::CachedProvider;
 use crate::cache::write::{Change, WriteTicket, of_state, of_value};
 
@@ -31,31 +34,27 @@ impl SecretProvider for CachedProvider {
 
     /// Reads through the cache; bounds of validity are minded by the manager's clock and policy.
     async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
-        let is_plain = options == GetOptions::default();
-        if let Some(name) = reference.name().filter(|_| is_plain)
-            && let Some(secret) = self.checked_hit(name.as_str())
-        {
-            return Ok(secret);
+        let answer = self.look_up(reference, options).await;
+        match &self.source.witness {
+            None => answer,
+            Some(witness) => witness.read(reference, answer).await,
         }
-        let secret = self.inner().read(&self.key(reference, options.version)).await?;
-        self.judge(secret, options.validity)
     }
 
     /// What is in the cache comes from there; the rest is asked for in one call where the provider
     /// has such calls.
     async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
-        let answers = if self.capabilities().batch.is_available() {
-            self.read_many(wanted).await?
-        } else {
-            // As many at a time as there may be refreshes; a caller may ask for thousands.
-            let at_a_time = self.inner().setting.terms.policy.concurrent_refreshes.get();
-            let keys = wanted.iter().map(|(r, options)| self.key(r, options.version.clone()));
-            let reads = keys.map(|key| async move { self.inner().read(&key).await });
-            let reads: Vec<_> = reads.collect();
-            stream::iter(reads).buffered(at_a_time).collect().await
-        };
-        let asked = wanted.iter().zip(answers);
-        Ok(asked.map(|((_, options), answer)| self.judge(answer?, options.validity)).collect())
+        let answers = self.look_up_many(wanted).await;
+        let Some(witness) = &self.source.witness else { return answers };
+        let references = wanted.iter().map(|(reference, _)| reference);
+        match answers {
+            Ok(answers) => Ok(witness.read_many(references, answers).await),
+            Err(error) => {
+                let answers = vec![Err(error.clone()); wanted.len()];
+                witness.read_many(references, answers).await;
+                Err(error)
+            }
+        }
     }
 
     async fn set_secret(
@@ -64,6 +63,8 @@ impl SecretProvider for CachedProvider {
         value: SecretValue,
         options: SetOptions,
     ) -> Result<VersionInfo> {
+        let what = (Operation::SetSecret, creation(&options));
+        let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let stage = options.stage;
         let written = self.source.provider.set_secret(reference, value.clone(), options).await;
@@ -71,6 +72,7 @@ impl SecretProvider for CachedProvider {
             WriteStage::Current => of_value(Secret::new(value, version.clone())),
             WriteStage::Pending => Change::Something,
         });
+        record.end(&written, |version| Some(&version.id)).await;
         if is_mixed && written.is_ok() {
             self.see_current(reference).await;
         }
@@ -84,9 +86,12 @@ impl SecretProvider for CachedProvider {
         base: &VersionId,
         token: &IdempotencyKey,
     ) -> Result<Promoted> {
+        let what = (Operation::Promote, EntityActivity::Activate);
+        let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let promoted = self.source.provider.promote(reference, pending, base, token).await;
         ticket.settle(&promoted, |to| Change::Promoted { to: to.clone(), base: base.clone() });
+        record.end(&promoted, |promoted| Some(&promoted.current)).await;
         if promoted.is_ok() {
             self.see_current(reference).await;
         }
@@ -94,9 +99,12 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn discard_pending(&self, reference: &SecretRef, pending: &VersionId) -> Result<()> {
+        let what = (Operation::DiscardPending, EntityActivity::Delete);
+        let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let discarded = self.source.provider.discard_pending(reference, pending).await;
         ticket.settle(&discarded, |()| Change::Something);
+        record.end(&discarded, |()| None).await;
         discarded
     }
 
@@ -107,10 +115,13 @@ impl SecretProvider for CachedProvider {
         patch: MetadataPatch,
         precondition: Precondition,
     ) -> Result<()> {
+        let what = (Operation::UpdateMetadata, EntityActivity::Update);
+        let record = self.write_record(what, reference, version).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let provider = &self.source.provider;
         let updated = provider.update_metadata(reference, version, patch, precondition).await;
         ticket.settle(&updated, |()| Change::Something);
+        record.end(&updated, |()| None).await;
         updated
     }
 
@@ -120,9 +131,12 @@ impl SecretProvider for CachedProvider {
         version: &VersionId,
         state: VersionState,
     ) -> Result<()> {
+        let what = (Operation::SetVersionState, activity_of(state));
+        let record = self.write_record(what, reference, Some(version)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let set = self.source.provider.set_version_state(reference, version, state).await;
         ticket.settle(&set, |()| of_state(version, state));
+        record.end(&set, |()| None).await;
         set
     }
 
@@ -147,26 +161,35 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn delete_secret(&self, reference: &SecretRef, mode: DeleteMode) -> Result<Deleted> {
+        let what = (Operation::DeleteSecret, EntityActivity::Delete);
+        let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let deleted = self.source.provider.delete_secret(reference, mode).await;
         ticket.settle(&deleted, |deleted| match deleted {
             Deleted::Recoverable(_) => Change::Deleted(ErrorKind::PendingDeletion),
             _ => Change::Deleted(ErrorKind::NotFound),
         });
+        record.end(&deleted, |_| None).await;
         deleted
     }
 
     async fn restore_secret(&self, reference: &SecretRef) -> Result<()> {
+        let what = (Operation::RestoreSecret, EntityActivity::Resume);
+        let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let restored = self.source.provider.restore_secret(reference).await;
         ticket.settle(&restored, |()| Change::Reopened);
+        record.end(&restored, |()| None).await;
         restored
     }
 
     async fn purge_secret(&self, reference: &SecretRef) -> Result<()> {
+        let what = (Operation::PurgeSecret, EntityActivity::Delete);
+        let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let purged = self.source.provider.purge_secret(reference).await;
         ticket.settle(&purged, |()| Change::Deleted(ErrorKind::NotFound));
+        record.end(&purged, |()| None).await;
         purged
     }
 
@@ -180,6 +203,45 @@ impl SecretProvider for CachedProvider {
 }
 
 impl CachedProvider {
+    async fn look_up(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
+        let is_plain = options == GetOptions::default();
+        if let Some(name) = reference.name().filter(|_| is_plain)
+            && let Some(secret) = self.checked_hit(name.as_str())
+        {
+            return Ok(secret);
+        }
+        let secret = self.inner().read(&self.key(reference, options.version)).await?;
+        self.judge(secret, options.validity)
+    }
+
+    async fn look_up_many(
+        &self,
+        wanted: &[(SecretRef, GetOptions)],
+    ) -> Result<Vec<Result<Secret>>> {
+        let answers = if self.capabilities().batch.is_available() {
+            self.read_many(wanted).await?
+        } else {
+            // As many at a time as there may be refreshes; a caller may ask for thousands.
+            let at_a_time = self.inner().setting.terms.policy.concurrent_refreshes.get();
+            let keys = wanted.iter().map(|(r, options)| self.key(r, options.version.clone()));
+            let reads = keys.map(|key| async move { self.inner().read(&key).await });
+            let reads: Vec<_> = reads.collect();
+            stream::iter(reads).buffered(at_a_time).collect().await
+        };
+        let asked = wanted.iter().zip(answers);
+        Ok(asked.map(|((_, options), answer)| self.judge(answer?, options.validity)).collect())
+    }
+
+    /// A write of which a record is kept, where one is.
+    async fn write_record<'a>(
+        &'a self,
+        what: (Operation, EntityActivity),
+        reference: &'a SecretRef,
+        version: Option<&'a VersionId>,
+    ) -> Result<WriteRecord<'a>> {
+        WriteRecord::begin(self.source.witness.as_ref(), what, reference, version).await
+    }
+
     /// The cache holds values whether they are valid or not; each question says what it wants.
     fn judge(&self, secret: Secret, validity: Validity) -> Result<Secret> {
         let refused: Option<Error> = match validity {

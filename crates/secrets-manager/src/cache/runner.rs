@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
+use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, WeakFlight};
 use crate::cache::hints;
 use crate::cache::inner::Inner;
@@ -329,7 +330,7 @@ fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, source: usize, room: usize) 
             line.held().is_some_and(|held| held.is_due(&moment, desk.is_kept_up(line)))
         });
         if is_due && !is_asked_for {
-            started.push(inner.board(desk, id, &key));
+            started.push(inner.board(desk, id, &key, Asker::Manager));
         } else {
             desk.reconcile(id);
         }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use secrets_core::{
     Capabilities, Consistency, Error, ErrorKind, GetOptions, Operation, Result, Secret,
     SecretProvider, SecretRef, VersionSelector, VersionState,
 };
 use tokio::time::Instant;
 
+use crate::audit::Witness;
+use crate::cache::asker::Asker;
 use crate::cache::guard;
 use crate::cache::index::NameIndex;
 use crate::cache::policy::CachePolicy;
@@ -24,6 +27,8 @@ pub(crate) struct Source {
     pub(crate) capabilities: Capabilities,
     /// For how long answers may be older than our own writes.
     pub(crate) lag: Duration,
+    /// Records who reads and changes what, where that is asked for.
+    pub(crate) witness: Option<Witness>,
 }
 
 impl Source {
@@ -31,13 +36,14 @@ impl Source {
         number: usize,
         provider: Arc<dyn SecretProvider>,
         policy: &CachePolicy,
+        witness: Option<Witness>,
     ) -> Result<Self> {
         let mut capabilities = provider.capabilities().clone();
         let lag = guard::window(&capabilities);
         let within = guard::delay(&capabilities) + policy.ttl + policy.stale_while_revalidate;
         capabilities.consistency = Consistency::Eventual { within };
         let names = NameIndex::new(policy.max_entries.get())?;
-        Ok(Self { number, provider, names, capabilities, lag })
+        Ok(Self { number, provider, names, capabilities, lag, witness })
     }
 
     /// Whether one version can be asked for by its id.
@@ -50,17 +56,43 @@ impl Source {
         &self,
         reference: &SecretRef,
         selector: &VersionSelector,
-        deadline: Instant,
+        (deadline, asker): (Instant, &Asker),
     ) -> Result<Secret> {
+        let fetch = self.witness.as_ref().map(|w| w.fetch(reference, selector, &asker.context()));
         // Bounds of validity are minded above the cache, where time goes on.
         let options = GetOptions::version(selector.clone()).ignore_validity();
         let call = async { self.provider.get_secret(reference, options).await };
-        let secret = contained(call, Operation::GetSecret, deadline).await?;
-        check(selector, secret)
+        let answer = contained(call, Operation::GetSecret, deadline).await;
+        let answer = answer.and_then(|secret| check(selector, secret));
+        match fetch {
+            Some(fetch) => fetch.end(answer, deadline).await,
+            None => answer,
+        }
     }
 
     /// Many at once, in the order of the questions, which say [`Validity::Ignore`] as above.
     pub(crate) async fn read_many(
+        &self,
+        wanted: &[(SecretRef, GetOptions)],
+        (deadline, asker): (Instant, &Asker),
+    ) -> Result<Vec<Result<Secret>>> {
+        let Some(witness) = &self.witness else {
+            return self.call_for_many(wanted, deadline).await;
+        };
+        let context = asker.context();
+        let questions = wanted.iter();
+        let fetches: Vec<_> =
+            questions.map(|(r, options)| witness.fetch(r, &options.version, &context)).collect();
+        let (answers, failure) = match self.call_for_many(wanted, deadline).await {
+            Ok(answers) => (answers, None),
+            Err(error) => (vec![Err(error.clone()); wanted.len()], Some(error)),
+        };
+        let ends = fetches.into_iter().zip(answers);
+        let answers = join_all(ends.map(|(fetch, answer)| fetch.end(answer, deadline))).await;
+        failure.map_or(Ok(answers), Err)
+    }
+
+    async fn call_for_many(
         &self,
         wanted: &[(SecretRef, GetOptions)],
         deadline: Instant,

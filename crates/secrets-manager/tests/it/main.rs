@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod audit;
 mod batches;
 mod bounds;
 mod clocks;
