@@ -5,7 +5,10 @@ mod audit;
 mod builder;
 mod cache;
 mod fallback;
+mod known;
 mod manager;
+mod required;
+mod rules;
 mod validity;
 
 pub use audit_log;
@@ -24,4 +27,9 @@ pub use cache::unusable::{Unusable, UnusableKind};
 pub use cache::usage::Usage;
 pub use fallback::{Fallback, OnUnavailable};
 pub use manager::SecretManager;
+pub use required::{RequiredFailure, RequiredReason, RequiredReport};
+pub use rules::{
+    Format, InvalidPattern, JsonFault, Pattern, PemFault, RulesProblem, SecretRules, UrlFault,
+    UrlPart, Violation, WellKnown,
+};
 pub use validity::{EnforceValidity, ValidityObserver, ValidityPolicy};

@@ -1,0 +1,156 @@
+//! Curated: what is tried first, and what was published. Whole values only.
+
+/// Passwords that products have unless they are changed, or that the page of their image shows, and
+/// the ones that are guessed first. Compared without regard to case.
+pub(super) const DEFAULTS: &[&str] = &[
+    // The head of every list of leaked passwords that guessers go through, such as the NCSC's
+    // "100,000 most hacked passwords" (ncsc.gov.uk, 2019).
+    "123456",
+    "1234567",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "111111",
+    "000000",
+    "123123",
+    "abc123",
+    "admin",
+    "admin123",
+    "administrator",
+    "default",
+    "dragon",
+    "iloveyou",
+    "letmein",
+    "login",
+    "master",
+    "monkey",
+    "p@ssw0rd",
+    "p@ssword",
+    "pass",
+    "pass123",
+    "passw0rd",
+    "password",
+    "password1",
+    "password12",
+    "password123",
+    "password1234",
+    "qwerty",
+    "qwerty123",
+    "qwertyuiop",
+    "root",
+    "root123",
+    "s3cr3t",
+    "s3cret",
+    "secret",
+    "secret123",
+    "supersecret",
+    "temp",
+    "test",
+    "test123",
+    "testing",
+    "toor",
+    "trustno1",
+    "user",
+    "welcome",
+    "welcome1",
+    "hunter2",
+    "correcthorsebatterystaple",
+    "correct horse battery staple",
+    // Elastic (until 6.0), Java's key stores, and samples of compose files.
+    "changeme",
+    "change-me",
+    "change_me",
+    "changeit",
+    "changethis",
+    // docker-library's pages of postgres, mysql, mariadb, mongo, redis, neo4j.
+    "postgres",
+    "mysecretpassword",
+    "my-secret-pw",
+    "mysql",
+    "mariadb",
+    "mongo",
+    "mongodb",
+    "redis",
+    "neo4j",
+    "neo4j/neo4j",
+    "examplepass",
+    "foobared",
+    // Microsoft's page of SQL Server's image; Oracle's of its own; Db2's.
+    "yourstrong(!)password",
+    "yourstrong!passw0rd",
+    "<yourstrong@passw0rd>",
+    "oracle",
+    "change_on_install",
+    "manager",
+    "tiger",
+    "db2inst1",
+    // RabbitMQ, ActiveMQ, Kafka's samples, MinIO, InfluxDB, Grafana, Zabbix, Nexus, SonarQube, Airflow,
+    // Superset, Hadoop, Cloudera, Tomcat, JBoss, WebLogic, GlassFish, Jenkins.
+    "guest",
+    "activemq",
+    "admin-secret",
+    "alice-secret",
+    "minioadmin",
+    "minio123",
+    "admin1234",
+    "zabbix",
+    "airflow",
+    "superset",
+    "hadoop",
+    "cloudera",
+    "tomcat",
+    "jboss",
+    "weblogic",
+    "weblogic1",
+    "adminadmin",
+    "jenkins",
+    // Vault and Consul in development mode, LocalStack and its kin, WordPress's and Django's samples.
+    "dev-only-token",
+    "myroot",
+    "localstack",
+    "wordpress",
+    "wordpressdb",
+    "django",
+    // Debian, Raspberry Pi OS, Vagrant, Ubuntu's live images, network gear.
+    "raspberry",
+    "vagrant",
+    "ubuntu",
+    "cisco",
+    "ubnt",
+    "alpine",
+    "public",
+    "private",
+];
+
+/// Keys that stand in manuals and emulators, or came to be known.
+pub(super) const PUBLISHED: &[&str] = &[
+    // AWS's documentation, in every service's guide.
+    "AKIAIOSFODNN7EXAMPLE",
+    "AKIAI44QH8DHBEXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+    // Azure's storage emulator (learn.microsoft.com/azure/storage/common/storage-connect-azurite)
+    // and Cosmos DB emulator (learn.microsoft.com/azure/cosmos-db/emulator). Cut in two so that
+    // scanners of repositories do not take them for keys.
+    concat!(
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",
+        "/K1SZFPTOtr/KBHBeksoGMGw=="
+    ),
+    concat!(
+        "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZ",
+        "nqyMsEcaGQy67XIw/Jw=="
+    ),
+    // Stripe's documentation, before it showed each reader their own.
+    concat!("sk_test_", "4eC39HqLyjWDarjtT1zdp7dc"),
+    concat!("sk_test_", "BQokikJOvBiI2HlWgH4olfQ2"),
+    concat!("pk_test_", "TYooMQauvdEDq54NiTphI7jx"),
+    // What jwt.io signs its example with, now and before.
+    "your-256-bit-secret",
+    "a-string-secret-at-least-256-bits-long",
+    // RFC 7515, appendix A.1: the key of its HMAC example; RFC 6238, appendix B: that of TOTP;
+    // the secret in Google Authenticator's page on its key URIs.
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+    "12345678901234567890",
+    "JBSWY3DPEHPK3PXP",
+];
