@@ -7,12 +7,13 @@ use crate::process::{self, Run};
 use crate::report::Report;
 
 /// Programs that tests and builds start, each with the Debian package that holds it.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("c++", "g++"),
     ("cc", "gcc"),
     ("git", "git"),
     ("mount", "mount"),
     ("python3", "python3-venv"),
+    ("redis-server", "redis-server"),
     ("setpriv", "util-linux"),
     ("strace", "strace"),
     ("unshare", "util-linux"),

@@ -4,6 +4,7 @@
 mod audit;
 mod builder;
 mod cache;
+mod credential;
 mod fallback;
 mod known;
 mod manager;
@@ -25,6 +26,10 @@ pub use cache::policy::{Backoff, CachePolicy, Upkeep};
 pub use cache::runner::AlreadyRunning;
 pub use cache::unusable::{Unusable, UnusableKind};
 pub use cache::usage::Usage;
+pub use credential::{
+    Attempt, FailureClass, Repeatable, UseError, UseErrorKind, UsePolicy, classify, repeatable,
+    with_secret,
+};
 pub use fallback::{Fallback, OnUnavailable};
 pub use manager::SecretManager;
 pub use required::{RequiredFailure, RequiredReason, RequiredReport};

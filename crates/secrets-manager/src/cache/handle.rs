@@ -9,6 +9,7 @@ use crate::cache::inner::{Inner, lost_line};
 use crate::cache::line::{Content, Dial, Face, Key, LineId};
 use crate::cache::store::Desk;
 use crate::cache::unusable::{Unusable, UnusableKind};
+use crate::credential::{Footing, Trial};
 
 /// A secret that is kept up to date.
 ///
@@ -40,7 +41,8 @@ pub struct SecretHandle {
 
 /// What a checked load needs. It keeps no value and no manager alive.
 struct Grip {
-    reference: SecretRef,
+    key: Key,
+    trial: Arc<Trial>,
     dial: Arc<Dial>,
     line: LineId,
     inner: Weak<Inner>,
@@ -122,11 +124,32 @@ impl SecretHandle {
     /// Which secret.
     #[must_use]
     pub fn reference(&self) -> &SecretRef {
-        &self.grip.reference
+        &self.grip.key.reference
+    }
+
+    /// Forgets that a resource refused versions of this secret: [`with_secret`](crate::with_secret)
+    /// may try each of them again. For an operator who knows that the resource was mended.
+    pub fn forget_refusals(&self) {
+        self.grip.trial.forget_refusals();
+    }
+
+    pub(crate) fn footing(&self) -> Footing {
+        let Grip { key, inner, trial, .. } = &*self.grip;
+        Footing { key: key.clone(), inner: Weak::clone(inner), trial: Arc::clone(trial) }
     }
 
     fn unusable(&self, kind: UnusableKind) -> Unusable {
         Unusable::new(kind, self.grip.dial.error())
+    }
+}
+
+/// The last one takes the values along that stood in for refused ones.
+impl Drop for Grip {
+    fn drop(&mut self) {
+        // The other one is the manager's.
+        if Arc::strong_count(&self.trial) <= 2 {
+            self.trial.let_go();
+        }
     }
 }
 
@@ -174,7 +197,7 @@ impl fmt::Debug for SecretHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.load();
         f.debug_struct("SecretHandle")
-            .field("reference", &self.grip.reference)
+            .field("reference", &self.grip.key.reference)
             .field("state", &state.as_str())
             .field("version", &state.secret().map(|secret| &secret.version.id))
             .finish_non_exhaustive()
@@ -215,6 +238,7 @@ impl Desk<'_> {
             _ => {}
         }
         let (moment, setting) = (self.moment, self.setting);
+        let trial = self.store.trials.of(key);
         let Some(line) = self.line_mut(id) else { return Err(lost_line()) };
         let Content::Held(held) = &mut line.content else { return Err(lost_line()) };
         let face = line.face.get_or_insert_with(|| {
@@ -225,7 +249,8 @@ impl Desk<'_> {
         });
         let live = face.publisher.live();
         let grip = Grip {
-            reference: key.reference.clone(),
+            key: key.clone(),
+            trial,
             dial: Arc::clone(&face.dial),
             line: id,
             inner,

@@ -215,10 +215,7 @@ impl Inner {
             }
             _ => match under_way(desk, id) {
                 Some(flight) => Step::Board(flight),
-                None => {
-                    let asker = desk.setting.sources.get(key.source).map(|s| Asker::caller(s));
-                    Step::Start(self.board(desk, id, key, asker.unwrap_or(Asker::Manager)))
-                }
+                None => Step::Start(self.board(desk, id, key, self.caller(key))),
             },
         }
     }
@@ -248,6 +245,33 @@ impl Inner {
             Ok(answer) => answer,
             Err(_) => Some(self.land(bound_for, Err(late(Operation::GetSecret)))),
         }
+    }
+
+    /// Asks the provider whatever the cache has, unless it is to be left alone for now. An answer
+    /// that is on its way counts no more.
+    pub(crate) async fn refresh(self: &Arc<Self>, key: &Key) -> Result<Secret> {
+        let flight = self.with(|desk| {
+            let id = desk.line_of(key);
+            let moment = desk.moment;
+            let resting = match desk.line(id).map(|line| &line.content) {
+                Some(Content::Held(held)) if held.is_gated(&moment) => held.last_error().cloned(),
+                Some(Content::Absent(absent)) if moment.now < absent.until => {
+                    Some(absent.error.clone())
+                }
+                _ => None,
+            };
+            if let Some(error) = resting {
+                return Err(error);
+            }
+            desk.overtake(id);
+            Ok(self.board(desk, id, key, self.caller(key)))
+        })?;
+        self.see_off(flight).await.unwrap_or_else(|| Err(broke_off()))
+    }
+
+    fn caller(&self, key: &Key) -> Asker {
+        let source = self.setting.sources.get(key.source);
+        source.map_or(Asker::Manager, |source| Asker::caller(source))
     }
 
     /// Starts a flight.

@@ -12,7 +12,7 @@ pub(crate) mod hit;
 mod index;
 pub(crate) mod inner;
 pub(crate) mod jitter;
-mod line;
+pub(crate) mod line;
 mod many;
 mod moment;
 pub(crate) mod policy;

@@ -23,6 +23,7 @@ use crate::cache::moment::Moment;
 use crate::cache::policy::Upkeep;
 use crate::cache::upsets::Upsets;
 use crate::cache::usage::Usage;
+use crate::credential::Trials;
 
 /// So many lines that were pinned are looked at again for each value that is too much.
 const PARKED_AT_A_TIME: usize = 8;
@@ -56,6 +57,8 @@ pub(crate) struct Store {
     forgotten: u64,
     pub(crate) is_running: bool,
     pub(crate) has_run: bool,
+    /// What resources said of what handles gave out.
+    pub(crate) trials: Trials,
     /// When the run future will look by itself.
     pub(crate) wakes_at: Option<Instant>,
 }
@@ -96,6 +99,7 @@ impl Store {
             forgotten: 0,
             is_running: false,
             has_run: false,
+            trials: Trials::default(),
             wakes_at: None,
         }
     }

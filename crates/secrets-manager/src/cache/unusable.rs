@@ -49,6 +49,10 @@ impl Unusable {
         Self { kind, last_error }
     }
 
+    pub(crate) fn gone() -> Self {
+        Self::new(UnusableKind::Gone, None)
+    }
+
     /// What keeps the value from being used.
     #[must_use]
     pub const fn kind(&self) -> UnusableKind {

@@ -24,12 +24,15 @@ mod outages;
 mod overtaken;
 mod promises;
 mod races;
+mod redis;
 mod required;
 mod resolving;
+mod resource;
 mod rules;
 mod shelf;
 mod staleness;
 mod support;
+mod using;
 mod wiping;
 mod writes;
 

@@ -1,0 +1,537 @@
+//! What a resource said of the versions of one secret, and who may try which of them next.
+//!
+//! Nothing here reads a clock, waits, or calls anybody: the driver in `using` does.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrets_core::{Result, Secret, VersionId, VersionSelector};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::credential::policy::UsePolicy;
+
+/// So many versions of a secret are remembered.
+const MOST_MARKS: usize = 8;
+
+/// After so long a provider that failed is asked again whether there is another version.
+const PROVIDER_PAUSE: Duration = Duration::from_secs(5);
+
+/// Attempts and duties in the order in which they were given out.
+type Ticket = u64;
+
+/// One secret of one manager, at whatever it is used for.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    state: Mutex<State>,
+    /// Wakes who waits for what others find out.
+    pub(crate) news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_ticket: Ticket,
+    marks: HashMap<VersionId, Mark>,
+    recovery: Option<Recovery>,
+}
+
+/// What is known of a version.
+#[derive(Debug)]
+struct Mark {
+    standing: Standing,
+    /// When it was last looked at.
+    seen: Ticket,
+    /// Attempts up to this one were begun before the last refusal.
+    floor: Ticket,
+    /// In a row.
+    refusals: u32,
+    /// While it is refused: when it may be tried once more, if ever.
+    retry_at: Option<Instant>,
+    /// While it is untested: how many may try it at a time.
+    allowance: usize,
+    /// While it is untested: who does, and for how long the others wait for that.
+    running: Vec<(Ticket, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Untested,
+    Accepted,
+    Refused,
+}
+
+/// What is done about a current version that is refused.
+#[derive(Debug)]
+struct Recovery {
+    of: VersionId,
+    step: Step,
+    /// Who is at it, and for how long the others wait for that.
+    worker: Option<(Ticket, Instant)>,
+    /// A version that is accepted in its place.
+    stand_in: Option<Secret>,
+    /// When to ask a provider again that failed.
+    refresh_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Refresh,
+    Fetch(Fallback),
+    Test(Secret, Fallback),
+    Over,
+}
+
+/// What is tried when the current version is refused, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fallback {
+    Previous,
+    Pending,
+}
+
+impl Fallback {
+    pub(crate) fn selector(self) -> VersionSelector {
+        match self {
+            Self::Previous => VersionSelector::Previous,
+            Self::Pending => VersionSelector::Pending,
+        }
+    }
+
+    fn next(self) -> Step {
+        match self {
+            Self::Previous => Step::Fetch(Self::Pending),
+            Self::Pending => Step::Over,
+        }
+    }
+}
+
+/// What one who wants to use the secret is to do.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// Use this.
+    Try(Secret, Arc<Permit>),
+    /// Ask the provider for a newer version, for all who wait.
+    Refresh(Arc<Permit>),
+    /// Ask it for this one.
+    Fetch(Fallback, Arc<Permit>),
+    /// Wait for news, until then at the longest.
+    Wait(Instant),
+    /// Look again: another version is current by now.
+    Again,
+    /// There is nothing to try.
+    Barred,
+}
+
+/// Leave to try a version, or to ask the provider. Given back when it is dropped by the one it was
+/// given to, whatever came of it.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    trial: Arc<Trial>,
+    ticket: Ticket,
+    role: Role,
+    policy: UsePolicy,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// Uses a version as everybody may.
+    User { version: VersionId },
+    /// Tries a version in place of another.
+    Tester { of: VersionId, candidate: Secret, fallback: Fallback },
+    /// Asks the provider.
+    Clerk { of: VersionId },
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Accepted,
+    Refused,
+    /// Neither is known.
+    Other,
+}
+
+/// How long things take, and now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) policy: &'a UsePolicy,
+    /// For how long the others wait for one who asks the provider.
+    pub(crate) call: Duration,
+    pub(crate) now: Instant,
+}
+
+impl Trial {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::default(), news: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn has_refusals(&self) -> bool {
+        self.lock().marks.values().any(|mark| mark.standing == Standing::Refused)
+    }
+
+    /// Lets go of the values that it holds: nobody uses the secret any more.
+    pub(crate) fn let_go(&self) {
+        self.lock().recovery = None;
+    }
+
+    /// What was refused may be tried again.
+    pub(crate) fn forget_refusals(&self) {
+        let mut state = self.lock();
+        state.recovery = None;
+        let last = state.last_ticket;
+        for mark in state.marks.values_mut().filter(|mark| mark.standing == Standing::Refused) {
+            mark.reopen();
+            mark.refusals = 0;
+            mark.floor = last;
+        }
+        drop(state);
+        self.news.notify_waiters();
+    }
+
+    /// What to do for one who wants to use the secret whose current version is `current`.
+    /// `is_latest` must neither lock nor call anybody.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        current: &Secret,
+        is_latest: impl FnOnce() -> bool,
+        terms: Terms<'_>,
+    ) -> Admission {
+        let mut state = self.lock();
+        // Under the lock: what one has seen all later ones see, so nothing that is over is begun anew.
+        if !is_latest() {
+            return Admission::Again;
+        }
+        let of = &current.version.id;
+        state.recovery.take_if(|recovery| recovery.of != *of);
+        let ticket = state.next_ticket();
+        let standing = state.mark(of).standing;
+        let user = |secret: &Secret| {
+            let role = Role::User { version: secret.version.id.clone() };
+            Admission::Try(secret.clone(), self.permit(ticket, role, terms))
+        };
+        if standing == Standing::Accepted {
+            return user(current);
+        }
+        if standing == Standing::Untested {
+            let Err(wait) = state.mark(of).enter(ticket, terms) else { return user(current) };
+            // Others need not wait for the one who looks whether the current version works by now.
+            return state.stand_in().map_or(Admission::Wait(wait), user);
+        }
+        let step = match state.next_step(of, ticket, terms) {
+            Ok(step) => step,
+            Err(wait) => {
+                let wait = wait.map_or(Admission::Barred, Admission::Wait);
+                return state.stand_in().map_or(wait, user);
+            }
+        };
+        let of = of.clone();
+        let permit = |role| self.permit(ticket, role, terms);
+        match step {
+            Step::Refresh => Admission::Refresh(permit(Role::Clerk { of })),
+            Step::Fetch(fallback) => Admission::Fetch(fallback, permit(Role::Clerk { of })),
+            Step::Test(candidate, fallback) => {
+                let role = Role::Tester { of, candidate: candidate.clone(), fallback };
+                Admission::Try(candidate, permit(role))
+            }
+            Step::Over => Admission::Barred,
+        }
+    }
+
+    fn permit(self: &Arc<Self>, ticket: Ticket, role: Role, terms: Terms<'_>) -> Arc<Permit> {
+        let policy = terms.policy.clone();
+        Arc::new(Permit { trial: Arc::clone(self), ticket, role, policy })
+    }
+}
+
+impl State {
+    fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+
+    fn stand_in(&self) -> Option<&Secret> {
+        self.recovery.as_ref()?.stand_in.as_ref()
+    }
+
+    /// What is known of a version; a new one is untested.
+    fn mark(&mut self, version: &VersionId) -> &mut Mark {
+        if self.marks.len() >= MOST_MARKS && !self.marks.contains_key(version) {
+            let oldest = self.marks.iter().min_by_key(|(_, mark)| mark.seen);
+            if let Some(oldest) = oldest.map(|(version, _)| version.clone()) {
+                self.marks.remove(&oldest);
+            }
+        }
+        let mark = self.marks.entry(version.clone()).or_insert_with(Mark::new);
+        mark.seen = self.last_ticket;
+        mark
+    }
+
+    /// What the holder of this ticket is to do about a version that is refused; otherwise until when
+    /// to wait for who is at it, if anybody is.
+    fn next_step(
+        &mut self,
+        of: &VersionId,
+        ticket: Ticket,
+        terms: Terms<'_>,
+    ) -> Result<Step, Option<Instant>> {
+        let Terms { policy, call, now } = terms;
+        let retry_at = self.mark(of).retry_at;
+        let recovery = self.recovery.get_or_insert_with(|| Recovery::new(of.clone()));
+        if let Some((_, until)) = recovery.worker.filter(|(_, until)| *until > now) {
+            return Err(Some(until));
+        }
+        let is_due = [retry_at, recovery.refresh_at].into_iter().flatten().any(|at| at <= now);
+        match &recovery.step {
+            Step::Over if is_due => {
+                recovery.refresh_at = None;
+                recovery.step = Step::Refresh;
+            }
+            Step::Fetch(Fallback::Pending) if !policy.tries_pending => recovery.step = Step::Over,
+            _ => {}
+        }
+        let lease = match recovery.step {
+            Step::Over => return Err(None),
+            Step::Refresh | Step::Fetch(_) => call,
+            Step::Test(..) => policy.patience,
+        };
+        recovery.worker = Some((ticket, now + lease));
+        Ok(recovery.step.clone())
+    }
+
+    /// The recovery that this ticket works at; it does so no longer.
+    fn worked_at(&mut self, of: &VersionId, ticket: Ticket) -> Option<&mut Recovery> {
+        let recovery = self.recovery.as_mut().filter(|recovery| recovery.of == *of)?;
+        recovery.worker.take_if(|(worker, _)| *worker == ticket)?;
+        Some(recovery)
+    }
+
+    /// A stand-in is refused: the version that it stands for is looked at once more, ahead of its
+    /// time.
+    fn lose_stand_in(&mut self, version: &VersionId, now: Instant) {
+        let Some(recovery) = &mut self.recovery else { return };
+        let lost = recovery.stand_in.take_if(|secret| secret.version.id == *version);
+        if lost.is_none() {
+            return;
+        }
+        recovery.step = Step::Refresh;
+        let of = recovery.of.clone();
+        let mark = self.mark(&of);
+        mark.retry_at = mark.retry_at.map(|at| at.min(now));
+    }
+}
+
+impl Recovery {
+    fn new(of: VersionId) -> Self {
+        Self { of, step: Step::Refresh, worker: None, stand_in: None, refresh_at: None }
+    }
+
+    /// After the provider said that there is nothing newer.
+    fn look_back(&mut self) {
+        self.step = match self.stand_in {
+            Some(_) => Step::Over,
+            None => Step::Fetch(Fallback::Previous),
+        };
+    }
+}
+
+impl Mark {
+    fn new() -> Self {
+        Self {
+            standing: Standing::Untested,
+            seen: 0,
+            floor: 0,
+            refusals: 0,
+            retry_at: None,
+            allowance: 1,
+            running: Vec::new(),
+        }
+    }
+
+    /// One may try it.
+    fn reopen(&mut self) {
+        self.standing = Standing::Untested;
+        self.retry_at = None;
+        self.allowance = 1;
+        self.running.clear();
+    }
+
+    /// Lets one more try an untested version, or says until when to wait for who does. One who takes
+    /// longer than a login does not hold the others up.
+    fn enter(&mut self, ticket: Ticket, terms: Terms<'_>) -> Result<(), Instant> {
+        self.running.retain(|(_, until)| *until > terms.now);
+        if self.running.len() < self.allowance {
+            self.running.push((ticket, terms.now + terms.policy.patience));
+            return Ok(());
+        }
+        let first = self.running.iter().map(|(_, until)| *until).min();
+        Err(first.unwrap_or(terms.now))
+    }
+
+    fn leave(&mut self, ticket: Ticket) {
+        self.running.retain(|(running, _)| *running != ticket);
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.retry_at.is_some_and(|at| at <= now)
+    }
+
+    fn is_resting(&self, now: Instant) -> bool {
+        self.standing == Standing::Refused && !self.is_due(now)
+    }
+
+    fn accept(&mut self) {
+        self.standing = Standing::Accepted;
+        self.refusals = 0;
+        self.retry_at = None;
+        self.running.clear();
+    }
+
+    /// Of many who are refused at a time the first one counts, and who was accepted before says
+    /// nothing any more.
+    fn refuse(&mut self, last: Ticket, policy: &UsePolicy, now: Instant) {
+        self.floor = last;
+        self.standing = Standing::Refused;
+        self.refusals = self.refusals.saturating_add(1);
+        self.retry_at = policy.rest(self.refusals).map(|rest| now + rest);
+        self.running.clear();
+    }
+}
+
+impl Permit {
+    /// Says what came of an attempt; may be said more than once, for it may come out by and by.
+    pub(crate) fn report(&self, outcome: Outcome, now: Instant) {
+        let mut state = self.trial.lock();
+        match &self.role {
+            Role::User { version } => self.report_use(&mut state, version, outcome, now),
+            Role::Tester { of, candidate, fallback } => {
+                let id = &candidate.version.id;
+                self.judge(&mut state, id, outcome, now);
+                if let Some(recovery) = state.worked_at(of, self.ticket) {
+                    match outcome {
+                        Outcome::Accepted => {
+                            recovery.stand_in = Some(candidate.clone());
+                            recovery.step = Step::Over;
+                        }
+                        Outcome::Refused => recovery.step = fallback.next(),
+                        Outcome::Other => {}
+                    }
+                } else if outcome == Outcome::Refused {
+                    // It was accepted first, by its own word.
+                    state.lose_stand_in(id, now);
+                }
+            }
+            Role::Clerk { .. } => {}
+        }
+        drop(state);
+        self.trial.news.notify_waiters();
+    }
+
+    fn report_use(&self, state: &mut State, version: &VersionId, outcome: Outcome, now: Instant) {
+        if !self.judge(state, version, outcome, now) {
+            return;
+        }
+        match outcome {
+            Outcome::Accepted => {
+                state.recovery.take_if(|recovery| recovery.of == *version);
+            }
+            Outcome::Refused => state.lose_stand_in(version, now),
+            Outcome::Other => {}
+        }
+    }
+
+    /// Notes what came of an attempt with a version; false when it says nothing any more.
+    fn judge(
+        &self,
+        state: &mut State,
+        version: &VersionId,
+        outcome: Outcome,
+        now: Instant,
+    ) -> bool {
+        let last = state.last_ticket;
+        let mark = state.mark(version);
+        mark.leave(self.ticket);
+        if self.ticket <= mark.floor {
+            return false;
+        }
+        match outcome {
+            Outcome::Accepted => mark.accept(),
+            Outcome::Refused => mark.refuse(last, &self.policy, now),
+            // A failure that is not the credential's locks nothing: more may try.
+            Outcome::Other => mark.allowance = mark.allowance.saturating_mul(2),
+        }
+        true
+    }
+
+    /// The provider was asked for a newer version, which a handle shows by now if there is one.
+    pub(crate) fn refreshed(&self, answer: &Result<Secret>, now: Instant) {
+        let Role::Clerk { of } = &self.role else { return };
+        let mut state = self.trial.lock();
+        let is_due = state.mark(of).is_due(now);
+        if let Some(recovery) = state.worked_at(of, self.ticket) {
+            match answer {
+                Ok(_) => recovery.look_back(),
+                Err(_) => {
+                    recovery.step = Step::Over;
+                    recovery.refresh_at = Some(now + PROVIDER_PAUSE);
+                }
+            }
+            if is_due && answer.is_ok() {
+                state.mark(of).reopen();
+            }
+        }
+        drop(state);
+        self.trial.news.notify_waiters();
+    }
+
+    /// The provider was asked for another version.
+    pub(crate) fn fetched(&self, fallback: Fallback, answer: &Result<Secret>, now: Instant) {
+        let Role::Clerk { of } = &self.role else { return };
+        let mut state = self.trial.lock();
+        let answer = answer.as_ref().map(|secret| {
+            let id = &secret.version.id;
+            let is_of_use = id != of && !state.mark(id).is_resting(now);
+            is_of_use.then(|| secret.clone())
+        });
+        if let Some(recovery) = state.worked_at(of, self.ticket) {
+            recovery.step = match answer {
+                Ok(Some(candidate)) => Step::Test(candidate, fallback),
+                Ok(None) => fallback.next(),
+                Err(error) => {
+                    if fallback == Fallback::Previous && error.is_transient() {
+                        recovery.refresh_at = Some(now + PROVIDER_PAUSE);
+                    }
+                    fallback.next()
+                }
+            };
+        }
+        drop(state);
+        self.trial.news.notify_waiters();
+    }
+
+    /// Gives it back; nothing happens when something was reported.
+    fn give_back(&self) {
+        let mut state = self.trial.lock();
+        match &self.role {
+            Role::User { version } => state.mark(version).leave(self.ticket),
+            Role::Tester { of, .. } | Role::Clerk { of } => {
+                let _ = state.worked_at(of, self.ticket);
+            }
+        }
+        drop(state);
+        self.trial.news.notify_waiters();
+    }
+}
+
+/// Gives a permit back when its holder is done with it, or is dropped in the middle.
+#[derive(Debug)]
+pub(crate) struct Holder(pub(crate) Arc<Permit>);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
