@@ -7,6 +7,7 @@ mod cache;
 mod credential;
 mod fallback;
 mod known;
+pub mod lint;
 mod manager;
 mod required;
 mod rules;

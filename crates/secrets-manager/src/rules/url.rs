@@ -129,3 +129,22 @@ fn ports(hosts: &str) -> Result<bool, UrlFault> {
     }
     Ok(all)
 }
+
+/// The password of a URL, percent-encoded as it stands there; empty if it has none. `None` when the
+/// text is no URL with an authority.
+pub(crate) fn password_of_url(text: &str) -> Option<&str> {
+    parse(text).ok().map(|url| url.password)
+}
+
+/// The hosts of a URL.
+pub(crate) fn hosts_of_url(text: &str) -> impl Iterator<Item = &str> {
+    let authority = parse(text).ok().and_then(|_| {
+        let (_, rest) = text.split_once("://")?;
+        rest.split(['/', '?', '#']).next()
+    });
+    let hosts = authority.map(|authority| authority.rsplit('@').next().unwrap_or(authority));
+    hosts.into_iter().flat_map(|hosts| hosts.split(',')).map(|host| match host.find(']') {
+        Some(end) => host.get(..=end).unwrap_or(host),
+        None => host.split(':').next().unwrap_or(host),
+    })
+}

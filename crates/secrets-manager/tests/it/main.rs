@@ -19,6 +19,7 @@ mod first_reads;
 mod handles;
 mod hints;
 mod hit_path;
+mod lint;
 mod model;
 mod outages;
 mod overtaken;
