@@ -68,6 +68,7 @@ impl Set {
         let row = self.row("cache/read by handle", threads, self.ours.held.case(draws));
         let state = |number| self.ours.held.state(number);
         let peers = vec![
+            Peer::new("the same, not counted", self.ours.held.uncounted(draws)).at_most(1.3),
             Peer::new("arc_swap 1.9, same secrets", bare::cells(draws, state)).at_most(1.5),
             Peer::new("arc_swap 1.9, bytes", bare::cells(draws, Bytes::new)),
             Peer::new(aws::NAME, self.aws.case(draws)).at_most(1.0 / 12.0),

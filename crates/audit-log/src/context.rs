@@ -128,7 +128,7 @@ impl fmt::Debug for TraceContext {
 }
 
 /// Who acts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Actor {
     /// What it is.

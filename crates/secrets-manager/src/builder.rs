@@ -1,9 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit_log::AuditLog;
 use secrets_core::{Clock, Error, ProviderId, SecretProvider, SystemClock};
 
+use crate::access::Ledger;
 use crate::audit::Witness;
 use crate::cache::cached::CachedProvider;
 use crate::cache::held::Terms;
@@ -25,6 +27,7 @@ pub struct SecretManagerBuilder {
     clock: Arc<dyn Clock>,
     jitter: Jitter,
     audit: Option<AuditLog>,
+    access_period: Duration,
 }
 
 impl SecretManagerBuilder {
@@ -37,6 +40,7 @@ impl SecretManagerBuilder {
             clock: Arc::new(SystemClock),
             jitter: Jitter::random(),
             audit: None,
+            access_period: Duration::from_secs(60),
         }
     }
 
@@ -79,6 +83,13 @@ impl SecretManagerBuilder {
         self
     }
 
+    /// How often loads by handle are summed up for the audit log, and how closely it is known when
+    /// they took place; each second at the most, once a day at the least. 60 seconds.
+    pub fn access_period(mut self, period: Duration) -> Self {
+        self.access_period = period.min(Duration::from_secs(24 * 60 * 60));
+        self
+    }
+
     /// The manager. Nothing is read, and nothing runs yet.
     ///
     /// # Errors
@@ -97,8 +108,11 @@ impl SecretManagerBuilder {
             }
             sources.push(self.source(sources.len(), Arc::clone(provider))?);
         }
+        let ledger = Ledger::new(Arc::clone(&self.clock), self.audit.is_some());
         let setting = Setting {
             sources,
+            ledger,
+            access_period: self.access_period,
             terms: Terms { policy: self.policy, jitter: self.jitter },
             pulse: Arc::new(Pulse::new()),
             rule: ValidityRule { clock: self.clock, policy: self.validity },

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod access;
 mod audit;
 mod builder;
 mod cache;
@@ -17,6 +18,7 @@ pub use audit_log;
 pub use live_value::{Closed, Guard, Live, Version};
 pub use secrets_core;
 
+pub use access::{AccessRow, Reader};
 pub use audit::NotRecorded;
 pub use builder::{BuildError, SecretManagerBuilder};
 pub use cache::cached::CachedProvider;

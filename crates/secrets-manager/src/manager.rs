@@ -3,11 +3,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use audit_log::Code;
 use secrets_core::{
     GetOptions, ProviderId, Result, Secret, SecretProvider, SecretRef, SecretReference,
     SecretResolver, SecretValue,
 };
 
+use crate::access::AccessRow;
 use crate::builder::SecretManagerBuilder;
 use crate::cache::cached::CachedProvider;
 use crate::cache::handle::SecretHandle;
@@ -72,6 +74,25 @@ impl SecretManager {
     /// See [`CachedProvider::handle`].
     pub async fn handle(&self, name: &str) -> Result<SecretHandle> {
         self.main.handle(name).await
+    }
+
+    /// A handle whose loads are counted under a label. See [`CachedProvider::handle_for`].
+    ///
+    /// # Errors
+    /// See [`CachedProvider::handle`].
+    pub async fn handle_for(&self, name: &str, label: Code) -> Result<SecretHandle> {
+        self.main.handle_for(name, label).await
+    }
+
+    /// Who loaded what by handle until now, in the order in which handles were first taken: one row
+    /// for each reader of each secret. Takes the lock of these sums, and counts.
+    ///
+    /// The reader is the label under which a handle was taken, or the actor of the task that took it,
+    /// or the service itself. Readers by name are not among them: the audit log tells of each.
+    #[must_use]
+    pub fn access(&self) -> Vec<AccessRow> {
+        let setting = &self.main.inner().setting;
+        setting.ledger.report(|source| Some(setting.sources.get(source)?.provider.id().clone()))
     }
 
     /// The provider that reads by name go to, behind the cache: for writes, for other versions, and

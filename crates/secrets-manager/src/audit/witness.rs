@@ -11,9 +11,10 @@ use secrets_core::{
 };
 use tokio::time::Instant;
 
+use crate::access::{Dues, Reader};
 use crate::audit::error::NotRecorded;
 use crate::audit::fetch::Fetch;
-use crate::audit::words::{FETCH, HANDLE, READ, SECRET, id_of, id_of_text, reason};
+use crate::audit::words::{FETCH, HANDLE, LOADS, READ, SECRET, id_of, id_of_text, reason};
 use crate::cache::handle::SecretHandle;
 use crate::cache::hit::Hit;
 
@@ -94,10 +95,7 @@ impl Witness {
         selector: &'a VersionSelector,
         context: &Context,
     ) -> Fetch<'a> {
-        let version = match selector {
-            VersionSelector::Id(id) => Some(id),
-            _ => None,
-        };
+        let version = named_by(selector);
         let deed = Deed { code: FETCH, activity: EntityActivity::Read, reference, version };
         Fetch::new(self, deed, context)
     }
@@ -137,16 +135,31 @@ impl Witness {
         Some(hit)
     }
 
+    /// Loads by handle in sum; false when they could not be recorded.
+    pub(crate) fn loads(&self, dues: &Dues) -> bool {
+        let version = named_by(&dues.key.selector);
+        let (reference, activity) = (&dues.key.reference, EntityActivity::Read);
+        let deed = Deed { code: LOADS, activity, reference, version };
+        let event = self.event(&deed, Outcome::Success);
+        let event = event.with_context(dues.reader.context()).with_aggregate(dues.aggregate);
+        self.log.note(&event).is_ok()
+    }
+
     /// A handle, once its issue is recorded.
     pub(crate) async fn issue(
         &self,
         reference: &SecretRef,
+        reader: &Reader,
         handle: Result<SecretHandle>,
     ) -> Result<SecretHandle> {
         let version = handle.as_ref().ok().and_then(SecretHandle::secret_version);
         let activity = EntityActivity::Read;
-        let deed = Deed { code: HANDLE, activity, reference, version: version.as_ref() };
-        let event = self.event(&deed, outcome(handle.as_ref().err()));
+        let version = version.as_ref();
+        let deed = Deed { code: HANDLE, activity, reference, version };
+        let mut event = self.event(&deed, outcome(handle.as_ref().err()));
+        if event.context.actor.is_none() {
+            event.context.actor = reader.actor();
+        }
         self.admit(&event, handle, Operation::GetSecret).await
     }
 
@@ -156,6 +169,13 @@ impl Witness {
         let value = answer?;
         recorded.map_err(|error| error.refuse(what))?;
         Ok(value)
+    }
+}
+
+fn named_by(selector: &VersionSelector) -> Option<&VersionId> {
+    match selector {
+        VersionSelector::Id(id) => Some(id),
+        _ => None,
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) const FETCH: Code = Code::new("fetch");
 pub(crate) const READ: Code = Code::new("read");
 /// The issue of a handle.
 pub(crate) const HANDLE: Code = Code::new("handle");
+/// Loads of handles, in sum.
+pub(crate) const LOADS: Code = Code::new("loads");
 
 /// A write that is about to be made.
 pub(crate) const INTENDED: Code = Code::new("intended");

@@ -1,12 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use audit_log::Code;
 use secrets_core::{
     Error, GetOptions, Operation, Result, Secret, SecretName, SecretProvider, SecretRef,
     VersionSelector,
 };
 use tokio::time::Instant;
 
+use crate::access::Reader;
 use crate::cache::handle::SecretHandle;
 use crate::cache::hit::Hit;
 use crate::cache::inner::{Inner, Tenancy};
@@ -85,11 +87,30 @@ impl CachedProvider {
         reference: &SecretRef,
         selector: VersionSelector,
     ) -> Result<SecretHandle> {
-        let handle = self.inner().handle(&self.key(reference, selector)).await;
-        match &self.source.witness {
+        self.handle_by(reference, selector, Reader::of_task()).await
+    }
+
+    /// A handle on the current value of a secret, whose loads are counted under a label.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn handle_for(&self, name: &str, label: Code) -> Result<SecretHandle> {
+        self.handle_by(&named(name)?, VersionSelector::Current, Reader::Label(label)).await
+    }
+
+    async fn handle_by(
+        &self,
+        reference: &SecretRef,
+        selector: VersionSelector,
+        reader: Reader,
+    ) -> Result<SecretHandle> {
+        let key = self.key(reference, selector);
+        let handle = self.inner().handle(&key).await;
+        let handle = match &self.source.witness {
             None => handle,
-            Some(witness) => witness.issue(reference, handle).await,
-        }
+            Some(witness) => witness.issue(reference, &reader, handle).await,
+        };
+        Ok(handle?.metered(self.inner().setting.ledger.meter(&key, reader)))
     }
 
     /// Forgets a secret, in all its versions: the next reader asks the provider. What a handle

@@ -1,10 +1,12 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use audit_log::Code;
 use live_value::{Closed, Guard, Live, Publisher, Version, Watch};
 use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState, VersionId};
 use tokio::time::Instant;
 
+use crate::access::{Meter, Place, Reader};
 use crate::cache::inner::{Inner, lost_line};
 use crate::cache::line::{Content, Dial, Face, Key, LineId};
 use crate::cache::store::Desk;
@@ -37,6 +39,9 @@ pub struct SecretHandle {
     live: Live<SecretState>,
     watch: Watch<SecretState>,
     grip: Arc<Grip>,
+    /// Where loads are counted, and what makes of it whose they are.
+    place: Place,
+    meter: Option<Arc<Meter>>,
 }
 
 /// What a checked load needs. It keeps no value and no manager alive.
@@ -52,10 +57,11 @@ struct Grip {
 
 impl SecretHandle {
     /// The last value with its state, whatever that is. No lock, no clock, no allocation: one
-    /// `arc_swap` load.
+    /// `arc_swap` load, and one more on this thread's own count of its loads.
     #[inline]
     #[must_use]
     pub fn load(&self) -> Guard<SecretState> {
+        self.count();
         self.live.load()
     }
 
@@ -66,6 +72,12 @@ impl SecretHandle {
     /// [`Unusable`] says whether it is gone, outside its validity, past its bound of staleness, or
     /// whether the run future is stalled.
     pub fn load_checked(&self) -> Result<Guard<SecretState>, Unusable> {
+        let state = self.check()?;
+        self.count();
+        Ok(state)
+    }
+
+    fn check(&self) -> Result<Guard<SecretState>, Unusable> {
         let now = Instant::now();
         loop {
             // In this order: a deadline that was seen is that of the value loaded after it, or of
@@ -99,10 +111,24 @@ impl SecretHandle {
     }
 
     /// The state as a value that others can follow and derive from. It keeps the secret up to date
-    /// like the handle itself.
+    /// like the handle itself. Loads of it are not counted as this handle's:
+    /// [`SecretManager::access`](crate::SecretManager::access) says that it is followed.
     #[must_use]
     pub fn live(&self) -> Live<SecretState> {
+        if let Some(meter) = &self.meter {
+            meter.note_follower();
+        }
         self.live.clone()
+    }
+
+    /// The same secret, read under a label of its own: its loads stand apart in
+    /// [`SecretManager::access`](crate::SecretManager::access) and in the audit log.
+    #[must_use]
+    pub fn labelled(&self, label: Code) -> Self {
+        match &self.meter {
+            Some(meter) => self.clone().metered(meter.of(Reader::Label(label))),
+            None => self.clone(),
+        }
     }
 
     /// Waits until value or state are others than when this was last called (or the handle was
@@ -111,7 +137,9 @@ impl SecretHandle {
     /// # Errors
     /// [`Closed`] when the manager is gone: what the handle shows is the last it will ever show.
     pub async fn changed(&mut self) -> Result<Guard<SecretState>, Closed> {
-        self.watch.changed().await
+        let state = self.watch.changed().await?;
+        self.count();
+        Ok(state)
     }
 
     /// Counts the changes of value or state. The secret's own version is in
@@ -136,6 +164,27 @@ impl SecretHandle {
     pub(crate) fn footing(&self) -> Footing {
         let Grip { key, inner, trial, .. } = &*self.grip;
         Footing { key: key.clone(), inner: Weak::clone(inner), trial: Arc::clone(trial) }
+    }
+
+    /// With its loads counted by this meter.
+    pub(crate) fn metered(mut self, meter: Arc<Meter>) -> Self {
+        self.place = meter.place;
+        self.meter = Some(meter);
+        self
+    }
+
+    #[inline]
+    fn count(&self) {
+        if !self.place.count() {
+            self.count_anew();
+        }
+    }
+
+    #[cold]
+    fn count_anew(&self) {
+        if let Some(meter) = &self.meter {
+            meter.count_anew();
+        }
     }
 
     fn unusable(&self, kind: UnusableKind) -> Unusable {
@@ -195,7 +244,7 @@ fn invalid(error: &Error) -> UnusableKind {
 /// Shows which secret and its state, never the value.
 impl fmt::Debug for SecretHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.load();
+        let state = self.live.load();
         f.debug_struct("SecretHandle")
             .field("reference", &self.grip.key.reference)
             .field("state", &state.as_str())
@@ -257,7 +306,8 @@ impl Desk<'_> {
             pulse: Arc::clone(&setting.pulse),
             rule: setting.rule.clone(),
         };
-        let handle = SecretHandle { watch: live.watch(), live, grip: Arc::new(grip) };
+        let (watch, grip) = (live.watch(), Arc::new(grip));
+        let handle = SecretHandle { live, watch, grip, place: Place::NOWHERE, meter: None };
         // Only now, when it is pinned itself.
         self.evict();
         self.reconcile(id);

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use live_value::Publisher;
 use secrets_core::{
@@ -14,6 +15,7 @@ use secrets_core::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::access::Ledger;
 use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, Place};
 use crate::cache::held::{Offer, Terms, is_absence};
@@ -31,6 +33,10 @@ pub(crate) struct Setting {
     pub(crate) terms: Terms,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) rule: ValidityRule,
+    /// Who loads what by handle.
+    pub(crate) ledger: Arc<Ledger>,
+    /// How often that is summed up.
+    pub(crate) access_period: Duration,
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -77,6 +78,8 @@ struct Shift {
     listeners: FuturesUnordered<BoxFuture<'static, ()>>,
     /// How many of the errands are refreshes of our own, by provider.
     refreshes: Vec<usize>,
+    /// When loads by handle are summed up next.
+    sums_up_at: Instant,
     /// What both clocks said at first, or when they were last found to have parted.
     seen: (Instant, SystemTime),
 }
@@ -112,6 +115,7 @@ impl Shift {
             errands: FuturesUnordered::new(),
             listeners: FuturesUnordered::new(),
             refreshes: vec![0; inner.setting.sources.len()],
+            sums_up_at: moment.now + inner.setting.access_period,
             seen: (moment.now, moment.wall),
             inner,
         };
@@ -128,11 +132,25 @@ impl Shift {
     /// Does some of what is due; returns when to come back, or `None` when nobody is left.
     fn round(&mut self) -> Option<Rest> {
         self.heed_clock();
+        let has_more = self.sum_up();
         let round = self.inner.with(|desk| round(&self.inner, desk, &self.refreshes));
         for (flight, call) in round.flights {
             self.see_through(flight, call);
         }
-        round.rest
+        round.rest.map(|rest| Rest { is_short: rest.is_short || has_more, ..rest })
+    }
+
+    /// Reports loads by handle once it is time; true when there is more to report.
+    fn sum_up(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.sums_up_at {
+            return false;
+        }
+        let has_more = self.inner.report_loads(LINES_AT_A_TIME);
+        if !has_more {
+            self.sums_up_at = now + self.inner.setting.access_period;
+        }
+        has_more
     }
 
     fn see_through(&mut self, flight: Flight, call: Call) {
@@ -205,6 +223,8 @@ impl Drop for Shift {
                 desk.reconcile(id);
             }
         });
+        // What was loaded last is not to be forgotten.
+        self.inner.report_loads(usize::MAX);
         // Only now that all handles say orphaned: they would say stalled.
         self.inner.with(|desk| {
             if !desk.store.is_running {
@@ -336,6 +356,27 @@ fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, source: usize, room: usize) 
         }
     }
     started
+}
+
+impl Inner {
+    /// Records the sums of loads by handle, of so many readers at most; what cannot be recorded is
+    /// kept for the next time. True when there is more.
+    fn report_loads(&self, most: usize) -> bool {
+        let setting = &self.setting;
+        let dues = setting.ledger.dues(most);
+        let (mut is_all_taken, has_more) = (true, dues.len() == most);
+        for dues in dues {
+            let source = setting.sources.get(dues.key.source);
+            let witness = source.and_then(|source| source.witness.as_ref());
+            // Foreign code that panics must not take the run future with it.
+            let record = || witness.is_none_or(|witness| witness.loads(&dues));
+            if !catch_unwind(AssertUnwindSafe(record)).unwrap_or(false) {
+                is_all_taken = false;
+                setting.ledger.put_back(dues);
+            }
+        }
+        has_more && is_all_taken
+    }
 }
 
 fn look_again(desk: &mut Desk<'_>, has_slept: bool) {

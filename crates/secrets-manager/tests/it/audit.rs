@@ -22,7 +22,7 @@ use crate::support::{
 };
 
 /// A sink in memory, and the log of it that fails open.
-fn open() -> (Arc<MemorySink>, AuditLog) {
+pub(crate) fn open() -> (Arc<MemorySink>, AuditLog) {
     let sink = Arc::new(MemorySink::new());
     (Arc::clone(&sink), AuditLog::new(sink))
 }
@@ -32,7 +32,7 @@ fn closed() -> (Arc<MemorySink>, AuditLog) {
     (sink, log.on_failure(Class::EntityManagement, OnFailure::Refuse))
 }
 
-fn audited(provider: impl SecretProvider, log: AuditLog) -> SecretManager {
+pub(crate) fn audited(provider: impl SecretProvider, log: AuditLog) -> SecretManager {
     builder(provider).audit(log).build().unwrap()
 }
 
@@ -59,7 +59,7 @@ fn id(text: &str) -> Id {
     Id::new(text).unwrap()
 }
 
-fn alice() -> Context {
+pub(crate) fn alice() -> Context {
     let actor = Actor::user(id("alice"));
     Context::new().with_request_id(id("r-1")).with_actor(actor)
 }
