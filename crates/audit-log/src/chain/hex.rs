@@ -16,7 +16,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
     parse(text.as_bytes()).ok_or_else(|| de::Error::custom("not hexadecimal digits"))
 }
 
-fn parse<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+pub(crate) fn parse<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let (pairs, rest) = digits.as_chunks::<2>();
     if pairs.len() != N || !rest.is_empty() {
         return None;

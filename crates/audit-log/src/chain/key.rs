@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::hex;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +38,19 @@ impl ChainKey {
         }
         // What is kept is the state that the key leads to, which its crate wipes when it is dropped.
         Hmac::new_from_slice(bytes).map(Self).map_err(|_| unfit())
+    }
+
+    /// Takes 64 lower-case hexadecimal digits: the key as settings and secret stores keep texts.
+    ///
+    /// # Errors
+    /// `Configuration` when it is something else.
+    pub fn from_hex(digits: &[u8]) -> Result<Self> {
+        let bytes = hex::parse::<KEY_LEN>(digits).map(Zeroizing::new);
+        let bytes = bytes.ok_or_else(|| {
+            let message = "the key of a trail takes exactly 64 lower-case hexadecimal digits";
+            Error::new(ErrorKind::Configuration, message)
+        })?;
+        Self::from_slice(&*bytes)
     }
 
     /// Names the key without telling it: part of a MAC under it.

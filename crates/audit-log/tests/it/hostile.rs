@@ -97,6 +97,12 @@ fn names_keys_and_ids_have_rules() {
             ErrorKind::Configuration
         );
     }
+    for digits in ["", "07", &"07".repeat(33), &"0A".repeat(32), &"0 ".repeat(32), &"é".repeat(32)]
+    {
+        let error = ChainKey::from_hex(digits.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{digits}");
+        assert!(digits.is_empty() || !error.to_string().contains(digits));
+    }
     assert_eq!(Id::new(""), Err(InvalidId::Empty));
     assert_eq!(Id::new(&"x".repeat(1025)), Err(InvalidId::TooLong));
     let unfit = ["two words", "line\n", "\u{202e}evil", "zero\u{200b}width", "nul\0", "tab\t"];
