@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit_log::AuditLog;
-use secrets_core::{Clock, Error, ProviderId, SecretProvider, SystemClock};
+use secrets_core::{Clock, Error, ProviderId, SecretName, SecretProvider, SystemClock};
 
 use crate::access::Ledger;
+use crate::alias::{Alias, Aliases, Path};
 use crate::audit::Witness;
 use crate::cache::cached::CachedProvider;
 use crate::cache::held::Terms;
@@ -22,6 +23,7 @@ use crate::validity::{ValidityPolicy, ValidityRule};
 pub struct SecretManagerBuilder {
     main: Arc<dyn SecretProvider>,
     others: Vec<Arc<dyn SecretProvider>>,
+    aliases: Vec<(SecretName, Alias)>,
     policy: CachePolicy,
     validity: ValidityPolicy,
     clock: Arc<dyn Clock>,
@@ -35,6 +37,7 @@ impl SecretManagerBuilder {
         Self {
             main,
             others: Vec::new(),
+            aliases: Vec::new(),
             policy: CachePolicy::new(),
             validity: ValidityPolicy::Deny,
             clock: Arc::new(SystemClock),
@@ -48,6 +51,13 @@ impl SecretManagerBuilder {
     /// are refused: they would share what they cache.
     pub fn provider(mut self, provider: impl SecretProvider) -> Self {
         self.others.push(Arc::new(provider));
+        self
+    }
+
+    /// Gives a secret of the main provider, or a part of it, a name of the application's own. It goes
+    /// before a secret of the same name, which can then be reached by its native id alone.
+    pub fn alias(mut self, name: SecretName, alias: Alias) -> Self {
+        self.aliases.push((name, alias));
         self
     }
 
@@ -93,12 +103,14 @@ impl SecretManagerBuilder {
     /// The manager. Nothing is read, and nothing runs yet.
     ///
     /// # Errors
-    /// [`BuildError`] when the policy has problems or two providers have one identity.
+    /// [`BuildError`] when the policy has problems, two providers have one identity, or aliases do not
+    /// lead to a secret.
     pub fn build(self) -> Result<SecretManager, BuildError> {
         let problems = self.policy.problems();
         if !problems.is_empty() {
             return Err(BuildError::Policy { problems });
         }
+        let aliases = Aliases::new(&self.aliases)?;
         let mut sources: Vec<Arc<Source>> = Vec::new();
         let main = self.source(0, Arc::clone(&self.main))?;
         sources.push(Arc::clone(&main));
@@ -116,6 +128,7 @@ impl SecretManagerBuilder {
             terms: Terms { policy: self.policy, jitter: self.jitter },
             pulse: Arc::new(Pulse::new()),
             rule: ValidityRule { clock: self.clock, policy: self.validity },
+            aliases,
         };
         let tenancy = Tenancy::new(setting);
         Ok(SecretManager::new(CachedProvider { tenancy, source: main }))
@@ -131,7 +144,8 @@ impl SecretManagerBuilder {
             Witness::new(log.clone(), Arc::clone(&self.clock), provider.id(), limit)
         };
         let witness = self.audit.as_ref().map(witness);
-        let source = Source::new(number, provider, &self.policy, witness);
+        let aliases = if number == Aliases::SOURCE { self.aliases.len() } else { 0 };
+        let source = Source::new(number, provider, (&self.policy, aliases), witness);
         source.map(Arc::new).map_err(|error| BuildError::Index { error })
     }
 }
@@ -143,6 +157,7 @@ impl fmt::Debug for SecretManagerBuilder {
             std::iter::once(&self.main).chain(&self.others).map(|provider| provider.id()).collect();
         f.debug_struct("SecretManagerBuilder")
             .field("providers", &providers)
+            .field("aliases", &self.aliases)
             .field("policy", &self.policy)
             .field("validity", &self.validity)
             .finish_non_exhaustive()
@@ -164,6 +179,24 @@ pub enum BuildError {
     SameIdentity {
         /// The identity.
         id: ProviderId,
+    },
+    /// Two aliases have one name.
+    #[error("two aliases are called `{name}`")]
+    SameAlias {
+        /// The name.
+        name: SecretName,
+    },
+    /// An alias stands for itself in the end.
+    #[error("aliases lead back to where they were: {}", Path(names))]
+    AliasCycle {
+        /// The aliases, in the order in which one stands for the next; the last was there before.
+        names: Vec<SecretName>,
+    },
+    /// An alias stands for another one, and each for another version.
+    #[error("the alias `{name}` and what it stands for name different versions")]
+    AliasVersions {
+        /// The name.
+        name: SecretName,
     },
     /// The index of names cannot be made.
     #[error("the index of names cannot be made")]

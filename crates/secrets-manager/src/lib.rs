@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod alias;
 mod audit;
 mod builder;
 mod cache;
@@ -19,6 +20,7 @@ pub use live_value::{Closed, Guard, Live, Version};
 pub use secrets_core;
 
 pub use access::{AccessRow, Reader};
+pub use alias::Alias;
 pub use audit::NotRecorded;
 pub use builder::{BuildError, SecretManagerBuilder};
 pub use cache::cached::CachedProvider;

@@ -124,11 +124,11 @@ impl Witness {
 
     /// A hit, where it can be given without waiting for its record.
     #[cold]
-    pub(crate) fn hit(&self, name: &str, hit: Hit) -> Option<Hit> {
+    pub(crate) fn hit(&self, secret: Id, hit: Hit) -> Option<Hit> {
         if self.is_strict {
             return None;
         }
-        let entity = Entity::new(SECRET, id_of_text(name)).with_store(self.store.clone());
+        let entity = Entity::new(SECRET, secret).with_store(self.store.clone());
         let entity = entity.with_version(id_of_text(hit.secret().version.id.as_str()));
         let action = Action::entity(EntityActivity::Read, entity);
         self.note(&Event::new(action, self.clock.now()).with_code(READ));

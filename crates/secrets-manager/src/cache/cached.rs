@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use audit_log::Code;
+use audit_log::{Code, Id};
 use secrets_core::{
     Error, GetOptions, Operation, Result, Secret, SecretName, SecretProvider, SecretRef,
     VersionSelector,
@@ -9,6 +9,8 @@ use secrets_core::{
 use tokio::time::Instant;
 
 use crate::access::Reader;
+use crate::alias::Target;
+use crate::audit::words::{id_of, id_of_text};
 use crate::cache::handle::SecretHandle;
 use crate::cache::hit::Hit;
 use crate::cache::inner::{Inner, Tenancy};
@@ -44,7 +46,7 @@ impl CachedProvider {
         let hit = Hit::new(found.listed);
         match &self.source.witness {
             None => Some(hit),
-            Some(witness) => witness.hit(name, hit),
+            Some(witness) => witness.hit(self.called(name), hit),
         }
     }
 
@@ -104,18 +106,19 @@ impl CachedProvider {
         selector: VersionSelector,
         reader: Reader,
     ) -> Result<SecretHandle> {
-        let key = self.key(reference, selector);
-        let handle = self.inner().handle(&key).await;
+        let asked = self.asked(reference, selector)?;
+        let handle = self.inner().handle(&asked).await;
         let handle = match &self.source.witness {
             None => handle,
-            Some(witness) => witness.issue(reference, &reader, handle).await,
+            Some(witness) => witness.issue(&asked.key.reference, &reader, handle).await,
         };
-        Ok(handle?.metered(self.inner().setting.ledger.meter(&key, reader)))
+        Ok(handle?.metered(self.inner().setting.ledger.meter(&asked.key, reader)))
     }
 
     /// Forgets a secret, in all its versions: the next reader asks the provider. What a handle
     /// holds is kept, as stale, and asked for at once. An answer that is on its way is not kept.
     pub fn invalidate(&self, reference: &SecretRef) {
+        let reference = self.aliased(reference).map_or(reference, |target| &target.key.reference);
         self.inner().invalidate(self.source.number, reference);
     }
 
@@ -125,6 +128,56 @@ impl CachedProvider {
 
     pub(crate) fn key(&self, reference: &SecretRef, selector: VersionSelector) -> Key {
         Key { source: self.source.number, reference: reference.clone(), selector }
+    }
+
+    /// What a reference stands for, if it is an alias.
+    pub(crate) fn aliased(&self, reference: &SecretRef) -> Option<&Arc<Target>> {
+        self.inner().setting.aliases.find(self.source.number, reference)
+    }
+
+    /// What events call a secret that is read by this name.
+    #[cold]
+    fn called(&self, name: &str) -> Id {
+        let reference = SecretName::new(name).map(SecretRef::from);
+        reference.map_or_else(|_| id_of_text(name), |reference| id_of(self.whole(&reference)))
+    }
+
+    /// What a reader asks for: an alias of one version has no others.
+    pub(crate) fn asked(&self, reference: &SecretRef, selector: VersionSelector) -> Result<Asked> {
+        let Some(target) = self.aliased(reference) else {
+            return Ok(Asked { key: self.key(reference, selector), target: None });
+        };
+        let is_open = target.key.selector == VersionSelector::Current;
+        let key = match selector {
+            VersionSelector::Current => target.key.clone(),
+            other if is_open || target.key.selector == other => {
+                Key { selector: other, ..target.key.clone() }
+            }
+            _ => return Err(refused(Operation::GetSecret, "the alias stands for another version")),
+        };
+        Ok(Asked { key, target: Some(Arc::clone(target)).filter(|target| !target.is_whole()) })
+    }
+
+    /// The secret that is meant where no part of it can be.
+    pub(crate) fn whole<'a>(&'a self, reference: &'a SecretRef) -> &'a SecretRef {
+        self.aliased(reference).map_or(reference, |target| &target.key.reference)
+    }
+
+    /// The secret that is written to: a part of a value cannot be, nor a version that is not current.
+    pub(crate) fn writable<'a>(
+        &'a self,
+        reference: &'a SecretRef,
+        operation: Operation,
+    ) -> Result<&'a SecretRef> {
+        match self.aliased(reference) {
+            None => Ok(reference),
+            Some(target) if target.is_plain() => Ok(&target.key.reference),
+            Some(_) => {
+                let message =
+                    "the alias stands for a field or for one version: write to the secret";
+                Err(refused(operation, message))
+            }
+        }
     }
 
     /// A hit that the clocks allow.
@@ -142,6 +195,52 @@ impl CachedProvider {
         }
         Some(Secret::clone(&found.listed.secret))
     }
+}
+
+/// A question of a reader, with aliases followed.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) key: Key,
+    /// The alias of a part of the value.
+    target: Option<Arc<Target>>,
+}
+
+impl Asked {
+    /// The same question about another version.
+    pub(crate) fn at(&self, selector: VersionSelector) -> Self {
+        let key = Key { selector, ..self.key.clone() };
+        Self { key, target: self.target.clone() }
+    }
+
+    /// Which fields of the value, one within the other.
+    pub(crate) fn fields(&self) -> &[Box<str>] {
+        self.target.as_ref().map(|target| &*target.fields).unwrap_or_default()
+    }
+
+    /// What of the value was asked for.
+    pub(crate) fn part(&self, secret: Secret) -> Result<Secret> {
+        match &self.target {
+            Some(target) => target.extract(&secret),
+            None => Ok(secret),
+        }
+    }
+
+    /// Which outlet of the line gives it out. The line of a version that the alias does not name has
+    /// none: its part can be read, not held.
+    pub(crate) fn outlet(&self) -> Result<usize> {
+        match &self.target {
+            None => Ok(0),
+            Some(target) if target.key == self.key => Ok(target.outlet),
+            Some(_) => {
+                let message = "there are no handles on a field of a version that no alias names";
+                Err(refused(Operation::GetSecret, message))
+            }
+        }
+    }
+}
+
+fn refused(operation: Operation, message: &'static str) -> Error {
+    Error::unsupported(operation, message)
 }
 
 fn named(name: &str) -> Result<SecretRef> {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter;
 use std::sync::{Arc, Weak};
 
 use audit_log::Code;
@@ -7,8 +8,12 @@ use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState, Ver
 use tokio::time::Instant;
 
 use crate::access::{Meter, Place, Reader};
-use crate::cache::inner::{Inner, lost_line};
-use crate::cache::line::{Content, Dial, Face, Key, LineId};
+use crate::cache::cached::Asked;
+use crate::cache::held::Held;
+use crate::cache::inner::{Inner, Setting, lost_line};
+use crate::cache::line::{Content, Dial, Face, Line, LineId};
+use crate::cache::moment::Moment;
+use crate::cache::outlet::Outlet;
 use crate::cache::store::Desk;
 use crate::cache::unusable::{Unusable, UnusableKind};
 use crate::credential::{Footing, Trial};
@@ -46,10 +51,11 @@ pub struct SecretHandle {
 
 /// What a checked load needs. It keeps no value and no manager alive.
 struct Grip {
-    key: Key,
+    asked: Asked,
     trial: Arc<Trial>,
     dial: Arc<Dial>,
     line: LineId,
+    outlet: usize,
     inner: Weak<Inner>,
     pulse: Arc<crate::cache::pulse::Pulse>,
     rule: crate::validity::ValidityRule,
@@ -152,7 +158,7 @@ impl SecretHandle {
     /// Which secret.
     #[must_use]
     pub fn reference(&self) -> &SecretRef {
-        &self.grip.key.reference
+        &self.grip.asked.key.reference
     }
 
     /// Forgets that a resource refused versions of this secret: [`with_secret`](crate::with_secret)
@@ -162,8 +168,8 @@ impl SecretHandle {
     }
 
     pub(crate) fn footing(&self) -> Footing {
-        let Grip { key, inner, trial, .. } = &*self.grip;
-        Footing { key: key.clone(), inner: Weak::clone(inner), trial: Arc::clone(trial) }
+        let Grip { asked, inner, trial, .. } = &*self.grip;
+        Footing { asked: asked.clone(), inner: Weak::clone(inner), trial: Arc::clone(trial) }
     }
 
     /// With its loads counted by this meter.
@@ -228,8 +234,16 @@ impl Grip {
             return false;
         };
         inner.with(|desk| {
-            let held = desk.line(self.line).and_then(|line| line.held());
-            held.is_some_and(|h| h.secret.version == secret.version && h.is_usable(&desk.moment))
+            let (moment, rule) = (desk.moment, &desk.setting.rule);
+            let Some(line) = desk.line(self.line) else { return false };
+            let (Some(outlet), Some(held)) = (line.outlet(self.outlet), line.held()) else {
+                return false;
+            };
+            let display = outlet.display(held, held.kind(&moment, rule), (&moment, rule));
+            display.is_some_and(|display| {
+                let is_usable = held.is_usable(&moment) && moment.now < display.usable_until;
+                display.secret.version == secret.version && is_usable
+            })
         })
     }
 }
@@ -246,7 +260,7 @@ impl fmt::Debug for SecretHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.live.load();
         f.debug_struct("SecretHandle")
-            .field("reference", &self.grip.key.reference)
+            .field("reference", &self.grip.asked.key.reference)
             .field("state", &state.as_str())
             .field("version", &state.secret().map(|secret| &secret.version.id))
             .finish_non_exhaustive()
@@ -255,17 +269,19 @@ impl fmt::Debug for SecretHandle {
 
 impl Inner {
     /// A handle, once there is a value that may be served.
-    pub(crate) async fn handle(self: &Arc<Self>, key: &Key) -> Result<SecretHandle> {
+    pub(crate) async fn handle(self: &Arc<Self>, asked: &Asked) -> Result<SecretHandle> {
+        let (key, outlet) = (&asked.key, asked.outlet()?);
         let question = self.with(|desk| desk.store.next_number());
         let secret = self.read(key).await?;
         if let Some(error) = self.setting.rule.refuses_now(&secret.version) {
             return Err(error);
         }
+        asked.part(secret.clone())?;
         self.with(|desk| {
             // Something was written or invalidated since the question: then it is asked again.
             let is_overtaken = desk.store.upsets.have_overtaken(question, key);
             let is_kept = desk.store.find(key).and_then(|id| desk.line(id)?.held()).is_some();
-            let handle = desk.pin(key, secret, Arc::downgrade(self))?;
+            let handle = desk.pin((asked, outlet), secret, Arc::downgrade(self))?;
             if is_overtaken
                 && !is_kept
                 && let Some(id) = desk.store.find(key)
@@ -279,29 +295,41 @@ impl Inner {
 
 impl Desk<'_> {
     /// `secret` was just read; by now it may have been evicted, replaced or lost.
-    fn pin(&mut self, key: &Key, secret: Secret, inner: Weak<Inner>) -> Result<SecretHandle> {
-        let id = self.line_of(key);
+    fn pin(
+        &mut self,
+        (asked, number): (&Asked, usize),
+        secret: Secret,
+        inner: Weak<Inner>,
+    ) -> Result<SecretHandle> {
+        let id = self.line_of(&asked.key);
         match self.line(id).map(|line| &line.content) {
             Some(Content::Absent(absent)) => return Err(absent.error.clone()),
             Some(Content::Nothing) => self.keep(id, secret),
             _ => {}
         }
+        self.look(id);
         let (moment, setting) = (self.moment, self.setting);
-        let trial = self.store.trials.of(key);
+        let trial = self.store.trials.of(asked);
         let Some(line) = self.line_mut(id) else { return Err(lost_line()) };
-        let Content::Held(held) = &mut line.content else { return Err(lost_line()) };
-        let face = line.face.get_or_insert_with(|| {
-            let kind = held.kind(&moment, &setting.rule);
-            let publisher = Arc::new(Publisher::new(held.state(kind, &moment)));
-            let dial = Arc::new(Dial::new(setting.pulse.stamp(held.usable_until)));
-            Face { publisher, dial, shown: (kind, held.revision), wanted: 0, published: 0 }
-        });
+        let Line { content: Content::Held(held), own, aliases, .. } = line else {
+            return Err(lost_line());
+        };
+        let outlet = iter::once(own).chain(aliases).nth(number).ok_or_else(lost_line)?;
+        if let Some(error) = outlet.failure() {
+            return Err(error.clone());
+        }
+        let face = match outlet.face.take() {
+            Some(face) => face,
+            None => face(outlet, held, &moment, setting).ok_or_else(lost_line)?,
+        };
+        let face = outlet.face.insert(face);
         let live = face.publisher.live();
         let grip = Grip {
-            key: key.clone(),
+            asked: asked.clone(),
             trial,
             dial: Arc::clone(&face.dial),
             line: id,
+            outlet: number,
             inner,
             pulse: Arc::clone(&setting.pulse),
             rule: setting.rule.clone(),
@@ -313,4 +341,14 @@ impl Desk<'_> {
         self.reconcile(id);
         Ok(handle)
     }
+}
+
+/// What handles see, from now on.
+fn face(outlet: &Outlet, held: &mut Held, moment: &Moment, setting: &Setting) -> Option<Face> {
+    let kind = held.kind(moment, &setting.rule);
+    let display = outlet.display(held, kind, (moment, &setting.rule))?;
+    let (kind, usable_until) = (display.kind, display.usable_until);
+    let publisher = Arc::new(Publisher::new(outlet.state(held, kind, moment)?));
+    let dial = Arc::new(Dial::new(setting.pulse.stamp(usable_until)));
+    Some(Face { publisher, dial, shown: (kind, held.revision), wanted: 0, published: 0 })
 }

@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secrets_core::{Error, ErrorKind, Retry, Secret, SecretState, SecretValue};
+use secrets_core::{Error, ErrorKind, Retry, Secret, SecretValue, VersionInfo};
 use tokio::time::Instant;
 
 use crate::cache::jitter::Jitter;
 use crate::cache::line::Absent;
 use crate::cache::moment::Moment;
 use crate::cache::policy::CachePolicy;
-use crate::validity::{ValidityRule, has_bounds, next_bound};
+use crate::validity::{ValidityRule, next_bound};
 
 /// A provider cannot ask for a longer pause than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
@@ -52,7 +52,7 @@ pub(crate) struct Held {
     stale_since: Option<SystemTime>,
 }
 
-/// The state in one word; [`SecretState`] with nothing in it.
+/// The state in one word; [`SecretState`](secrets_core::SecretState) with nothing in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Fresh,
@@ -98,6 +98,13 @@ impl Terms {
         }
         own()
     }
+}
+
+/// When the validity of a version has to be looked at again.
+pub(crate) fn next_validity(version: &VersionInfo, moment: &Moment) -> Option<Instant> {
+    let at = next_bound(version, moment.wall)?;
+    let left = at.duration_since(moment.wall).unwrap_or_default();
+    Some(moment.now + left.min(LONGEST_WATCH))
 }
 
 fn doubled(first: Duration, times: u32) -> Duration {
@@ -272,18 +279,7 @@ impl Held {
         !self.is_distrusted && moment.now < self.fresh_until
     }
 
-    /// What handles show for this kind. The first time it is stale is remembered.
-    pub(crate) fn state(&mut self, kind: Kind, moment: &Moment) -> SecretState {
-        let secret = Secret::clone(&self.secret);
-        match kind {
-            Kind::Fresh => SecretState::Fresh(secret),
-            Kind::Stale => SecretState::Stale { secret, since: self.stale_since(moment) },
-            Kind::Gone => SecretState::Gone { last: Some(secret) },
-            Kind::Invalid => SecretState::Invalid { secret },
-            Kind::Orphaned => SecretState::Orphaned { secret },
-        }
-    }
-
+    /// Since when; the first time it is asked for is remembered.
     pub(crate) fn stale_since(&mut self, moment: &Moment) -> SystemTime {
         *self.stale_since.get_or_insert(moment.wall)
     }
@@ -368,17 +364,7 @@ impl Held {
         let asks = if is_asked_for { None } else { self.asks_at(moment, is_kept_up) };
         let changes = [self.fresh_until, self.serve_until, self.usable_until];
         let changes = changes.into_iter().filter(|at| *at > moment.now);
-        changes.chain(asks).chain(self.next_validity(moment)).min()
-    }
-
-    fn next_validity(&self, moment: &Moment) -> Option<Instant> {
-        let at = next_bound(&self.secret.version, moment.wall)?;
-        let left = at.duration_since(moment.wall).unwrap_or_default();
-        Some(moment.now + left.min(LONGEST_WATCH))
-    }
-
-    pub(crate) fn has_bounds(&self) -> bool {
-        has_bounds(&self.secret.version)
+        changes.chain(asks).chain(next_validity(&self.secret.version, moment)).min()
     }
 
     /// Why it is not fresh, where a provider said so.

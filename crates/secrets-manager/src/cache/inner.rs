@@ -1,6 +1,7 @@
 //! What all faces of a manager share, and how a read goes that the index does not answer.
 
 use std::future::{Future, poll_fn};
+use std::iter;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,10 +17,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::access::Ledger;
+use crate::alias::Aliases;
 use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, Place};
 use crate::cache::held::{Offer, Terms, is_absence};
-use crate::cache::line::{Content, Key, LineId};
+use crate::cache::line::{Content, Key, Line, LineId};
 use crate::cache::moment::Moment;
 use crate::cache::pulse::Pulse;
 use crate::cache::source::{Source, late};
@@ -37,6 +39,7 @@ pub(crate) struct Setting {
     pub(crate) ledger: Arc<Ledger>,
     /// How often that is summed up.
     pub(crate) access_period: Duration,
+    pub(crate) aliases: Aliases,
 }
 
 #[derive(Debug)]
@@ -117,8 +120,8 @@ impl Inner {
     /// rest from being done.
     fn finish(&self, after: Aftermath) {
         let contain = |work: &mut dyn FnMut()| drop(catch_unwind(AssertUnwindSafe(work)));
-        for id in after.publish {
-            contain(&mut || self.publish(id));
+        for (id, outlet) in after.publish {
+            contain(&mut || self.publish(id, outlet));
         }
         if after.wake {
             self.wake.notify_one();
@@ -134,19 +137,21 @@ impl Inner {
 
     /// Publishes what the store says until nothing newer is left to say. Publishing happens outside
     /// the lock; that two publishes are never swapped is owed to the compare.
-    fn publish(&self, id: LineId) {
+    fn publish(&self, id: LineId, number: usize) {
         loop {
             let moment = self.moment();
-            let (publisher, base, state, number) = {
+            let (publisher, base, state, wanted) = {
                 let mut store = self.lock();
                 let Some(line) = store.lines.get_mut(&id) else { return };
-                let (Some(face), Content::Held(held)) = (&line.face, &mut line.content) else {
+                let Line { content: Content::Held(held), own, aliases, .. } = line else { return };
+                let outlet = iter::once(&*own).chain(&*aliases).nth(number);
+                let Some((outlet, face)) = outlet.and_then(|o| Some((o, o.face.as_ref()?))) else {
                     return;
                 };
                 if face.published >= face.wanted {
                     return;
                 }
-                let state = held.state(face.shown.0, &moment);
+                let Some(state) = outlet.state(held, face.shown.0, &moment) else { return };
                 let publisher = Arc::clone(&face.publisher);
                 let base = publisher.version();
                 (publisher, base, state, face.wanted)
@@ -154,23 +159,34 @@ impl Inner {
             let publish = || publisher.compare_and_publish(base, state).is_ok();
             // A panic is that of a waker, or of a destructor of what was replaced: it is published.
             if catch_unwind(AssertUnwindSafe(publish)).unwrap_or(true) {
-                self.note_published(id, &publisher, number);
+                self.note_published((id, number), &publisher, wanted);
             }
         }
     }
 
-    fn note_published(&self, id: LineId, publisher: &Arc<Publisher<SecretState>>, number: u64) {
+    fn note_published(
+        &self,
+        (id, number): (LineId, usize),
+        publisher: &Arc<Publisher<SecretState>>,
+        wanted: u64,
+    ) {
+        let moment = self.moment();
         let mut store = self.lock();
         let Some(line) = store.lines.get_mut(&id) else { return };
-        let (Some(face), Content::Held(held)) = (&mut line.face, &line.content) else { return };
+        let Line { content: Content::Held(held), own, aliases, .. } = line else { return };
+        let Some(outlet) = iter::once(own).chain(aliases).nth(number) else { return };
+        let rule = &self.setting.rule;
+        let display = outlet.display(held, held.kind(&moment, rule), (&moment, rule));
+        let Some(usable_until) = display.map(|display| display.usable_until) else { return };
+        let Some(face) = &mut outlet.face else { return };
         // The last reader may have gone meanwhile, and a new one have come.
         if !Arc::ptr_eq(&face.publisher, publisher) {
             return;
         }
-        face.published = face.published.max(number);
+        face.published = face.published.max(wanted);
         if face.published == face.wanted {
             // Only now: who sees the new deadline must not see the old value.
-            face.dial.usable_until.set(self.setting.pulse.stamp(held.usable_until));
+            face.dial.usable_until.set(self.setting.pulse.stamp(usable_until));
             face.dial.set_behind(false);
         }
     }
@@ -359,11 +375,12 @@ fn under_way(desk: &Desk<'_>, id: LineId) -> Option<Flight> {
 fn take_off(desk: &mut Desk<'_>, Place { line: id, number }: Place) -> bool {
     let begun = desk.store.begun.remove(&number);
     desk.after.trash.extend(begun.map(Trash::Flight));
-    let Some(line) = desk.line_mut(id).filter(|line| line.awaits(number)) else { return false };
+    let (setting, lines) = (desk.setting, &mut desk.store.lines);
+    let line = lines.get_mut(&id).filter(|line| line.awaits(number));
+    let Some(line) = line else { return false };
     line.flight = None;
-    let key = line.key.clone();
-    if let (Some(name), Some(source)) = (key.listed_name(), desk.setting.sources.get(key.source)) {
-        source.names.asked(name);
+    if let Some(source) = setting.sources.get(line.key.source) {
+        line.names().for_each(|name| source.names.asked(name));
     }
     true
 }

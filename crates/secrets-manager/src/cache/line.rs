@@ -1,15 +1,19 @@
 //! One line of the cache: what is known under one key, and who waits for it.
 
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use live_value::Publisher;
-use secrets_core::{Error, SecretName, SecretRef, SecretState, VersionSelector};
+use secrets_core::{Error, SecretName, SecretRef, SecretState, VersionInfo, VersionSelector};
 use tokio::time::Instant;
 
+use crate::alias::Target;
 use crate::cache::flight::WeakFlight;
 use crate::cache::held::{Held, Kind};
+use crate::cache::outlet::Outlet;
 use crate::cache::pulse::{Deadline, Stamp};
+use crate::validity::has_bounds;
 
 /// Names a line for as long as the manager lives; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,9 +59,10 @@ pub(crate) struct Line {
     pub(crate) is_queued: bool,
     /// Word of a change came while an answer was awaited, which may be older.
     pub(crate) asks_again: bool,
-    pub(crate) face: Option<Face>,
-    /// What readers by name are served: kind, revision, until when.
-    pub(crate) listed: Option<(Kind, u64, Instant)>,
+    /// All of the value, as what it is.
+    pub(crate) own: Outlet,
+    /// The value under each of its aliases.
+    pub(crate) aliases: Vec<Outlet>,
     /// Its place in the schedule.
     pub(crate) look_at: Option<Instant>,
     /// Its place in the order of eviction, or among those parked.
@@ -129,16 +134,16 @@ impl Dial {
 }
 
 impl Line {
-    pub(crate) fn new(key: Key, answered: u64) -> Self {
+    pub(crate) fn new(key: Key, answered: u64, aliases: &[Arc<Target>]) -> Self {
         Self {
+            own: Outlet::own(key.listed_name().cloned()),
+            aliases: aliases.iter().map(Outlet::of_alias).collect(),
             key,
             content: Content::Nothing,
             flight: None,
             answered,
             is_queued: false,
             asks_again: false,
-            face: None,
-            listed: None,
             look_at: None,
             turn: None,
             warned: None,
@@ -161,7 +166,30 @@ impl Line {
 
     /// Whether a handle, or a value derived from one, can read it.
     pub(crate) fn is_pinned(&self) -> bool {
-        self.face.as_ref().is_some_and(|face| face.publisher.has_readers())
+        self.own.has_readers() || self.aliases.iter().any(Outlet::has_readers)
+    }
+
+    /// The one of this number; the line's own is the first.
+    pub(crate) fn outlet(&self, number: usize) -> Option<&Outlet> {
+        match number.checked_sub(1) {
+            None => Some(&self.own),
+            Some(alias) => self.aliases.get(alias),
+        }
+    }
+
+    /// The names under which readers find it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &SecretName> {
+        iter::once(&self.own).chain(&self.aliases).filter_map(|outlet| outlet.name.as_ref())
+    }
+
+    /// Those that handles are shown because the newest does not have their part.
+    pub(crate) fn older_versions(&self) -> impl Iterator<Item = &VersionInfo> {
+        self.aliases.iter().filter_map(Outlet::older_version)
+    }
+
+    pub(crate) fn has_bounds(&self) -> bool {
+        let newest = self.held().map(|held| &held.secret.version);
+        newest.into_iter().chain(self.older_versions()).any(has_bounds)
     }
 
     /// Whether the answer of this flight is the one that counts.

@@ -1,6 +1,6 @@
 //! Many reads in one call of the provider.
 
-use secrets_core::{Error, GetOptions, Operation, Result, Secret, SecretRef, VersionSelector};
+use secrets_core::{Error, GetOptions, Operation, Result, Secret, VersionSelector};
 use tokio::time::Instant;
 
 use crate::cache::asker::Asker;
@@ -14,19 +14,14 @@ use crate::cache::store::Desk;
 impl CachedProvider {
     /// Answers from the cache what it can and asks for the rest in one call. Such a call does not
     /// join those of other readers, nor do they join it. Bounds of validity are the caller's business.
-    pub(crate) async fn read_many(
-        &self,
-        wanted: &[(SecretRef, GetOptions)],
-    ) -> Result<Vec<Result<Secret>>> {
-        let keys: Vec<_> =
-            wanted.iter().map(|(r, options)| self.key(r, options.version.clone())).collect();
+    pub(crate) async fn read_many(&self, keys: &[&Key]) -> Result<Vec<Result<Secret>>> {
         let (question, known) = self.inner().with(|desk| {
             let known: Vec<_> = keys.iter().map(|key| known(desk, key)).collect();
             (desk.store.next_number(), known)
         });
         let is_open = |known: &Option<Result<Secret>>| known.is_none();
         let open: Vec<_> =
-            keys.iter().zip(&known).filter(|(_, k)| is_open(k)).map(|(k, _)| k).collect();
+            keys.iter().zip(&known).filter(|(_, k)| is_open(k)).map(|(k, _)| *k).collect();
         let (asked, failure) = match open.as_slice() {
             [] => (Vec::new(), None),
             [key] => (vec![self.inner().read(key).await], None),

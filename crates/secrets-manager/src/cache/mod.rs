@@ -15,6 +15,7 @@ pub(crate) mod jitter;
 pub(crate) mod line;
 mod many;
 mod moment;
+mod outlet;
 pub(crate) mod policy;
 mod provider;
 pub(crate) mod pulse;

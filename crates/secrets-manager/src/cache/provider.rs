@@ -1,18 +1,26 @@
 //! The cached provider as a provider: reads go through the cache, writes through to it.
 
+use std::collections::{HashMap, HashSet};
+use std::iter;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use audit_log::EntityActivity;
 use futures_util::{StreamExt, stream};
 use secrets_core::{
-    Capabilities, ChangeStream, DeleteMode, Deleted, Error, ErrorKind, GetOptions, Health,
-    IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition, Promoted,
-    ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue,
-    SetOptions, Validity, VersionId, VersionInfo, VersionSelector, VersionState, WriteStage,
+    Capabilities, ChangeHint, ChangeStream, DeleteMode, Deleted, Error, ErrorKind, GetOptions,
+    Health, IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition,
+    Promoted, ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef,
+    SecretValue, SetOptions, Validity, VersionId, VersionInfo, VersionSelector, VersionState,
+    WriteStage,
 };
 
+use crate::alias::{Aliases, Target};
 use crate::audit::WriteRecord;
 use crate::audit::words::{activity_of, creation};
-use crate::cache::cached::CachedProvider;
+use crate::cache::cached::{Asked, CachedProvider};
+use crate::cache::inner::{Inner, lost_line};
+use crate::cache::line::{Key, may_be_same};
 use crate::cache::write::{Change, WriteTicket, of_state, of_value};
 
 #[deny(clippy::missing_trait_methods)]
@@ -37,7 +45,7 @@ impl SecretProvider for CachedProvider {
         let answer = self.look_up(reference, options).await;
         match &self.source.witness {
             None => answer,
-            Some(witness) => witness.read(reference, answer).await,
+            Some(witness) => witness.read(self.whole(reference), answer).await,
         }
     }
 
@@ -46,7 +54,7 @@ impl SecretProvider for CachedProvider {
     async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         let answers = self.look_up_many(wanted).await;
         let Some(witness) = &self.source.witness else { return answers };
-        let references = wanted.iter().map(|(reference, _)| reference);
+        let references = wanted.iter().map(|(reference, _)| self.whole(reference));
         match answers {
             Ok(answers) => Ok(witness.read_many(references, answers).await),
             Err(error) => {
@@ -63,6 +71,7 @@ impl SecretProvider for CachedProvider {
         value: SecretValue,
         options: SetOptions,
     ) -> Result<VersionInfo> {
+        let reference = self.writable(reference, Operation::SetSecret)?;
         let what = (Operation::SetSecret, creation(&options));
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -86,6 +95,7 @@ impl SecretProvider for CachedProvider {
         base: &VersionId,
         token: &IdempotencyKey,
     ) -> Result<Promoted> {
+        let reference = self.writable(reference, Operation::Promote)?;
         let what = (Operation::Promote, EntityActivity::Activate);
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -99,6 +109,7 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn discard_pending(&self, reference: &SecretRef, pending: &VersionId) -> Result<()> {
+        let reference = self.writable(reference, Operation::DiscardPending)?;
         let what = (Operation::DiscardPending, EntityActivity::Delete);
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -115,6 +126,7 @@ impl SecretProvider for CachedProvider {
         patch: MetadataPatch,
         precondition: Precondition,
     ) -> Result<()> {
+        let reference = self.writable(reference, Operation::UpdateMetadata)?;
         let what = (Operation::UpdateMetadata, EntityActivity::Update);
         let record = self.write_record(what, reference, version).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -131,6 +143,7 @@ impl SecretProvider for CachedProvider {
         version: &VersionId,
         state: VersionState,
     ) -> Result<()> {
+        let reference = self.writable(reference, Operation::SetVersionState)?;
         let what = (Operation::SetVersionState, activity_of(state));
         let record = self.write_record(what, reference, Some(version)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -141,7 +154,7 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn describe_secret(&self, reference: &SecretRef) -> Result<SecretInfo> {
-        self.source.provider.describe_secret(reference).await
+        self.source.provider.describe_secret(self.whole(reference)).await
     }
 
     async fn list_versions(
@@ -149,7 +162,7 @@ impl SecretProvider for CachedProvider {
         reference: &SecretRef,
         page: PageRequest,
     ) -> Result<Page<VersionInfo>> {
-        self.source.provider.list_versions(reference, page).await
+        self.source.provider.list_versions(self.whole(reference), page).await
     }
 
     async fn list_secrets(
@@ -161,6 +174,7 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn delete_secret(&self, reference: &SecretRef, mode: DeleteMode) -> Result<Deleted> {
+        let reference = self.writable(reference, Operation::DeleteSecret)?;
         let what = (Operation::DeleteSecret, EntityActivity::Delete);
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -174,6 +188,7 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn restore_secret(&self, reference: &SecretRef) -> Result<()> {
+        let reference = self.writable(reference, Operation::RestoreSecret)?;
         let what = (Operation::RestoreSecret, EntityActivity::Resume);
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -184,6 +199,7 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn purge_secret(&self, reference: &SecretRef) -> Result<()> {
+        let reference = self.writable(reference, Operation::PurgeSecret)?;
         let what = (Operation::PurgeSecret, EntityActivity::Delete);
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
@@ -193,13 +209,37 @@ impl SecretProvider for CachedProvider {
         purged
     }
 
+    /// The provider's; a secret that may have changed is named by its aliases as well.
     fn changes(&self) -> Option<ChangeStream> {
-        self.source.provider.changes()
+        let (hints, inner) = (self.source.provider.changes()?, self.inner());
+        if self.source.number != Aliases::SOURCE || inner.setting.aliases.len() == 0 {
+            return Some(hints);
+        }
+        let inner = Arc::downgrade(inner);
+        let spread = move |hint: ChangeHint| {
+            let aliases = inner.upgrade().map(|inner| aliased(&inner, &hint)).unwrap_or_default();
+            stream::iter(iter::once(hint).chain(aliases))
+        };
+        Some(hints.flat_map(spread).boxed())
     }
 
     async fn health(&self) -> Result<Health> {
         self.source.provider.health().await
     }
+}
+
+/// A hint at what it is about under the names of its aliases.
+fn aliased(inner: &Inner, hint: &ChangeHint) -> Vec<ChangeHint> {
+    let Some(reference) = &hint.reference else { return Vec::new() };
+    let about = |target: &&Arc<Target>| may_be_same(&target.key.reference, reference);
+    let targets = inner.setting.aliases.all().filter(about);
+    targets.map(|target| ChangeHint::secret(SecretRef::from(&target.alias))).collect()
+}
+
+/// Each key once, in the order in which they first come.
+fn unique<'a>(keys: impl Iterator<Item = &'a Key>) -> Vec<&'a Key> {
+    let mut seen = HashSet::new();
+    keys.filter(|key| seen.insert(*key)).collect()
 }
 
 impl CachedProvider {
@@ -210,26 +250,35 @@ impl CachedProvider {
         {
             return Ok(secret);
         }
-        let secret = self.inner().read(&self.key(reference, options.version)).await?;
-        self.judge(secret, options.validity)
+        let asked = self.asked(reference, options.version)?;
+        let secret = self.inner().read(&asked.key).await?;
+        asked.part(self.judge(secret, options.validity)?)
     }
 
     async fn look_up_many(
         &self,
         wanted: &[(SecretRef, GetOptions)],
     ) -> Result<Vec<Result<Secret>>> {
+        let asked: Vec<_> =
+            wanted.iter().map(|(r, options)| self.asked(r, options.version.clone())).collect();
+        let keys = unique(asked.iter().filter_map(|asked| Some(&asked.as_ref().ok()?.key)));
         let answers = if self.capabilities().batch.is_available() {
-            self.read_many(wanted).await?
+            self.read_many(&keys).await?
         } else {
             // As many at a time as there may be refreshes; a caller may ask for thousands.
             let at_a_time = self.inner().setting.terms.policy.concurrent_refreshes.get();
-            let keys = wanted.iter().map(|(r, options)| self.key(r, options.version.clone()));
-            let reads = keys.map(|key| async move { self.inner().read(&key).await });
+            let reads = keys.iter().map(|key| async move { self.inner().read(key).await });
             let reads: Vec<_> = reads.collect();
             stream::iter(reads).buffered(at_a_time).collect().await
         };
-        let asked = wanted.iter().zip(answers);
-        Ok(asked.map(|((_, options), answer)| self.judge(answer?, options.validity)).collect())
+        let answers: HashMap<_, _> = keys.into_iter().zip(answers).collect();
+        let answer = |asked: &Result<Asked>, validity| {
+            let asked = asked.as_ref().map_err(Error::clone)?;
+            let answer = answers.get(&asked.key).cloned().unwrap_or_else(|| Err(lost_line()));
+            asked.part(self.judge(answer?, validity)?)
+        };
+        let questions = asked.iter().zip(wanted);
+        Ok(questions.map(|(asked, (_, options))| answer(asked, options.validity)).collect())
     }
 
     /// A write of which a record is kept, where one is.

@@ -17,7 +17,7 @@ use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, WeakFlight};
 use crate::cache::hints;
 use crate::cache::inner::Inner;
-use crate::cache::line::{Content, Line, LineId};
+use crate::cache::line::{Content, LineId};
 use crate::cache::store::{Desk, Trash};
 
 /// The run future wakes at least so often: to look at the wall clock, and to show that it lives.
@@ -293,11 +293,9 @@ fn want(desk: &mut Desk<'_>, id: LineId) {
     if !held.is_fresh(&moment) {
         held.want(&moment);
         desk.reconcile(id);
-    } else if let (Some(name), Some(source)) =
-        (line.key.listed_name(), setting.sources.get(line.key.source))
-    {
+    } else if let Some(source) = setting.sources.get(line.key.source) {
         // An answer came first; what is noted here would keep the next stale read from being news.
-        source.names.asked(name);
+        line.names().for_each(|name| source.names.asked(name));
     }
 }
 
@@ -382,10 +380,10 @@ impl Inner {
 fn look_again(desk: &mut Desk<'_>, has_slept: bool) {
     let lines: Vec<_> = desk.store.lines.keys().copied().collect();
     for id in lines {
-        let Some(held) = desk.line(id).and_then(Line::held) else { continue };
+        let Some(line) = desk.line(id).filter(|line| line.held().is_some()) else { continue };
         if has_slept {
             desk.miss(id);
-        } else if held.has_bounds() {
+        } else if line.has_bounds() {
             desk.reconcile(id);
         }
     }

@@ -35,14 +35,14 @@ impl Source {
     pub(crate) fn new(
         number: usize,
         provider: Arc<dyn SecretProvider>,
-        policy: &CachePolicy,
+        (policy, aliases): (&CachePolicy, usize),
         witness: Option<Witness>,
     ) -> Result<Self> {
         let mut capabilities = provider.capabilities().clone();
         let lag = guard::window(&capabilities);
         let within = guard::delay(&capabilities) + policy.ttl + policy.stale_while_revalidate;
         capabilities.consistency = Consistency::Eventual { within };
-        let names = NameIndex::new(policy.max_entries.get())?;
+        let names = NameIndex::new(policy.max_entries.get().saturating_add(aliases))?;
         Ok(Self { number, provider, names, capabilities, lag, witness })
     }
 

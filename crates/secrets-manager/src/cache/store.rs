@@ -4,6 +4,7 @@
 //! the lock is held: what there is to do of that kind is left in the [`Aftermath`].
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::iter;
 use std::mem;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use crate::cache::book::Book;
 use crate::cache::flight::{Flight, Place};
 use crate::cache::guard::WriteGuards;
-use crate::cache::held::{Held, Kind, is_absence};
+use crate::cache::held::{Held, Kind, is_absence, next_validity};
 use crate::cache::index::Listed;
 use crate::cache::inner::Setting;
 use crate::cache::line::{Absent, Content, Key, Line, LineId};
@@ -66,7 +67,8 @@ pub(crate) struct Store {
 /// What is left to do once the lock is given back.
 #[derive(Debug, Default)]
 pub(crate) struct Aftermath {
-    pub(crate) publish: Vec<LineId>,
+    /// Which outlet of which line.
+    pub(crate) publish: Vec<(LineId, usize)>,
     pub(crate) wake: bool,
     pub(crate) warnings: Vec<(SecretRef, VersionInfo, ErrorKind)>,
     pub(crate) trash: Vec<Trash>,
@@ -83,13 +85,13 @@ pub(crate) enum Trash {
 impl Store {
     pub(crate) fn new(sources: usize) -> Self {
         Self {
-            books: std::iter::repeat_with(Book::default).take(sources).collect(),
+            books: iter::repeat_with(Book::default).take(sources).collect(),
             lines: HashMap::default(),
             schedule: BTreeSet::new(),
             eviction: BTreeSet::new(),
             parked: VecDeque::new(),
             absences: BTreeSet::new(),
-            ready: std::iter::repeat_with(VecDeque::new).take(sources).collect(),
+            ready: iter::repeat_with(VecDeque::new).take(sources).collect(),
             begun: HashMap::default(),
             guards: WriteGuards::default(),
             writes: HashMap::new(),
@@ -163,7 +165,8 @@ impl Desk<'_> {
         if let Some(book) = self.store.books.get_mut(key.source) {
             book.add(key, id);
         }
-        let line = Line::new(key.clone(), self.store.forgotten);
+        let aliases = self.setting.aliases.of(key);
+        let line = Line::new(key.clone(), self.store.forgotten, aliases);
         self.store.lines.insert(id, line);
         id
     }
@@ -315,7 +318,8 @@ impl Desk<'_> {
         if let Some(book) = self.store.books.get_mut(line.key.source) {
             book.remove(&line.key);
         }
-        self.after.trash.extend(line.face.map(|face| Trash::Publisher(face.publisher)));
+        let faces = iter::once(line.own).chain(line.aliases).filter_map(|outlet| outlet.face);
+        self.after.trash.extend(faces.map(|face| Trash::Publisher(face.publisher)));
     }
 
     fn drop_content(&mut self, id: LineId) {
@@ -330,11 +334,14 @@ impl Desk<'_> {
         if let Some(turn) = line.turn.take() {
             self.store.eviction.remove(&(turn, id));
         }
-        if line.listed.take().is_some()
-            && let (Some(name), Some(source)) =
-                (line.key.listed_name(), self.setting.sources.get(line.key.source))
-        {
-            source.names.delist(name);
+        let source = self.setting.sources.get(line.key.source);
+        for outlet in iter::once(&mut line.own).chain(&mut line.aliases) {
+            outlet.forget();
+            if let (Some(_), Some(name), Some(source)) =
+                (outlet.listed.take(), &outlet.name, source)
+            {
+                source.names.delist(name);
+            }
         }
     }
 
@@ -342,8 +349,10 @@ impl Desk<'_> {
     /// handles, the schedule.
     pub(crate) fn reconcile(&mut self, id: LineId) {
         let Some(line) = self.store.lines.get_mut(&id) else { return };
-        if let Some(face) = line.face.take_if(|face| !face.publisher.has_readers()) {
-            self.after.trash.push(Trash::Publisher(face.publisher));
+        for outlet in iter::once(&mut line.own).chain(&mut line.aliases) {
+            if let Some(face) = outlet.face.take_if(|face| !face.publisher.has_readers()) {
+                self.after.trash.push(Trash::Publisher(face.publisher));
+            }
         }
         let is_asked_for = line.is_asked_for();
         let look_at = match &line.content {
@@ -369,7 +378,12 @@ impl Desk<'_> {
             return self.let_go(id);
         }
         let kind = held.kind(&moment, &self.setting.rule);
-        let look_at = held.next_look(&moment, is_kept_up, is_asked_for);
+        let next_look = held.next_look(&moment, is_kept_up, is_asked_for);
+        self.look(id);
+        let line = self.line(id);
+        let older = line.into_iter().flat_map(Line::older_versions);
+        let bounds = older.filter_map(|version| next_validity(version, &moment));
+        let look_at = bounds.chain(next_look).min();
         self.list(id, kind, is_kept_up);
         self.show(id, kind);
         self.warn(id, kind);
@@ -389,48 +403,66 @@ impl Desk<'_> {
         }
     }
 
+    /// Takes the parts that aliases stand for out of a new value.
+    pub(crate) fn look(&mut self, id: LineId) {
+        let moment = self.moment;
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let Line { content: Content::Held(held), aliases, .. } = line else { return };
+        for outlet in aliases {
+            outlet.look(held, &moment);
+        }
+    }
+
     fn list(&mut self, id: LineId, kind: Kind, is_kept_up: bool) {
         let (moment, setting) = (self.moment, self.setting);
         let Some(line) = self.store.lines.get_mut(&id) else { return };
-        let Line { key, content: Content::Held(held), listed, .. } = line else { return };
-        let (Some(name), Some(source)) = (key.listed_name(), setting.sources.get(key.source))
-        else {
-            return;
-        };
+        let Line { key, content: Content::Held(held), own, aliases, .. } = line else { return };
+        let Some(source) = setting.sources.get(key.source) else { return };
         let until = held.served_until(kind, is_kept_up).filter(|until| *until > moment.now);
-        let wanted = until.map(|until| (kind, held.revision, until));
-        if wanted == *listed {
-            return;
+        for outlet in iter::once(own).chain(aliases) {
+            let display = outlet.display(held, kind, (&moment, &setting.rule));
+            let display = display.filter(|display| display.is_newest);
+            let secret = display.map(|display| Arc::clone(display.secret));
+            let wanted = secret.as_ref().and(until).map(|until| (kind, held.revision, until));
+            let Some(name) = outlet.name.as_ref().filter(|_| wanted != outlet.listed) else {
+                continue;
+            };
+            outlet.listed = match (until, secret) {
+                (Some(until), Some(secret)) => {
+                    let stale_since = (kind == Kind::Stale).then(|| held.stale_since(&moment));
+                    let good_until = setting.pulse.stamp(until);
+                    let entry = Listed::new(name, secret, stale_since, good_until, id);
+                    source.names.list(name, entry).ok().and(wanted)
+                }
+                _ => {
+                    source.names.delist(name);
+                    None
+                }
+            };
         }
-        *listed = match until {
-            None => {
-                source.names.delist(name);
-                None
-            }
-            Some(until) => {
-                let stale_since = (kind == Kind::Stale).then(|| held.stale_since(&moment));
-                let good_until = setting.pulse.stamp(until);
-                let secret = Arc::clone(&held.secret);
-                let entry = Listed::new(name, secret, stale_since, good_until, id);
-                source.names.list(name, entry).ok().and(wanted)
-            }
-        };
     }
 
     fn show(&mut self, id: LineId, kind: Kind) {
-        let setting = self.setting;
+        let (moment, setting) = (self.moment, self.setting);
         let Some(line) = self.store.lines.get_mut(&id) else { return };
-        let Line { content: Content::Held(held), face: Some(face), .. } = line else { return };
-        let shown = (kind, held.revision);
-        if face.shown != shown {
-            face.shown = shown;
-            face.wanted += 1;
-            face.dial.set_behind(true);
-            self.after.publish.push(id);
-        }
-        face.dial.set_error(held.last_error());
-        if face.wanted == face.published {
-            face.dial.usable_until.set(setting.pulse.stamp(held.usable_until));
+        let Line { content: Content::Held(held), own, aliases, .. } = line else { return };
+        for (number, outlet) in iter::once(own).chain(aliases).enumerate() {
+            let Some(display) = outlet.display(held, kind, (&moment, &setting.rule)) else {
+                continue;
+            };
+            let (shown, usable_until) = ((display.kind, held.revision), display.usable_until);
+            let error = display.error.cloned();
+            let Some(face) = &mut outlet.face else { continue };
+            if face.shown != shown {
+                face.shown = shown;
+                face.wanted += 1;
+                face.dial.set_behind(true);
+                self.after.publish.push((id, number));
+            }
+            face.dial.set_error(error.as_ref());
+            if face.wanted == face.published {
+                face.dial.usable_until.set(setting.pulse.stamp(usable_until));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::cache::cached::Asked;
 use crate::cache::line::Key;
 use crate::credential::trial::Trial;
 
@@ -11,21 +12,26 @@ const MOST_UNUSED: usize = 1024;
 /// for each use must not begin to count anew each time.
 #[derive(Debug, Default)]
 pub(crate) struct Trials {
-    by_key: HashMap<Key, Arc<Trial>>,
+    by_key: HashMap<Credential, Arc<Trial>>,
     /// How many there may be before those that are of no use are looked for.
     bound: usize,
 }
 
+/// What is shown to a resource: a value, or a field of it. What stands in for one is of no use to
+/// another.
+type Credential = (Key, Box<[Box<str>]>);
+
 impl Trials {
-    pub(crate) fn of(&mut self, key: &Key) -> Arc<Trial> {
-        if let Some(trial) = self.by_key.get(key) {
+    pub(crate) fn of(&mut self, asked: &Asked) -> Arc<Trial> {
+        let credential = (asked.key.clone(), Box::from(asked.fields()));
+        if let Some(trial) = self.by_key.get(&credential) {
             return Arc::clone(trial);
         }
         if self.by_key.len() >= self.bound.max(MOST_UNUSED) {
             self.clear_out();
         }
         let trial = Arc::new(Trial::new());
-        self.by_key.insert(key.clone(), Arc::clone(&trial));
+        self.by_key.insert(credential, Arc::clone(&trial));
         trial
     }
 

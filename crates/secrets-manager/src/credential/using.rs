@@ -5,9 +5,9 @@ use std::sync::{Arc, Weak};
 use secrets_core::{Error, ErrorKind, Operation, Result, Secret, VersionSelector};
 use tokio::time::{Instant, timeout_at};
 
+use crate::cache::cached::Asked;
 use crate::cache::handle::SecretHandle;
 use crate::cache::inner::Inner;
-use crate::cache::line::Key;
 use crate::cache::source::late;
 use crate::cache::unusable::Unusable;
 use crate::credential::attempt::{Attempt, Repeatable};
@@ -125,7 +125,7 @@ impl UsePolicy {
 /// What a use of a secret needs of its handle.
 #[derive(Debug, Clone)]
 pub(crate) struct Footing {
-    pub(crate) key: Key,
+    pub(crate) asked: Asked,
     pub(crate) inner: Weak<Inner>,
     pub(crate) trial: Arc<Trial>,
 }
@@ -217,29 +217,29 @@ impl<'a> User<'a> {
 
     async fn refresh(&mut self, permit: Arc<Permit>) {
         let holder = Holder(permit);
-        let answer = self.ask(self.footing.key.clone()).await;
+        let answer = self.ask(self.footing.asked.clone()).await;
         holder.0.refreshed(&answer, Instant::now());
         self.provider_error = answer.err();
     }
 
     async fn fetch(&mut self, fallback: Fallback, permit: Arc<Permit>) {
         let holder = Holder(permit);
-        let mut key = self.footing.key.clone();
-        let is_of_current = key.selector == VersionSelector::Current;
-        key.selector = fallback.selector();
-        let answer = if is_of_current { self.ask(key).await } else { Err(no_fallback()) };
+        let asked = &self.footing.asked;
+        let is_of_current = asked.key.selector == VersionSelector::Current;
+        let other = asked.at(fallback.selector());
+        let answer = if is_of_current { self.ask(other).await } else { Err(no_fallback()) };
         holder.0.fetched(fallback, &answer, Instant::now());
     }
 
     /// Asks the provider, whatever the cache has.
-    async fn ask(&mut self, key: Key) -> Result<Secret> {
+    async fn ask(&mut self, asked: Asked) -> Result<Secret> {
         let deadline = self.start_clock();
         let Some(inner) = self.footing.inner.upgrade() else { return Err(manager_gone()) };
-        let answer = timeout_at(deadline, inner.refresh(&key)).await;
+        let answer = timeout_at(deadline, inner.refresh(&asked.key)).await;
         let secret = answer.unwrap_or_else(|_| Err(late(Operation::GetSecret)))?;
         match inner.setting.rule.refuses_now(&secret.version) {
             Some(error) => Err(error),
-            None => Ok(secret),
+            None => asked.part(secret),
         }
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod aliases;
 mod audit;
 mod batches;
 mod bounds;

@@ -1,5 +1,6 @@
 //! Any sequence of events against what is promised of states, ages and calls.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,16 +9,16 @@ use futures_util::StreamExt;
 use proptest::prelude::*;
 use secrets_core::{
     Capabilities, ChangeHint, ChangeStream, ErrorKind, GetOptions, NameRules, ProviderId, Result,
-    Secret, SecretProvider, SecretRef, SecretState, SecretValue, SetOptions, Stage, Support,
-    VersionInfo, async_trait,
+    Secret, SecretName, SecretProvider, SecretRef, SecretState, SecretValue, SetOptions, Stage,
+    Support, VersionInfo, async_trait,
 };
-use secrets_manager::{SecretHandle, SecretManager, UnusableKind};
+use secrets_manager::{Alias, SecretHandle, SecretManager, UnusableKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::support::{
-    NAME, Running, Scripted, absent, build, pass, reference, secs, settle, text, unavailable,
+    NAME, Running, Scripted, absent, builder, pass, reference, secs, settle, text, unavailable,
     value, version,
 };
 
@@ -32,27 +33,65 @@ const SLOW: u64 = 3;
 /// Read along with `NAME`, to make a call for many of it.
 const OTHER: &str = "billing/other";
 
+/// By which name the secret is meant: its own, an alias of all of it, or one of a field.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Own,
+    Whole,
+    Field,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Own, Self::Whole, Self::Field];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Own => NAME,
+            Self::Whole => "db",
+            Self::Field => "db-number",
+        }
+    }
+}
+
+fn way() -> impl Strategy<Value = Way> {
+    proptest::sample::select(Way::ALL.to_vec())
+}
+
+/// A version by its number; a spoilt one does not have the field.
+fn made(number: u64, is_spoilt: bool) -> Secret {
+    let mut secret = version(&number.to_string());
+    let json = format!(r#"{{"number":"{number}"}}"#);
+    secret.value = value(if is_spoilt { "no object" } else { &json });
+    secret
+}
+
+fn number(secret: &Secret) -> u64 {
+    secret.version.id.as_str().parse().unwrap()
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Pass(u64),
     Rotate,
+    /// A version without the field.
+    Spoil,
     Fail,
     TakeAway,
     Mend,
-    Get,
-    TryGet,
-    TakeHandle,
-    DropHandle,
-    Invalidate,
+    Get(Way),
+    TryGet(Way),
+    TakeHandle(Way),
+    DropHandle(Way),
+    Invalidate(Way),
     /// The next call is answered late, by what holds when it is made.
     SlowDown,
     /// A read that others overtake.
-    GetMeanwhile,
+    GetMeanwhile(Way),
     /// A call for many secrets.
     GetMany,
     GetManyMeanwhile,
     /// A write through the manager.
-    Write,
+    Write(Way, bool),
     Hint,
     HintAtAnything,
     StartRun,
@@ -63,19 +102,20 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         6 => prop_oneof![1_u64..30, 60_u64..140, 900_u64..1_200].prop_map(Event::Pass),
         3 => Just(Event::Rotate),
+        1 => Just(Event::Spoil),
         2 => Just(Event::Fail),
         1 => Just(Event::TakeAway),
         3 => Just(Event::Mend),
-        5 => Just(Event::Get),
-        4 => Just(Event::TryGet),
-        3 => Just(Event::TakeHandle),
-        1 => Just(Event::DropHandle),
-        1 => Just(Event::Invalidate),
+        5 => way().prop_map(Event::Get),
+        4 => way().prop_map(Event::TryGet),
+        4 => way().prop_map(Event::TakeHandle),
+        2 => way().prop_map(Event::DropHandle),
+        1 => way().prop_map(Event::Invalidate),
         3 => Just(Event::SlowDown),
-        2 => Just(Event::GetMeanwhile),
+        2 => way().prop_map(Event::GetMeanwhile),
         2 => Just(Event::GetMany),
         2 => Just(Event::GetManyMeanwhile),
-        2 => Just(Event::Write),
+        2 => (way(), proptest::bool::weighted(0.2)).prop_map(|(way, is_spoilt)| Event::Write(way, is_spoilt)),
         1 => Just(Event::Hint),
         1 => Just(Event::HintAtAnything),
         2 => Just(Event::StartRun),
@@ -95,6 +135,7 @@ enum Answer {
 #[derive(Debug)]
 struct Backend {
     current: u64,
+    spoilt: BTreeSet<u64>,
     mood: Mood,
     /// By when it was asked; not what was overtaken.
     said: Vec<(Instant, Answer)>,
@@ -111,7 +152,7 @@ struct Backend {
 impl Backend {
     fn say(&mut self) -> (Result<Secret>, Duration) {
         let (answer, result) = match self.mood {
-            Mood::Well => (Answer::Version(self.current), Ok(version(&self.current.to_string()))),
+            Mood::Well => (Answer::Version(self.current), Ok(self.version())),
             Mood::Failing => (Answer::Failed, Err(unavailable())),
             Mood::Empty => (Answer::Absent, Err(absent())),
         };
@@ -120,8 +161,19 @@ impl Backend {
         (result, if is_slow { secs(SLOW) } else { Duration::ZERO })
     }
 
+    fn version(&self) -> Secret {
+        made(self.current, self.spoilt.contains(&self.current))
+    }
+
+    fn rotate(&mut self, is_spoilt: bool) {
+        self.current += 1;
+        if is_spoilt {
+            self.spoilt.insert(self.current);
+        }
+    }
+
     fn came(&mut self, secret: &Secret, overtaken: u64) {
-        let number = text(secret).parse().unwrap();
+        let number = number(secret);
         if self.overtaken == overtaken {
             self.came.push((Instant::now(), number));
         } else {
@@ -176,7 +228,7 @@ impl Modelled {
         };
         if !delay.is_zero() {
             self.backend.lock().unwrap().in_air += 1;
-            let says = answer.as_ref().ok().map(|secret| text(secret).parse().unwrap());
+            let says = answer.as_ref().ok().map(number);
             let mut in_air = InAir { backend: &self.backend, says };
             tokio::time::sleep(delay).await;
             in_air.says = None;
@@ -209,6 +261,7 @@ impl SecretProvider for Modelled {
     }
 
     async fn get_secret(&self, asked: &SecretRef, _: GetOptions) -> Result<Secret> {
+        assert!([NAME, OTHER].map(reference).contains(asked), "not an alias");
         if *asked == reference(NAME) { self.answer().await } else { Ok(version("1")) }
     }
 
@@ -227,12 +280,13 @@ impl SecretProvider for Modelled {
         _: SetOptions,
     ) -> Result<VersionInfo> {
         let mut backend = self.backend.lock().unwrap();
-        backend.current = value.expose_secret_text().unwrap().parse().unwrap();
+        backend.rotate(value.json_field("number").is_err());
         let current = backend.current;
+        assert!(backend.version().value.ct_eq(&value));
         backend.said.push((Instant::now(), Answer::Version(current)));
         backend.came.push((Instant::now(), current));
         backend.overtaken += 1;
-        let mut written = version(&current.to_string()).version;
+        let mut written = backend.version().version;
         written.stages = written.stages.with(Stage::Current);
         Ok(written)
     }
@@ -255,7 +309,8 @@ struct World {
     backend: Arc<Mutex<Backend>>,
     manager: SecretManager,
     running: Option<Running>,
-    handle: Option<SecretHandle>,
+    /// In the order of [`Way::ALL`].
+    handles: [Option<SecretHandle>; 3],
     /// Calls before this do not bound those after it: somebody asked for them.
     forced: Instant,
     newest_seen: u64,
@@ -268,6 +323,7 @@ impl World {
     fn new() -> Self {
         let backend = Backend {
             current: 1,
+            spoilt: BTreeSet::new(),
             mood: Mood::Well,
             said: Vec::new(),
             came: Vec::new(),
@@ -277,40 +333,46 @@ impl World {
             hints: None,
         };
         let backend = Arc::new(Mutex::new(backend));
-        let manager = build(Modelled::new(Arc::clone(&backend)));
+        let secret = || Alias::new(reference(NAME));
+        let manager = builder(Modelled::new(Arc::clone(&backend)))
+            .alias(alias(Way::Whole), secret())
+            .alias(alias(Way::Field), secret().with_field("number"))
+            .build()
+            .unwrap();
         let forced = Instant::now();
         let meanwhile = JoinSet::new();
-        let (running, handle) = (None, None);
-        Self { backend, manager, running, handle, forced, newest_seen: 0, written: 0, meanwhile }
+        let (running, handles) = (None, [None, None, None]);
+        Self { backend, manager, running, handles, forced, newest_seen: 0, written: 0, meanwhile }
     }
 
     async fn apply(&mut self, event: Event) {
         match event {
             Event::Pass(seconds) => pass(secs(seconds)).await,
-            Event::Rotate => self.backend.lock().unwrap().current += 1,
+            Event::Rotate => self.backend.lock().unwrap().rotate(false),
+            Event::Spoil => self.backend.lock().unwrap().rotate(true),
             Event::Fail => self.set(Mood::Failing),
             Event::TakeAway => self.set(Mood::Empty),
             Event::Mend => self.set(Mood::Well),
-            Event::Get => self.get().await,
-            Event::TryGet => self.try_get(),
-            Event::TakeHandle => self.take_handle().await,
-            Event::DropHandle => self.handle = None,
-            Event::Invalidate => {
+            Event::Get(way) => self.get(way).await,
+            Event::TryGet(way) => self.try_get(way),
+            Event::TakeHandle(way) => self.take_handle(way).await,
+            Event::DropHandle(way) => self.handles[way as usize] = None,
+            Event::Invalidate(way) => {
                 self.forced = Instant::now();
                 self.backend.lock().unwrap().overtaken += 1;
-                self.manager.invalidate(&reference(NAME));
+                self.manager.invalidate(&reference(way.name()));
             }
             Event::SlowDown => self.backend.lock().unwrap().is_slow = true,
-            Event::GetMeanwhile => {
+            Event::GetMeanwhile(way) => {
                 let manager = self.manager.clone();
-                self.meanwhile.spawn(async move { drop(manager.get(NAME).await) });
+                self.meanwhile.spawn(async move { drop(manager.get(way.name()).await) });
             }
             Event::GetMany => self.get_many().await,
             Event::GetManyMeanwhile => {
                 let cached = self.manager.cached().clone();
-                self.meanwhile.spawn(async move { drop(cached.get_secrets(&both()).await) });
+                self.meanwhile.spawn(async move { drop(cached.get_secrets(&all()).await) });
             }
-            Event::Write => self.write().await,
+            Event::Write(way, is_spoilt) => self.write(way, is_spoilt).await,
             Event::Hint => self.hint(ChangeHint::secret(reference(NAME))),
             Event::HintAtAnything => self.hint(ChangeHint::any()),
             Event::StartRun if self.running.is_none() => {
@@ -338,7 +400,7 @@ impl World {
         }
     }
 
-    async fn write(&mut self) {
+    async fn write(&mut self, way: Way, is_spoilt: bool) {
         let number = {
             let backend = self.backend.lock().unwrap();
             if backend.mood != Mood::Well {
@@ -346,21 +408,46 @@ impl World {
             }
             backend.current + 1
         };
-        let new = value(&number.to_string());
-        self.manager.cached().set_secret(&reference(NAME), new, SetOptions::new()).await.unwrap();
+        let (name, new) = (reference(way.name()), made(number, is_spoilt).value);
+        let written = self.manager.cached().set_secret(&name, new, SetOptions::new()).await;
+        if way == Way::Field {
+            assert_eq!(written.unwrap_err().kind(), ErrorKind::Unsupported);
+            return;
+        }
+        written.unwrap();
         self.forced = Instant::now();
         self.written = number;
-        if let Some(handle) = &self.handle {
-            assert_eq!(text(handle.load().secret().unwrap()), number.to_string());
+        for way in Way::ALL {
+            if let Some(handle) = &self.handles[way as usize] {
+                let shown = handle.load();
+                let is_it = shown.secret().unwrap().version.id.as_str() == number.to_string();
+                assert!(is_it != (is_spoilt && way == Way::Field), "{way:?}");
+            }
         }
-        self.get().await;
+        for way in Way::ALL {
+            self.get(way).await;
+        }
     }
 
+    /// By all ways at once; one that fails does not fail the others.
     async fn get_many(&mut self) {
-        let answers = self.manager.cached().get_secrets(&both()).await;
-        if let Some(Ok(secret)) = answers.ok().and_then(|answers| answers.into_iter().next()) {
-            self.check_served(&secret);
+        let answers = self.manager.cached().get_secrets(&all()).await;
+        let Ok(answers) = answers else { return };
+        for (way, answer) in Way::ALL.into_iter().zip(&answers) {
+            match answer {
+                Ok(secret) => self.check_served(way, secret),
+                Err(error) if error.kind() == ErrorKind::InvalidValue => {
+                    assert_eq!(way, Way::Field);
+                    let Ok(whole) = &answers[0] else { panic!("it was read for the field") };
+                    assert!(self.is_spoilt(number(whole)));
+                }
+                Err(_) => assert!(answers[0].is_err(), "one call for all of them"),
+            }
         }
+    }
+
+    fn is_spoilt(&self, number: u64) -> bool {
+        self.backend.lock().unwrap().spoilt.contains(&number)
     }
 
     fn is_awaited(&self) -> bool {
@@ -373,7 +460,7 @@ impl World {
 
     /// How long ago the provider last gave this version.
     fn age(&self, secret: &Secret) -> Duration {
-        let number: u64 = text(secret).parse().unwrap();
+        let number = number(secret);
         let backend = self.backend.lock().unwrap();
         let confirmed = backend.came.iter().rfind(|(_, version)| *version == number);
         confirmed.expect("a value that the provider never gave").0.elapsed()
@@ -391,8 +478,9 @@ impl World {
     }
 
     /// Versions never go back, and what is served is not older than the policy allows.
-    fn check_served(&mut self, secret: &Secret) {
-        let number: u64 = text(secret).parse().unwrap();
+    fn check_served(&mut self, way: Way, secret: &Secret) {
+        let number = number(secret);
+        self.check_value(way, secret);
         assert!(number >= self.newest_seen, "{number} after {}", self.newest_seen);
         assert!(number >= self.written, "{number} after {} was written", self.written);
         self.newest_seen = number;
@@ -403,13 +491,25 @@ impl World {
         }
     }
 
-    async fn get(&mut self) {
+    /// Each name gives its part of the version.
+    fn check_value(&self, way: Way, secret: &Secret) {
+        let number = number(secret);
+        let is_spoilt = self.is_spoilt(number);
+        let want = match way {
+            Way::Field => number.to_string(),
+            _ => text(&made(number, is_spoilt)),
+        };
+        assert!(text(secret) == want && !(is_spoilt && way == Way::Field), "{way:?}: {number}");
+    }
+
+    async fn get(&mut self, way: Way) {
         let (calls, is_awaited) = (self.said().len(), self.is_awaited());
-        match self.manager.get(NAME).await {
-            Ok(secret) => self.check_served(&secret),
+        match self.manager.get(way.name()).await {
+            Ok(secret) => self.check_served(way, &secret),
             Err(error) => match error.kind() {
                 ErrorKind::NotFound => assert!(self.is_gone() || self.is_awaited()),
                 ErrorKind::Unavailable => assert_eq!(self.last_said(), Some(Answer::Failed)),
+                ErrorKind::InvalidValue => self.check_spoilt(way),
                 kind => panic!("{kind:?}"),
             },
         }
@@ -417,21 +517,41 @@ impl World {
         assert!(is_awaited || self.said().len() <= most, "one read is at most one call");
     }
 
-    fn try_get(&mut self) {
+    /// That the field is not there is said of no other version than the one that is served.
+    fn check_spoilt(&self, way: Way) {
+        assert_eq!(way, Way::Field);
+        assert!(self.manager.try_get(way.name()).is_none());
+        match self.manager.try_get(NAME) {
+            Some(hit) => assert!(self.is_spoilt(number(hit.secret()))),
+            None => assert!(!self.backend.lock().unwrap().spoilt.is_empty()),
+        }
+    }
+
+    fn try_get(&mut self, way: Way) {
         let calls = self.said().len();
-        if let Some(hit) = self.manager.try_get(NAME) {
+        let whole = self.manager.try_get(NAME).map(|hit| number(hit.secret()));
+        let hit = self.manager.try_get(way.name());
+        let has_it = whole.filter(|number| way != Way::Field || !self.is_spoilt(*number));
+        let got = hit.as_ref().map(|hit| number(hit.secret()));
+        assert_eq!(got, has_it, "{way:?}: whatever there is of the secret");
+        if let Some(hit) = hit {
             assert!(self.running.is_some(), "nobody watches over it");
             let age = self.age(hit.secret());
             assert!(hit.stale_since().is_some() || age <= secs(TTL));
-            self.check_served(&hit.secret().clone());
+            assert!(hit.value().ct_eq(&hit.secret().value));
+            self.check_served(way, &hit.secret().clone());
         }
         assert_eq!(self.said().len(), calls, "a hit calls nobody");
     }
 
-    async fn take_handle(&mut self) {
-        if let Ok(handle) = self.manager.handle(NAME).await {
-            self.check_served(&handle.load().secret().unwrap().clone());
-            self.handle = Some(handle);
+    async fn take_handle(&mut self, way: Way) {
+        match self.manager.handle(way.name()).await {
+            Ok(handle) => {
+                self.check_served(way, &handle.load().secret().unwrap().clone());
+                self.handles[way as usize] = Some(handle);
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidValue => self.check_spoilt(way),
+            Err(_) => {}
         }
     }
 
@@ -439,16 +559,46 @@ impl World {
     fn check(&self) {
         let usage = self.manager.usage();
         assert!(usage.entries <= 2 && usage.absent <= 1 && usage.pinned <= usage.entries);
-        assert_eq!(usage.pinned, usize::from(self.handle.is_some()));
+        assert_eq!(usage.pinned, usize::from(self.handles.iter().any(Option::is_some)));
         self.check_pauses();
-        let Some(handle) = &self.handle else { return };
+        for way in Way::ALL {
+            if let Some(handle) = &self.handles[way as usize] {
+                self.check_handle(way, handle);
+            }
+        }
+        self.check_in_step();
+    }
+
+    /// Handles on one secret say the same, but for a field that the newest version does not have.
+    fn check_in_step(&self) {
+        let told = |way: Way| {
+            let state = self.handles[way as usize].as_ref()?.load();
+            Some((state.as_str(), number(state.secret().unwrap())))
+        };
+        let own = told(Way::Own).or(told(Way::Whole));
+        assert!(own == told(Way::Whole) || told(Way::Whole).is_none());
+        let (Some(own), Some(field)) = (own, told(Way::Field)) else { return };
+        if self.is_spoilt(own.1) {
+            assert!(field.1 < own.1 && (field.0 == own.0 || field.0 == "stale"), "{field:?}");
+        } else {
+            assert_eq!(field, own);
+        }
+    }
+
+    fn check_handle(&self, way: Way, handle: &SecretHandle) {
         let state = handle.load();
+        self.check_value(way, state.secret().unwrap());
         let age = self.age(state.secret().unwrap());
         let is_running = self.running.is_some();
+        // A later version does not have the field.
+        let came = self.backend.lock().unwrap().came.clone();
+        let is_older = came.iter().any(|(_, came)| *came > number(state.secret().unwrap()));
+        let is_left_behind = way == Way::Field && is_older;
         // An answer that was overtaken is not kept.
         let late = secs(SLOW);
         match &*state {
             SecretState::Fresh(_) => assert!(is_running && age <= secs(TTL), "{age:?}"),
+            SecretState::Stale { .. } if is_left_behind => assert!(is_running),
             SecretState::Stale { .. } => {
                 let is_invalidated = self.forced.elapsed() <= secs(TTL);
                 assert!(is_running && (age + late >= secs(TTL) || is_invalidated), "{age:?}");
@@ -488,8 +638,14 @@ impl World {
     }
 }
 
-fn both() -> [(SecretRef, GetOptions); 2] {
-    [NAME, OTHER].map(|name| (reference(name), GetOptions::default()))
+/// The secret by all its names, and another one.
+fn all() -> Vec<(SecretRef, GetOptions)> {
+    let names = Way::ALL.map(Way::name).into_iter().chain([OTHER]);
+    names.map(|name| (reference(name), GetOptions::default())).collect()
+}
+
+fn alias(way: Way) -> SecretName {
+    SecretName::new(way.name()).unwrap()
 }
 
 /// Set by `cargo xtask test --long`.

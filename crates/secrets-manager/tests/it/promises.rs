@@ -1,32 +1,67 @@
 //! The README's table of states, row by row: what each way to read gives.
 
-use secrets_core::{Secret, SecretState};
-use secrets_manager::{SecretHandle, SecretManager, Unusable};
+use secrets_core::{Secret, SecretName, SecretState};
+use secrets_manager::{Alias, SecretHandle, SecretManager, SecretManagerBuilder, Unusable};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{
-    NAME, Running, Scripted, Wall, absent, build, build_with, builder, millis, noon, pass, policy,
-    reference, secs, settle, text, unavailable, version,
+    self, NAME, Running, Scripted, Wall, absent, build, builder, millis, noon, pass, policy,
+    reference, secs, settle, text, unavailable, value,
 };
 
-/// In the order of the columns: `load`, `load_checked`, `try_get`, `get`.
-async fn seen(manager: &SecretManager, handle: &SecretHandle) -> [String; 4] {
-    let value = |state: &SecretState| state.secret().map(text).unwrap_or_default();
+/// The secret by its own name, and a field of it by an alias.
+const NAMES: [&str; 2] = [NAME, "db-field"];
+
+type Handles = [SecretHandle; 2];
+
+/// `v1` is a JSON object with `v1` in it.
+fn version(id: &str) -> Secret {
+    let mut secret = support::version(id);
+    secret.value = value(&format!(r#"{{"field":"{id}"}}"#));
+    secret
+}
+
+fn told(secret: &Secret) -> String {
+    match secret.value.json_field("field") {
+        Ok(field) => field.expose_secret_text().unwrap().to_owned(),
+        Err(_) => text(secret),
+    }
+}
+
+/// In the order of the columns: `load`, `load_checked`, `try_get`, `get`. Both names give the same.
+async fn seen(manager: &SecretManager, handles: &Handles) -> [String; 4] {
+    let loaded = [loaded(manager, NAMES[0], &handles[0]), loaded(manager, NAMES[1], &handles[1])];
+    let mut rows = Vec::new();
+    for (name, [loaded, checked, hit]) in NAMES.into_iter().zip(loaded) {
+        let got = manager.get(name).await.map(|secret| told(&secret));
+        let got = got.unwrap_or_else(|error| format!("{:?}", error.kind()));
+        rows.push([loaded, checked, hit, got]);
+    }
+    assert_eq!(rows[0], rows[1], "an alias is as good as the name");
+    rows.remove(0)
+}
+
+fn loaded(manager: &SecretManager, name: &str, handle: &SecretHandle) -> [String; 3] {
+    let value = |state: &SecretState| state.secret().map(told).unwrap_or_default();
     let loaded = handle.load();
     let why = |unusable: Unusable| unusable.kind().as_str().to_owned();
     let checked = handle.load_checked().map_or_else(why, |state| value(&state));
-    let hit = manager.try_get(NAME).map(|hit| match hit.stale_since() {
-        None => text(hit.secret()),
-        Some(_) => format!("{}, stale", text(hit.secret())),
+    let hit = manager.try_get(name).map(|hit| match hit.stale_since() {
+        None => told(hit.secret()),
+        Some(_) => format!("{}, stale", told(hit.secret())),
     });
-    let got = manager.get(NAME).await.map(|secret| text(&secret));
-    [
-        format!("{}: {}", loaded.as_str(), value(&loaded)),
-        checked,
-        hit.unwrap_or("nothing".to_owned()),
-        got.unwrap_or_else(|error| format!("{:?}", error.kind())),
-    ]
+    let loaded = format!("{}: {}", loaded.as_str(), value(&loaded));
+    [loaded, checked, hit.unwrap_or("nothing".to_owned())]
+}
+
+async fn handles(manager: &SecretManager) -> Handles {
+    [manager.handle(NAMES[0]).await.unwrap(), manager.handle(NAMES[1]).await.unwrap()]
+}
+
+fn aliased(builder: SecretManagerBuilder) -> SecretManager {
+    let field = Alias::new(reference(NAME)).with_field("field");
+    builder.alias(SecretName::new(NAMES[1]).unwrap(), field).build().unwrap()
 }
 
 /// Answers `v1`, and from the second call on as it is told.
@@ -36,11 +71,11 @@ fn then(answer: fn(u64) -> secrets_core::Result<Secret>) -> Scripted {
     )
 }
 
-async fn running(provider: Scripted) -> (SecretManager, Running, SecretHandle) {
-    let manager = builder(provider).clock(Arc::new(Wall::new())).build().unwrap();
+async fn running(provider: Scripted) -> (SecretManager, Running, Handles) {
+    let manager = aliased(builder(provider).clock(Arc::new(Wall::new())));
     let running = Running::start(&manager).await;
-    let handle = manager.handle(NAME).await.unwrap();
-    (manager, running, handle)
+    let handles = handles(&manager).await;
+    (manager, running, handles)
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,8 +148,8 @@ async fn invalid() {
 #[tokio::test(start_paused = true)]
 async fn orphaned() {
     let provider = then(|call| Ok(version(&format!("v{call}"))));
-    let manager = build(provider);
-    let handle = manager.handle(NAME).await.unwrap();
+    let manager = aliased(builder(provider));
+    let handle = handles(&manager).await;
     assert_eq!(seen(&manager, &handle).await, ["orphaned: v1", "v1", "nothing", "v1"]);
     pass(secs(101)).await;
     assert_eq!(seen(&manager, &handle).await, ["orphaned: v1", "v1", "nothing", "v2"], "after ttl");
@@ -132,19 +167,20 @@ fn stalled() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let policy = policy().with_ttl(millis(2_000)).with_stall_after(millis(50));
     let provider = then(|call| Ok(version(&format!("v{call}"))));
-    let manager = build_with(provider, policy.with_stale_while_revalidate(Duration::ZERO));
+    let policy = policy.with_stale_while_revalidate(Duration::ZERO);
+    let manager = aliased(builder(provider).policy(policy));
     let (stalled, other) = (runtime(), runtime());
-    let handle = stalled.block_on(async {
+    let held = stalled.block_on(async {
         tokio::spawn(manager.run());
         settle().await;
-        manager.handle(NAME).await.unwrap()
+        handles(&manager).await
     });
     // Nobody drives that runtime from here on.
     std::thread::sleep(millis(1_200));
-    let row = other.block_on(seen(&manager, &handle));
+    let row = other.block_on(seen(&manager, &held));
     assert_eq!(row, ["fresh: v1", "stalled", "v1", "v1"]);
     std::thread::sleep(millis(1_000));
-    let row = other.block_on(seen(&manager, &handle));
+    let row = other.block_on(seen(&manager, &held));
     assert_eq!(row, ["fresh: v1", "stalled", "v1", "v2"], "asked for by the reader itself");
 }
 
@@ -154,7 +190,7 @@ async fn a_write_has_no_limit_and_no_net() {
     use futures_util::FutureExt;
     use secrets_core::memory::{Fault, FaultRule, Faults, Gate, Personality};
     use secrets_core::{Operation, SecretProviderExt};
-    let provider = crate::support::memory(Personality::Aws).await;
+    let provider = support::memory(Personality::Aws).await;
     let gate = Gate::new();
     let hang = FaultRule::new(Fault::Hang(gate.clone())).on(Operation::SetSecret);
     provider.inject(Faults::seeded(0).with(hang)).unwrap();

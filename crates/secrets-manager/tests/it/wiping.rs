@@ -3,14 +3,17 @@
 use std::hint::black_box;
 
 use secrets_core::memory::{MemoryProvider, Personality};
-use secrets_core::{SecretProviderExt, SecretValue};
+use secrets_core::{SecretName, SecretProviderExt, SecretValue};
+use secrets_manager::Alias;
 
 use crate::PROBE;
-use crate::support::{NAME, Running, build_with, pass, policy, reference, secs, settle};
+use crate::support::{
+    NAME, Running, Scripted, build_with, builder, pass, policy, reference, secs, settle,
+};
 
 /// A provider that keeps nothing itself: it makes each value anew.
-fn forgetful(canary: &'static [u8]) -> crate::support::Scripted {
-    crate::support::Scripted::new(move |call, _| async move {
+fn forgetful(canary: &'static [u8]) -> Scripted {
+    Scripted::new(move |call, _| async move {
         let mut secret = crate::support::version(&format!("v{call}"));
         secret.value = SecretValue::copy_from_slice(canary);
         Ok(secret)
@@ -88,6 +91,44 @@ async fn a_dropped_manager_leaves_nothing() {
     drop(live);
     pass(secs(2)).await;
     assert!(running.is_finished());
+    assert!(scan.finish().is_clean());
+}
+
+/// What is taken out of a value for an alias is wiped as the value itself: when it is replaced, when a
+/// later value does not have it, and when nobody holds it any more.
+#[tokio::test(start_paused = true)]
+async fn fields_under_aliases_are_wiped() {
+    const CANARY: &str = "canary-field-9b61";
+    let scan = PROBE.scan_for(CANARY.as_bytes());
+    let provider = Scripted::new(move |call, _| async move {
+        let mut secret = crate::support::version(&format!("v{call}"));
+        // Every third version lacks it.
+        secret.value = match call % 3 {
+            0 => SecretValue::copy_from_slice(br#"{"user":"app"}"#),
+            _ => SecretValue::from_string(format!(r#"{{"call":{call},"field":"{CANARY}"}}"#)),
+        };
+        Ok(secret)
+    });
+    let target = || Alias::new(reference(NAME)).with_field("field");
+    let manager = builder(provider)
+        .alias(SecretName::new("held").unwrap(), target())
+        .alias(SecretName::new("named").unwrap(), target())
+        .build()
+        .unwrap();
+    let running = Running::start(&manager).await;
+    let handle = manager.handle("held").await.unwrap();
+    for _ in 0..7 {
+        pass(secs(81)).await;
+        let _ = manager.get("named").await;
+        assert_eq!(handle.load().secret().unwrap().value.len(), CANARY.len());
+    }
+    drop(handle);
+    let _ = manager.get("named").await;
+    manager.invalidate(&reference("named"));
+    let _ = manager.get("named").await;
+    pass(secs(5_000)).await;
+    running.stop().await;
+    drop(manager);
     assert!(scan.finish().is_clean());
 }
 

@@ -1,0 +1,176 @@
+//! Where the value of a line is given out: under its own name, and under each of its aliases.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use secrets_core::{Error, Secret, SecretName, SecretState, VersionInfo};
+use tokio::time::Instant;
+
+use crate::alias::Target;
+use crate::cache::held::{Held, Kind};
+use crate::cache::line::Face;
+use crate::cache::moment::Moment;
+use crate::validity::ValidityRule;
+
+/// One name of a value: its place in the index and its handles.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    /// The name under which readers by name find it.
+    pub(crate) name: Option<SecretName>,
+    /// What handles see.
+    pub(crate) face: Option<Face>,
+    /// What readers by name are served: kind, revision, until when.
+    pub(crate) listed: Option<(Kind, u64, Instant)>,
+    /// All of the value unless set.
+    part: Option<Part>,
+}
+
+/// A part of a value, taken out of it once when it came.
+#[derive(Debug)]
+struct Part {
+    target: Arc<Target>,
+    /// The revision of the value that was looked at last; they count from 1.
+    revision: u64,
+    /// The last one there was, and until when it may be used; kept for handles beyond a value that does
+    /// not have it.
+    last: Option<(Arc<Secret>, Instant)>,
+    failure: Option<Failure>,
+}
+
+/// The newest value does not have the part.
+#[derive(Debug)]
+struct Failure {
+    error: Error,
+    since: SystemTime,
+}
+
+/// What an outlet has to give.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Display<'a> {
+    pub(crate) secret: &'a Arc<Secret>,
+    pub(crate) kind: Kind,
+    pub(crate) usable_until: Instant,
+    /// It is of the newest value.
+    pub(crate) is_newest: bool,
+    pub(crate) error: Option<&'a Error>,
+}
+
+impl Outlet {
+    /// All of a value under its own name, if it is found by one.
+    pub(crate) fn own(name: Option<SecretName>) -> Self {
+        Self { name, face: None, listed: None, part: None }
+    }
+
+    pub(crate) fn of_alias(target: &Arc<Target>) -> Self {
+        let part = (!target.is_whole()).then(|| Part::new(Arc::clone(target)));
+        Self { part, ..Self::own(Some(target.alias.clone())) }
+    }
+
+    pub(crate) fn has_readers(&self) -> bool {
+        self.face.as_ref().is_some_and(|face| face.publisher.has_readers())
+    }
+
+    /// Looks for the part in a value that was not looked at yet.
+    pub(crate) fn look(&mut self, held: &Held, moment: &Moment) {
+        let has_readers = self.has_readers();
+        let Some(part) = &mut self.part else { return };
+        if part.revision != held.revision {
+            part.revision = held.revision;
+            match part.target.extract(&held.secret) {
+                Ok(secret) => {
+                    part.last = Some((Arc::new(secret), held.usable_until));
+                    part.failure = None;
+                }
+                Err(error) => {
+                    let begun = part.failure.take().map(|before| before.since);
+                    part.failure = Some(Failure { error, since: begun.unwrap_or(moment.wall) });
+                }
+            }
+        }
+        match (&mut part.last, &part.failure) {
+            // When the provider fails a value may be used for a time that is counted from when it was
+            // last confirmed; so here.
+            (Some((_, usable_until)), None) => *usable_until = held.usable_until,
+            (_, Some(_)) if !has_readers => part.last = None,
+            _ => {}
+        }
+    }
+
+    /// The value is gone from the cache.
+    pub(crate) fn forget(&mut self) {
+        if let Some(part) = &mut self.part {
+            (part.revision, part.last, part.failure) = (0, None, None);
+        }
+    }
+
+    /// Why the newest value has nothing for this outlet.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.part.as_ref()?.failure.as_ref().map(|failure| &failure.error)
+    }
+
+    /// What there is to show of a value of this kind.
+    pub(crate) fn display<'a>(
+        &'a self,
+        held: &'a Held,
+        kind: Kind,
+        (moment, rule): (&Moment, &ValidityRule),
+    ) -> Option<Display<'a>> {
+        let error = held.last_error();
+        let usable_until = held.usable_until;
+        let whole = Display { secret: &held.secret, kind, usable_until, is_newest: true, error };
+        let Some(part) = &self.part else { return Some(whole) };
+        let (secret, until) = part.last.as_ref()?;
+        let Some(failure) = &part.failure else { return Some(Display { secret, ..whole }) };
+        let kind = if kind == Kind::Gone {
+            Kind::Gone
+        } else if rule.refuses(&secret.version, moment.wall).is_some() {
+            Kind::Invalid
+        } else if held.is_orphaned {
+            Kind::Orphaned
+        } else {
+            Kind::Stale
+        };
+        let usable_until = usable_until.min(*until);
+        let error = if kind == Kind::Gone { error } else { Some(&failure.error) };
+        Some(Display { secret, kind, usable_until, is_newest: false, error })
+    }
+
+    /// The version of a part that the newest value does not have: its bounds of validity are not those
+    /// of the newest.
+    pub(crate) fn older_version(&self) -> Option<&VersionInfo> {
+        let part = self.part.as_ref().filter(|part| part.failure.is_some())?;
+        part.last.as_ref().map(|(secret, _)| &secret.version)
+    }
+
+    /// What handles show for this kind.
+    pub(crate) fn state(
+        &self,
+        held: &mut Held,
+        kind: Kind,
+        moment: &Moment,
+    ) -> Option<SecretState> {
+        let (secret, since) = match &self.part {
+            None => (Secret::clone(&held.secret), None),
+            Some(part) => {
+                let since = part.failure.as_ref().map(|failure| failure.since);
+                (Secret::clone(&part.last.as_ref()?.0), since)
+            }
+        };
+        Some(match kind {
+            Kind::Fresh => SecretState::Fresh(secret),
+            Kind::Stale => {
+                let since = since.unwrap_or_else(|| held.stale_since(moment));
+                SecretState::Stale { secret, since }
+            }
+            Kind::Gone => SecretState::Gone { last: Some(secret) },
+            Kind::Invalid => SecretState::Invalid { secret },
+            Kind::Orphaned => SecretState::Orphaned { secret },
+        })
+    }
+}
+
+impl Part {
+    fn new(target: Arc<Target>) -> Self {
+        Self { target, revision: 0, last: None, failure: None }
+    }
+}
