@@ -313,16 +313,27 @@ impl Inner {
         flight
     }
 
-    /// Asks the provider. After a write of our own on a backend that lags, the written version is
-    /// asked for by its id, and an answer from before the write is turned away.
+    /// Asks the provider.
     pub(crate) async fn ask(&self, key: &Key, asker: &Asker) -> Result<Secret> {
         let Some(source) = self.setting.sources.get(key.source) else { return Err(lost_line()) };
         let deadline = Instant::now() + self.setting.terms.policy.call_timeout;
-        let guard = (key.source, key.reference.clone());
         let answer = source.read(&key.reference, &key.selector, (deadline, asker)).await;
-        if key.selector != VersionSelector::Current {
+        self.catch_up(source, key, answer, (deadline, asker)).await
+    }
+
+    /// After a write of our own on a backend that lags, the written version is asked for by its id,
+    /// and an answer from before the write is turned away.
+    pub(crate) async fn catch_up(
+        &self,
+        source: &Source,
+        key: &Key,
+        answer: Result<Secret>,
+        (deadline, asker): (Instant, &Asker),
+    ) -> Result<Secret> {
+        if source.lag.is_zero() || key.selector != VersionSelector::Current {
             return answer;
         }
+        let guard = (key.source, key.reference.clone());
         let (lag, written) = self.with(|desk| {
             let lag = desk.store.guards.lag(&guard, &answer, desk.moment.now);
             let written = desk.store.guards.expected(&guard, desk.moment.now).cloned();

@@ -1,6 +1,7 @@
 //! Many reads in one call of the provider.
 
-use secrets_core::{Error, GetOptions, Operation, Result, Secret, VersionSelector};
+use futures_util::{StreamExt, stream};
+use secrets_core::{Error, GetOptions, Operation, Result, Secret};
 use tokio::time::Instant;
 
 use crate::cache::asker::Asker;
@@ -49,7 +50,7 @@ impl CachedProvider {
         let asker = Asker::caller(&self.source);
         let asked = self.source.read_many(&questions, (deadline, &asker)).await;
         let (answers, failure) = match asked {
-            Ok(answers) => (answers, None),
+            Ok(answers) => (self.catch_up(keys, answers, (deadline, &asker)).await, None),
             Err(error) => {
                 let each = error.clone().with_operation(Operation::GetSecret);
                 (vec![Err(each); keys.len()], Some(error))
@@ -60,6 +61,21 @@ impl CachedProvider {
             answered.map(|(key, answer)| take(desk, key, answer, question)).collect()
         });
         (answers, failure)
+    }
+
+    /// Those that are from before a write of our own are asked for once more, by the version's id.
+    async fn catch_up(
+        &self,
+        keys: &[&Key],
+        answers: Vec<Result<Secret>>,
+        by: (Instant, &Asker),
+    ) -> Vec<Result<Secret>> {
+        let (inner, source) = (self.inner(), &*self.source);
+        let at_a_time = inner.setting.terms.policy.concurrent_refreshes.get();
+        let answered = keys.iter().zip(answers);
+        let caught = answered.map(|(key, answer)| inner.catch_up(source, key, answer, by));
+        let caught: Vec<_> = caught.collect();
+        stream::iter(caught).buffered(at_a_time).collect().await
     }
 }
 
@@ -85,12 +101,6 @@ fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
 /// Keeps one answer of many, if no other reader is being answered, and nobody was by a later question;
 /// and if nothing has happened to the secret since the question of this number was put.
 fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, question: u64) -> Result<Secret> {
-    let guard = (key.source, key.reference.clone());
-    let lag = match key.selector {
-        VersionSelector::Current => desk.store.guards.lag(&guard, &answer, desk.moment.now),
-        _ => None,
-    };
-    let answer = lag.map_or(answer, Err);
     let id = desk.line_of(key);
     // A call for this secret alone that began before counts less, unless this one failed.
     let is_word = answer.as_ref().err().is_none_or(|error| is_absence(error.kind()));

@@ -21,7 +21,7 @@ use crate::audit::words::{activity_of, creation};
 use crate::cache::cached::{Asked, CachedProvider};
 use crate::cache::inner::{Inner, lost_line};
 use crate::cache::line::{Key, may_be_same};
-use crate::cache::write::{Change, WriteTicket, of_state, of_value};
+use crate::cache::write::{Change, WriteTicket, of_pending, of_state, of_value};
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
@@ -75,10 +75,12 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::SetSecret, creation(&options));
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let stage = options.stage;
+        let (stage, is_plain) = (options.stage, options.metadata.is_empty());
         let written = self.source.provider.set_secret(reference, value.clone(), options).await;
         let is_mixed = ticket.settle(&written, |version| match stage {
             WriteStage::Current => of_value(Secret::new(value, version.clone())),
+            WriteStage::Pending if is_plain => of_pending(version),
+            // Metadata may be of the secret as a whole.
             WriteStage::Pending => Change::Something,
         });
         record.end(&written, |version| Some(&version.id)).await;
@@ -114,7 +116,7 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let discarded = self.source.provider.discard_pending(reference, pending).await;
-        ticket.settle(&discarded, |()| Change::Something);
+        ticket.settle(&discarded, |()| Change::Pending(pending.clone()));
         record.end(&discarded, |()| None).await;
         discarded
     }

@@ -2,7 +2,7 @@
 
 use secrets_core::{
     Effect, Error, ErrorKind, Operation, Promoted, Result, Secret, SecretRef, Stage, VersionId,
-    VersionSelector, VersionState,
+    VersionInfo, VersionSelector, VersionState,
 };
 
 use crate::cache::guard::{Seen, Wrote};
@@ -34,6 +34,9 @@ pub(crate) enum Change {
     Closed(VersionId, ErrorKind),
     /// What could not be read can be read again.
     Reopened,
+    /// The pending version is another one now, or none; this is the one that came or went. Nothing
+    /// else changed.
+    Pending(VersionId),
     /// Something; it must be read again.
     Something,
 }
@@ -109,6 +112,16 @@ pub(crate) fn of_value(secret: Secret) -> Change {
     }
 }
 
+/// A write of a value that waits: as long as its provider says so, and not that it is current by now.
+pub(crate) fn of_pending(version: &VersionInfo) -> Change {
+    let stages = version.stages;
+    if stages.contains(Stage::Pending) && !stages.contains(Stage::Current) {
+        Change::Pending(version.id.clone())
+    } else {
+        Change::Something
+    }
+}
+
 impl Change {
     fn apply(self, desk: &mut Desk<'_>, source: &Source, reference: &SecretRef) -> bool {
         let guard = (source.number, reference.clone());
@@ -167,6 +180,17 @@ impl Change {
             Self::Reopened => {
                 desk.store.guards.lift(&guard);
                 related.into_iter().for_each(|id| desk.distrust(id));
+            }
+            Self::Pending(version) => {
+                let is_about = |id: &LineId| {
+                    desk.line(*id).is_some_and(|line| match &line.key.selector {
+                        VersionSelector::Pending => true,
+                        VersionSelector::Id(id) => *id == version,
+                        _ => false,
+                    })
+                };
+                let about: Vec<_> = related.into_iter().filter(is_about).collect();
+                about.into_iter().for_each(|id| desk.distrust(id));
             }
             Self::Something => related.into_iter().for_each(|id| desk.distrust(id)),
         }

@@ -33,6 +33,7 @@ mod resolving;
 mod resource;
 mod rules;
 mod shelf;
+mod staged;
 mod staleness;
 mod support;
 mod using;

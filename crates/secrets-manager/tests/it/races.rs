@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use secrets_core::memory::{MemoryProvider, Personality};
-use secrets_core::{Secret, SecretProvider, SecretProviderExt, SetOptions};
-use secrets_manager::{CachePolicy, SecretManager};
+use secrets_core::{Secret, SecretName, SecretProvider, SecretProviderExt, SetOptions};
+use secrets_manager::{Alias, CachePolicy, SecretManager};
 
 use crate::support::{
     NAME, Running, Scripted, millis, policy, reference, secs, text, value, version,
@@ -24,29 +24,40 @@ fn number(secret: &Secret) -> u64 {
     text(secret).parse().unwrap()
 }
 
+/// `{"n":"7"}`, or the field of it.
+fn number_in(secret: &Secret) -> u64 {
+    match secret.value.json_field("n") {
+        Ok(field) => field.expose_secret_text().unwrap().parse().unwrap(),
+        Err(_) => number(secret),
+    }
+}
+
 /// What was written before a read began is what the read gives, or something newer: by handle, by
-/// name, checked or not, while refreshes, invalidations and hints are under way all the time.
+/// name, by an alias of a field, checked or not, while refreshes, invalidations and hints are under
+/// way all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_read_gives_what_was_written_before_it_or_newer() {
     for personality in Personality::ALL {
         let provider = MemoryProvider::builder(personality).announce_changes().build().unwrap();
-        provider.put_text(NAME, "0").await.unwrap();
-        let manager = SecretManager::builder(provider).policy(hasty()).build().unwrap();
+        provider.put_text(NAME, r#"{"n":"0"}"#).await.unwrap();
+        let alias = Alias::new(reference(NAME)).with_field("n");
+        let builder = SecretManager::builder(provider).policy(hasty());
+        let manager = builder.alias(SecretName::new("n").unwrap(), alias).build().unwrap();
         let running = Running::start(&manager).await;
         let (written, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut readers = Vec::new();
-        for reader in 0..3 {
+        for (reader, name) in (0..6).zip([NAME, NAME, NAME, "n", "n", "n"]) {
             let (manager, written, done) =
                 (manager.clone(), Arc::clone(&written), Arc::clone(&done));
             readers.push(tokio::spawn(async move {
-                let handle = manager.handle(NAME).await.unwrap();
+                let handle = manager.handle(name).await.unwrap();
                 let mut reads = 0_u64;
                 while !done.load(Ordering::SeqCst) {
                     let before = written.load(Ordering::SeqCst);
-                    let read = match reader {
-                        0 => Some(number(handle.load().secret().unwrap())),
-                        1 => manager.try_get(NAME).map(|hit| number(hit.secret())),
-                        _ => Some(number(&manager.get(NAME).await.unwrap())),
+                    let read = match reader % 3 {
+                        0 => Some(number_in(handle.load().secret().unwrap())),
+                        1 => manager.try_get(name).map(|hit| number_in(hit.secret())),
+                        _ => Some(number_in(&manager.get(name).await.unwrap())),
                     };
                     if let Some(read) = read {
                         assert!(read >= before, "reader {reader} got {read} after {before}");
@@ -63,7 +74,8 @@ async fn a_read_gives_what_was_written_before_it_or_newer() {
         let mut next = 0;
         while begun.elapsed() < Duration::from_millis(700) {
             next += 1;
-            manager.cached().put_text(NAME, &next.to_string()).await.unwrap();
+            let value = format!(r#"{{"n":"{next}"}}"#);
+            manager.cached().put_text(NAME, &value).await.unwrap();
             written.store(next, Ordering::SeqCst);
             match next % 7 {
                 0 => manager.invalidate(&reference(NAME)),
