@@ -13,6 +13,8 @@ pub mod lint;
 mod manager;
 mod required;
 mod rules;
+mod settings;
+mod time_limit;
 mod validity;
 
 pub use audit_log;
@@ -42,4 +44,11 @@ pub use rules::{
     Format, InvalidPattern, JsonFault, Pattern, PemFault, RulesProblem, SecretRules, UrlFault,
     UrlPart, Violation, WellKnown,
 };
+pub use service_settings;
+pub use settings::{
+    Connected, InvalidProxy, NetworkOptions, ProviderFactory, ProviderFailure, ProviderPlan,
+    ProxyUrl, Registry, SecretConfig, SecretManagerSettings, StartError, StartErrorKind,
+    StartWarning, Started,
+};
+pub use time_limit::TimeLimit;
 pub use validity::{EnforceValidity, ValidityObserver, ValidityPolicy};

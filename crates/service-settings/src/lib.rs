@@ -19,6 +19,7 @@ mod subtree;
 pub use duration::{DurationSetting, InvalidDuration};
 pub use explain::{Explained, Explanation};
 pub use loader::{Layers, Loaded, Rules};
+pub use nearest::nearest;
 pub use node::Origin;
 pub use placed::Placed;
 pub use problem::{Problem, ProblemKind, Problems};

@@ -14,6 +14,9 @@ use crate::node::{Node, Origin};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::read::{Contents, Format, Variables, of_variables, parse, read_file};
 
+/// Files that are replaced more often than this while they are read are no settings.
+const MOST_LOOKS: usize = 16;
+
 /// What settings know of themselves beyond their types.
 pub trait Rules {
     /// What makes no sense, all of it, by the path of the setting.
@@ -158,6 +161,23 @@ impl<T> Layers<T> {
         self.files.iter().map(|file| read_file(&file.path)).collect()
     }
 
+    /// What the files hold together: what two looks in a row see. Between the first file and the last
+    /// one all of them may be replaced.
+    pub(crate) fn settled_files(&self) -> Vec<Contents> {
+        let mut seen = self.read_files();
+        for _ in 0..MOST_LOOKS {
+            let again = self.read_files();
+            if again == seen {
+                return seen;
+            }
+            seen = again;
+        }
+        let busy = || Contents::Unreadable("is being written: it changes all the time".to_owned());
+        let last = self.read_files();
+        let judge = |(seen, last)| if seen == last { last } else { busy() };
+        seen.into_iter().zip(last).map(judge).collect()
+    }
+
     fn merge(&self, contents: &[Contents], problems: &mut Vec<Problem>) -> Node {
         let mut root = Node::empty_table(&Arc::from("settings"));
         let mut lay = |node: Node, found: Vec<Problem>| {
@@ -236,12 +256,13 @@ impl SettingsFile {
 }
 
 impl<T: DeserializeOwned + Rules> Layers<T> {
-    /// Reads everything. This blocks for as long as the files take.
+    /// Reads everything, files twice: those that are replaced together are taken together. This
+    /// blocks for as long as the files take.
     ///
     /// # Errors
     /// [`Problems`]: all that is wrong, with places.
     pub fn load(&self) -> Result<Loaded<T>, Problems> {
-        self.load_from(&self.read_files())
+        self.load_from(&self.settled_files())
     }
 
     pub(crate) fn load_from(&self, contents: &[Contents]) -> Result<Loaded<T>, Problems> {

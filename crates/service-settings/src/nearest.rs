@@ -16,8 +16,15 @@ pub(crate) fn is_meant(key: &str, field: &str) -> bool {
 }
 
 /// The known name that is nearest to a given one, if any is near: at most a third of its letters
-/// changed, put in, left out, or swapped with their neighbours.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// changed, put in, left out, or swapped with their neighbours. Capitals, hyphens and underscores
+/// make no difference.
+///
+/// ```
+/// assert_eq!(service_settings::nearest("valut", ["file", "vault"]), Some("vault"));
+/// assert_eq!(service_settings::nearest("consul", ["file", "vault"]), None);
+/// ```
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = match name.chars().count() {
         0..3 => 0,
         letters => letters.min(LONGEST) / 3,

@@ -133,6 +133,30 @@ impl Node {
         Self { value, origin: self.origin.clone(), replaced: Vec::new() }
     }
 
+    /// Whether the same values stand in both, under the same names.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(other)) => one == other,
+            (Value::Integer(one), Value::Integer(other)) => one == other,
+            (Value::Float(one), Value::Float(other)) => one.to_bits() == other.to_bits(),
+            (Value::Text(one), Value::Text(other)) | (Value::Raw(one), Value::Raw(other)) => {
+                one == other
+            }
+            (Value::List(one), Value::List(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(other).all(|(one, other)| one.is_same(other))
+            }
+            (Value::Table(one), Value::Table(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(other).all(|((name, one), (other_name, other))| {
+                        name == other_name && one.is_same(other)
+                    })
+            }
+            _ => false,
+        }
+    }
+
     /// Gives what stands under `key`, in the table at this way, the name `field`, over what has that
     /// name already. Tells a variable that sets what another one sets.
     pub(crate) fn rename(&mut self, way: &[String], key: &str, field: &str) -> Option<Origin> {

@@ -51,7 +51,7 @@ impl<T: DeserializeOwned + Rules + Send + Sync + 'static> Layers<T> {
         self,
         interval: Duration,
     ) -> Result<(Reloading<T>, impl Future<Output = ()> + Send + 'static), Problems> {
-        let contents = self.read_files();
+        let contents = self.settled_files();
         let settings = Publisher::new(Arc::new(self.load_from(&contents)?));
         let rejected = Publisher::new(None);
         let reloading = Reloading { settings: settings.live(), rejected: rejected.live() };

@@ -12,6 +12,7 @@ use crate::nearest::is_meant;
 use crate::node::{Node, Origin, Table, Value};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::read::{Format, parse, parse_value};
+use crate::redact::without_values;
 
 /// A part of the settings that is kept unread, for whoever knows its type: the options of a plugin,
 /// which the settings around them know nothing of.
@@ -157,6 +158,18 @@ impl Subtree {
         let mut problem = self.base.place(&self.node, Problem::invalid(path, message));
         problem.origin.get_or_insert_with(|| self.node.origin.clone());
         problem
+    }
+
+    /// The same with the message of somebody else, which may quote what stands here: without that.
+    #[must_use]
+    pub fn problem_quoting(&self, path: &str, message: &str) -> Problem {
+        self.problem(path, without_values(message, &self.node))
+    }
+
+    /// Whether the same stands in both, wherever it came from.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.node.is_same(&other.node)
     }
 
     /// A name that is missing from here.

@@ -197,33 +197,56 @@ impl CachePolicy {
     /// What makes this policy unusable; empty when it is sound.
     #[must_use]
     pub fn problems(&self) -> Vec<&'static str> {
+        self.faults().into_iter().map(|(_, problem)| problem).collect()
+    }
+
+    /// What is wrong with it, by the setting.
+    pub(crate) fn faults(&self) -> Vec<(&'static str, &'static str)> {
         let part = |part: f64| (0.0..=1.0).contains(&part);
         let spans = [
-            self.ttl,
-            self.stale_while_revalidate,
-            self.stale_if_error,
-            self.negative_ttl,
-            self.call_timeout,
-            self.backoff.longest,
-            self.stall_after,
+            ("ttl", self.ttl),
+            ("stale_while_revalidate", self.stale_while_revalidate),
+            ("stale_if_error", self.stale_if_error),
+            ("negative_ttl", self.negative_ttl),
+            ("call_timeout", self.call_timeout),
+            ("backoff.longest", self.backoff.longest),
+            ("stall_after", self.stall_after),
         ];
+        let too_long = spans.into_iter().filter(|(_, span)| *span > LONGEST);
         let rules = [
-            (!self.ttl.is_zero(), "the time to live is zero"),
-            (!self.call_timeout.is_zero(), "the time limit of a call is zero"),
-            (!self.backoff.first.is_zero(), "the first pause after a failure is zero"),
+            (!self.ttl.is_zero(), "ttl", "the time to live is zero"),
+            (!self.call_timeout.is_zero(), "call_timeout", "the time limit of a call is zero"),
+            (
+                !self.backoff.first.is_zero(),
+                "backoff.first",
+                "the first pause after a failure is zero",
+            ),
             (
                 self.backoff.first <= self.backoff.longest,
+                "backoff.first",
                 "the first pause is longer than the longest",
             ),
-            (part(self.refresh_at) && self.refresh_at > 0.0, "`refresh_at` is not between 0 and 1"),
-            (part(self.jitter), "the jitter is not between 0 and 1"),
+            (
+                part(self.refresh_at) && self.refresh_at > 0.0,
+                "refresh_at",
+                "`refresh_at` is not between 0 and 1",
+            ),
+            (part(self.jitter), "jitter", "the jitter is not between 0 and 1"),
             (
                 self.stale_while_revalidate <= self.stale_if_error,
+                "stale_while_revalidate",
                 "`stale_while_revalidate` is longer than `stale_if_error`",
             ),
-            (spans.iter().all(|span| *span <= LONGEST), "a time is longer than a year"),
-            (self.max_entries.get() <= MOST_ENTRIES, "`max_entries` is larger than 16,777,216"),
+            (
+                self.max_entries.get() <= MOST_ENTRIES,
+                "max_entries",
+                "`max_entries` is larger than 16,777,216",
+            ),
         ];
-        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem).collect()
+        let broken = rules.into_iter().filter(|(holds, ..)| !holds);
+        let broken = broken.map(|(_, setting, problem)| (setting, problem));
+        broken
+            .chain(too_long.map(|(setting, _)| (setting, "the time is longer than a year")))
+            .collect()
     }
 }

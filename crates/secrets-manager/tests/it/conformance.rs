@@ -19,7 +19,7 @@ use crate::shelf::{Entry, Shelf};
 use crate::support::{Running, millis, policy, secs};
 
 /// The harness of the in-memory provider, where waiting moves tokio's clock too.
-struct Paused(MemoryHarness, Hand);
+pub(crate) struct Paused(pub(crate) MemoryHarness, Hand);
 
 /// What a foreign client can write.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,12 +31,15 @@ enum Hand {
 }
 
 impl Paused {
-    fn new(personality: Personality) -> Self {
+    pub(crate) fn new(personality: Personality) -> Self {
         let builder = MemoryProvider::builder(personality).announce_changes();
         Self(MemoryHarness::new(builder).unwrap(), Hand::Any)
     }
 
-    fn wrap(self, wrap: impl FnOnce(Arc<dyn SecretProvider>) -> Arc<dyn SecretProvider>) -> Self {
+    pub(crate) fn wrap(
+        self,
+        wrap: impl FnOnce(Arc<dyn SecretProvider>) -> Arc<dyn SecretProvider>,
+    ) -> Self {
         Self(self.0.wrap(wrap), self.1)
     }
 }
@@ -102,7 +105,7 @@ impl Harness for Paused {
     }
 }
 
-async fn conforms(harness: &Paused) {
+pub(crate) async fn conforms(harness: &Paused) {
     let report = conformance::run(harness).await;
     assert!(report.leftovers.is_empty(), "{report}");
     if let Err(error) = report.into_result() {
@@ -170,7 +173,7 @@ async fn validity_over_a_provider_and_over_a_cache_conforms() {
 }
 
 /// Another store, of the next personality, that lives by the same clock.
-fn another(harness: &Paused, personality: Personality) -> MemoryProvider {
+pub(crate) fn another(harness: &Paused, personality: Personality) -> MemoryProvider {
     let next = match personality {
         Personality::Aws => Personality::Azure,
         Personality::Azure => Personality::Google,

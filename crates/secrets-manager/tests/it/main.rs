@@ -32,6 +32,7 @@ mod required;
 mod resolving;
 mod resource;
 mod rules;
+mod settings;
 mod shelf;
 mod staged;
 mod staleness;

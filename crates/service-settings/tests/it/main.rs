@@ -10,6 +10,7 @@
 
 mod durations;
 mod hostile;
+mod killed;
 mod layers;
 mod problems;
 mod reload;

@@ -1,0 +1,126 @@
+use std::fmt;
+
+use secrets_core::Error;
+use service_settings::Problems;
+
+use crate::builder::BuildError;
+use crate::required::RequiredReport;
+
+/// Why a manager could not be started: all of it that could be found out.
+#[derive(Debug)]
+pub struct StartError(Box<Why>);
+
+#[derive(Debug)]
+pub(super) enum Why {
+    Settings(Problems),
+    Providers(Vec<ProviderFailure>),
+    Build(BuildError),
+    Required(RequiredReport),
+}
+
+/// How far the start came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StartErrorKind {
+    /// The settings have problems; nothing was touched.
+    Settings,
+    /// Providers could not be connected.
+    Providers,
+    /// The manager could not be built over them.
+    Build,
+    /// Required secrets cannot be read, or break their rules.
+    Required,
+}
+
+/// A provider that could not be connected.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProviderFailure {
+    /// Its name, and where it stands, as `` app.toml:12: `secrets.providers.main` ``.
+    pub provider: String,
+    /// Why.
+    pub error: Error,
+}
+
+impl StartError {
+    /// How far the start came.
+    #[must_use]
+    pub fn kind(&self) -> StartErrorKind {
+        match &*self.0 {
+            Why::Settings(_) => StartErrorKind::Settings,
+            Why::Providers(_) => StartErrorKind::Providers,
+            Why::Build(_) => StartErrorKind::Build,
+            Why::Required(_) => StartErrorKind::Required,
+        }
+    }
+
+    /// What is wrong with the settings, if that is why.
+    #[must_use]
+    pub fn problems(&self) -> Option<&Problems> {
+        match &*self.0 {
+            Why::Settings(problems) => Some(problems),
+            _ => None,
+        }
+    }
+
+    /// Which providers could not be connected, if that is why; otherwise none.
+    #[must_use]
+    pub fn providers(&self) -> &[ProviderFailure] {
+        match &*self.0 {
+            Why::Providers(failures) => failures,
+            _ => &[],
+        }
+    }
+
+    /// Which required secrets are not usable, if that is why.
+    #[must_use]
+    pub fn required(&self) -> Option<&RequiredReport> {
+        match &*self.0 {
+            Why::Required(report) => Some(report),
+            _ => None,
+        }
+    }
+}
+
+impl From<Why> for StartError {
+    fn from(why: Why) -> Self {
+        Self(Box::new(why))
+    }
+}
+
+/// One on a line.
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Why::Settings(problems) => problems.fmt(f),
+            Why::Required(report) => report.fmt(f),
+            Why::Build(_) => f.write_str("the manager cannot be built"),
+            Why::Providers(failures) => {
+                f.write_str("providers of secrets cannot be connected:")?;
+                failures.iter().try_for_each(|failure| write!(f, "\n  {failure}"))
+            }
+        }
+    }
+}
+
+/// With all its causes: of several errors no one can be the source.
+impl fmt::Display for ProviderFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.provider, self.error)?;
+        let mut source = std::error::Error::source(&self.error);
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            Why::Build(error) => Some(error),
+            _ => None,
+        }
+    }
+}

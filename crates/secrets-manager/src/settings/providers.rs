@@ -1,0 +1,143 @@
+//! The named providers: their options read, whose credentials they need, and what is wrong there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use service_settings::{DurationSetting, Placed, Problem, Problems, Subtree};
+
+use super::Outline;
+use super::chain::unknown;
+use super::circle::{Circle, circles};
+use super::plan::ProviderPlan;
+use super::registry::Registry;
+
+/// A provider that can be connected.
+pub(super) struct Planned {
+    pub(super) plan: ProviderPlan,
+    pub(super) options: Subtree,
+    pub(super) credentials_from: Option<String>,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// What the manager itself knows of a provider.
+struct Face {
+    kind: Option<String>,
+    credentials_from: Option<String>,
+    timeout: Option<Duration>,
+    options: Subtree,
+}
+
+/// Plans every provider whose type there is, and finds what is wrong with all of them.
+pub(super) fn plan(
+    outline: &Placed<Outline>,
+    registry: &Registry,
+) -> (Vec<Problem>, BTreeMap<String, Planned>) {
+    let mut problems = Vec::new();
+    let faces: BTreeMap<&str, Face> = outline
+        .value
+        .providers
+        .iter()
+        .map(|(name, options)| (name.as_str(), Face::read(options, &mut problems)))
+        .collect();
+    let used = used(outline, &faces);
+    let mut planned = BTreeMap::new();
+    for (name, face) in &faces {
+        let Some(kind) = &face.kind else { continue };
+        let Some(factory) = registry.factory(kind) else {
+            // Another program that reads these settings may have it.
+            if used.contains(name) {
+                problems.push(registry.unknown(kind, &face.options));
+            }
+            continue;
+        };
+        match factory.plan(&face.rest()) {
+            Ok(plan) => {
+                problems.extend(face.unresolved(&plan));
+                let Face { options, credentials_from, timeout, .. } = face;
+                let (options, credentials_from) = (options.clone(), credentials_from.clone());
+                let made = Planned { plan, options, credentials_from, timeout: *timeout };
+                planned.insert((*name).to_owned(), made);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    problems.extend(credentials(outline, &faces));
+    planned.retain(|name, _| used.contains(name.as_str()));
+    (problems, planned)
+}
+
+impl Face {
+    fn read(options: &Subtree, problems: &mut Vec<Problem>) -> Self {
+        let mut noted = |result: Result<Option<String>, Problems>| {
+            result.unwrap_or_else(|found| {
+                problems.extend(found);
+                None
+            })
+        };
+        let kind = options.text("type");
+        let is_missing = matches!(kind, Ok(None));
+        let kind = noted(kind);
+        let credentials_from = noted(options.text("credentials_from"));
+        if is_missing {
+            problems.push(options.missing("type"));
+        }
+        let timeout = options.part("timeout").and_then(|part| {
+            let time: DurationSetting = part.read().map_err(|found| problems.extend(found)).ok()?;
+            let outside = time.outside(Duration::from_millis(10), Duration::from_secs(60 * 60));
+            problems.extend(outside.map(|message| part.problem("", message)));
+            Some(time.get())
+        });
+        Self { kind, credentials_from, timeout, options: options.clone() }
+    }
+
+    /// What the factory is given.
+    fn rest(&self) -> Subtree {
+        self.options.without("type").without("credentials_from").without("timeout")
+    }
+
+    /// References to secrets that nobody has.
+    fn unresolved(&self, plan: &ProviderPlan) -> Vec<Problem> {
+        if self.credentials_from.is_some() {
+            return Vec::new();
+        }
+        let message = "a reference to a secret needs `credentials_from`, the name of the provider that has it";
+        plan.needs.iter().map(|path| self.options.problem(path, message)).collect()
+    }
+}
+
+/// Those that are asked, and those that have the credentials of these, and so on.
+fn used<'s>(outline: &'s Placed<Outline>, faces: &'s BTreeMap<&str, Face>) -> BTreeSet<&'s str> {
+    let Outline { provider, fallback, .. } = &outline.value;
+    let mut used = BTreeSet::new();
+    let mut open: Vec<&str> =
+        std::iter::once(provider).chain(fallback).map(String::as_str).collect();
+    while let Some(name) = open.pop() {
+        if used.insert(name) {
+            let face = faces.get(name);
+            open.extend(face.and_then(|face| face.credentials_from.as_deref()));
+        }
+    }
+    used
+}
+
+fn credentials(outline: &Placed<Outline>, faces: &BTreeMap<&str, Face>) -> Vec<Problem> {
+    let next = |name: &str| faces.get(name).and_then(|face| face.credentials_from.as_deref());
+    let mut problems = Vec::new();
+    for (name, face) in faces {
+        let Some(from) = &face.credentials_from else { continue };
+        let message = match unknown(outline, from) {
+            Some(message) => message,
+            None if from == name => {
+                "is this provider itself: its credentials have to be elsewhere".to_owned()
+            }
+            None => continue,
+        };
+        problems.push(face.options.problem("credentials_from", message));
+    }
+    for Circle { name, way } in circles(faces.keys().copied(), next) {
+        let message = format!("comes back to this provider: {way}");
+        let face = faces.get(name).map(|face| face.options.problem("credentials_from", message));
+        problems.extend(face);
+    }
+    problems
+}
