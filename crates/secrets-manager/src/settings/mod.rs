@@ -57,7 +57,7 @@ use secret::AppName;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
-/// # std::fs::write(folder.path().join("billing-db"), r#"{"user": "app", "password": "hunter2"}"#)?;
+/// # std::fs::write(folder.path().join("billing-db"), r#"{"user": "app", "password": "correct horse"}"#)?;
 /// # let root = folder.path().display();
 /// let text = format!(r#"
 ///     [secrets]
@@ -77,7 +77,7 @@ use secret::AppName;
 /// let started = loaded.settings.secrets.start(&Registry::new()).await?;
 /// tokio::spawn(started.manager.run());
 /// let password = started.manager.handle("db-password").await?;
-/// # assert_eq!(password.load().secret().unwrap().value.expose_secret(), b"hunter2");
+/// # assert_eq!(password.load().secret().unwrap().value.expose_secret(), b"correct horse");
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

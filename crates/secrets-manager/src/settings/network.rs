@@ -36,10 +36,10 @@ use service_settings::{DurationSetting, Problem, Rules, SecretSetting};
 ///     }
 /// }
 ///
-/// let text = "url = 'https://vault'\nnetwork.proxy = 'ftp://proxy'\nnetwork.timeout = '1h'";
+/// let text = "url = 'https://vault'\nnetwork.proxy_user = 'app'\nnetwork.timeout = '1h'";
 /// let options = Subtree::parse(Format::Toml, "app.toml", text)?;
-/// let problems = options.read_checked::<VaultOptions>().err().ok_or("two problems")?.to_string();
-/// assert!(problems.contains("app.toml:2: `network.proxy`: "));
+/// let problems = options.read_checked::<VaultOptions>().err().ok_or("problems")?.to_string();
+/// assert!(problems.contains("app.toml:2: `network.proxy_user`: there is no `proxy`"));
 /// assert!(problems.contains("app.toml:3: `network.timeout`: is not between `100ms` and `10m`"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
