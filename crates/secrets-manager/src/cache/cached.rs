@@ -20,7 +20,9 @@ use crate::cache::source::Source;
 /// One provider of a [`SecretManager`](crate::SecretManager) behind its cache. Clones share it.
 ///
 /// It is a [`SecretProvider`] itself: reads come from the cache where they may, and what is written
-/// through it is what the next read gives.
+/// through it is what the next read gives. Wherever a secret is named an [`Alias`](crate::Alias) of the
+/// main provider may stand, but for writes through one that is not the whole current secret: those are
+/// `Unsupported`.
 #[derive(Clone)]
 pub struct CachedProvider {
     pub(crate) tenancy: Arc<Tenancy>,
@@ -59,7 +61,8 @@ impl CachedProvider {
     /// # Errors
     /// `InvalidName`; `Expired` and `NotYetValid`; what the provider answers, from the call that
     /// was just made or from one that is not worth repeating yet. While the provider fails, a value
-    /// is served until `stale_if_error` has passed.
+    /// is served until `stale_if_error` has passed. By an alias of a field, also those of
+    /// [`json_field`](secrets_core::SecretValue::json_field): the value is there, and the field is not.
     /// With an audit log that refuses what it cannot record, `Unavailable` from
     /// [`NotRecorded`](crate::NotRecorded).
     pub async fn get(&self, name: &str) -> Result<Secret> {
@@ -83,7 +86,8 @@ impl CachedProvider {
     /// A handle on any version of a secret, by name or by the backend's own id.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// As [`get`](Self::get). `Unsupported` for another version than that of an
+    /// [`Alias`](crate::Alias) that names one, or that stands for a field.
     pub async fn handle_of(
         &self,
         reference: &SecretRef,

@@ -155,7 +155,7 @@ impl SecretHandle {
         self.live.version()
     }
 
-    /// Which secret.
+    /// Which secret; for a handle that was taken by an alias, the one that this stands for.
     #[must_use]
     pub fn reference(&self) -> &SecretRef {
         &self.grip.asked.key.reference

@@ -181,17 +181,7 @@ impl Change {
                 desk.store.guards.lift(&guard);
                 related.into_iter().for_each(|id| desk.distrust(id));
             }
-            Self::Pending(version) => {
-                let is_about = |id: &LineId| {
-                    desk.line(*id).is_some_and(|line| match &line.key.selector {
-                        VersionSelector::Pending => true,
-                        VersionSelector::Id(id) => *id == version,
-                        _ => false,
-                    })
-                };
-                let about: Vec<_> = related.into_iter().filter(is_about).collect();
-                about.into_iter().for_each(|id| desk.distrust(id));
-            }
+            Self::Pending(version) => restage(desk, related, &version),
             Self::Something => related.into_iter().for_each(|id| desk.distrust(id)),
         }
         is_mixed
@@ -230,6 +220,20 @@ fn current_of(desk: &Desk<'_>, id: LineId, reference: &SecretRef) -> Option<Seen
         return None;
     }
     Some(Seen::version(&line.held()?.secret.version))
+}
+
+/// Another version waits, or none.
+fn restage(desk: &mut Desk<'_>, related: Vec<LineId>, version: &VersionId) {
+    for id in related {
+        let is_about = desk.line(id).is_some_and(|line| match &line.key.selector {
+            VersionSelector::Pending => true,
+            VersionSelector::Id(id) => id == version,
+            _ => false,
+        });
+        if is_about {
+            desk.distrust(id);
+        }
+    }
 }
 
 /// The written version is what the next read gives.

@@ -21,9 +21,9 @@ pub(crate) fn of(members: &Members) -> Capabilities {
     all.describe = joined(|one| one.describe);
     all.changes = joined(|one| one.changes);
     all.list = every(each.iter().map(|one| one.list));
-    all.batch = some(each.iter().map(|one| one.batch));
+    // The others are asked side by side, so a list never takes one call after the other.
     if let Some(batching) = each.iter().find(|one| one.batch.is_available()) {
-        all.limits.batch = batching.limits.batch;
+        (all.batch, all.limits.batch) = (batching.batch, batching.limits.batch);
     }
     all.consistency = each.iter().map(|one| one.consistency).fold(all.consistency, latest);
     all

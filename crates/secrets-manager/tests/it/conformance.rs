@@ -12,7 +12,8 @@ use secrets_core::{
     async_trait,
 };
 use secrets_manager::{
-    CachePolicy, EnforceValidity, Fallback, OnUnavailable, SecretManager, Upkeep, ValidityPolicy,
+    Alias, CachePolicy, EnforceValidity, Fallback, OnUnavailable, SecretManager, Upkeep,
+    ValidityPolicy,
 };
 
 use crate::shelf::{Entry, Shelf};
@@ -169,6 +170,24 @@ async fn validity_over_a_provider_and_over_a_cache_conforms() {
         let cached = manager.cached().clone();
         let enforced = EnforceValidity::new(cached, clock, ValidityPolicy::Deny);
         conforms(&harness.wrap(|_| Arc::new(enforced))).await;
+    }
+}
+
+/// Names that the suite does not use, of secrets that it does not know.
+#[tokio::test(start_paused = true)]
+async fn a_cache_with_aliases_conforms() {
+    for personality in Personality::ALL {
+        let harness = Paused::new(personality);
+        let clock = Arc::new(harness.0.manual_clock().clone());
+        let mut builder = SecretManager::builder(harness.0.provider()).clock(clock);
+        let target = SecretName::new("somebody/else").unwrap();
+        for (alias, field) in [("conformance/alias", "a"), ("alias", "b"), ("another/alias", "c")] {
+            let alias = SecretName::new(alias).unwrap();
+            builder = builder.alias(alias, Alias::new(&target).with_field(field));
+        }
+        let manager = builder.policy(policy()).build().unwrap();
+        let _running = Running::start(&manager).await;
+        conforms(&harness.wrap(|_| Arc::new(manager.cached().clone()))).await;
     }
 }
 
