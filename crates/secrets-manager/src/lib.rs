@@ -3,6 +3,7 @@
 
 mod access;
 mod alias;
+mod anchors;
 mod audit;
 mod builder;
 mod cache;
@@ -23,6 +24,7 @@ pub use secrets_core;
 
 pub use access::{AccessRow, Reader};
 pub use alias::Alias;
+pub use anchors::ProviderAnchors;
 pub use audit::NotRecorded;
 pub use builder::{BuildError, SecretManagerBuilder};
 pub use cache::cached::CachedProvider;

@@ -10,6 +10,7 @@
 
 mod access;
 mod aliases;
+mod anchors;
 mod audit;
 mod batches;
 mod bounds;

@@ -13,11 +13,11 @@ use secrets_core::{
     async_trait,
 };
 use secrets_manager::{
-    Format, RequiredReason, RequiredReport, SecretManager, SecretRules, Violation,
+    Alias, Format, RequiredReason, RequiredReport, SecretManager, SecretRules, Violation,
 };
 use tokio::time::Instant;
 
-use crate::support::{TokioSleep, absent, build, millis, noon, secs, value};
+use crate::support::{TokioSleep, absent, build, builder, millis, noon, secs, value};
 
 /// Every call takes a time; names say how each ends.
 #[derive(Clone)]
@@ -212,6 +212,24 @@ async fn a_name_that_stands_twice_is_read_once_and_held_to_all_its_rules() {
         let RequiredReason::Violations(found) = &report.failures()[0].reason else { panic!() };
         assert_eq!(found[0], Violation::TooShort { min: 8 });
         assert_eq!(found.len(), 2, "what both say stands there once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn aliases_of_one_secret_are_read_once_and_held_to_their_own_rules() {
+    for batch in [Support::No, Support::Native] {
+        let shop = Shop::new(batch);
+        let target = || Alias::new(SecretName::new("good/a").unwrap());
+        let manager = builder(shop.clone())
+            .alias(SecretName::new("one").unwrap(), target())
+            .alias(SecretName::new("two").unwrap(), target())
+            .build()
+            .unwrap();
+        let mut list = required(["one", "good/a", "two", "good/b"]);
+        list[2].1 = SecretRules::new().with_min_length(99);
+        let report = manager.check_required(&list).await.unwrap_err();
+        assert_eq!(names(&report), ["two"], "{batch:?}");
+        assert_eq!(shop.most_often(), 1, "{batch:?}");
     }
 }
 
