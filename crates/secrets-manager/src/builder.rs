@@ -12,6 +12,7 @@ use crate::cache::cached::CachedProvider;
 use crate::cache::held::Terms;
 use crate::cache::inner::{Setting, Tenancy};
 use crate::cache::jitter::Jitter;
+use crate::cache::last_known::LastKnown;
 use crate::cache::policy::CachePolicy;
 use crate::cache::pulse::Pulse;
 use crate::cache::source::Source;
@@ -30,6 +31,8 @@ pub struct SecretManagerBuilder {
     jitter: Jitter,
     audit: Option<AuditLog>,
     access_period: Duration,
+    #[cfg(feature = "snapshot")]
+    snapshot: Option<crate::snapshot::Snapshot>,
 }
 
 impl SecretManagerBuilder {
@@ -44,6 +47,8 @@ impl SecretManagerBuilder {
             jitter: Jitter::random(),
             audit: None,
             access_period: Duration::from_secs(60),
+            #[cfg(feature = "snapshot")]
+            snapshot: None,
         }
     }
 
@@ -100,6 +105,14 @@ impl SecretManagerBuilder {
         self
     }
 
+    /// Keeps an encrypted copy of values, from which the manager serves when it starts while a
+    /// provider cannot be reached. See [`snapshot`](crate::snapshot).
+    #[cfg(feature = "snapshot")]
+    pub fn snapshot(mut self, snapshot: crate::snapshot::Snapshot) -> Self {
+        self.snapshot = Some(snapshot);
+        self
+    }
+
     /// The manager. Nothing is read, and nothing runs yet.
     ///
     /// # Errors
@@ -121,17 +134,31 @@ impl SecretManagerBuilder {
             sources.push(self.source(sources.len(), Arc::clone(provider))?);
         }
         let ledger = Ledger::new(Arc::clone(&self.clock), self.audit.is_some());
+        let ids = sources.iter().map(|source| source.provider.id().clone()).collect();
+        let last_known = self.last_known(ids);
         let setting = Setting {
             sources,
             ledger,
             access_period: self.access_period,
             terms: Terms { policy: self.policy, jitter: self.jitter },
             pulse: Arc::new(Pulse::new()),
+            last_known,
             rule: ValidityRule { clock: self.clock, policy: self.validity },
             aliases,
         };
         let tenancy = Tenancy::new(setting);
         Ok(SecretManager::new(CachedProvider { tenancy, source: main }))
+    }
+
+    #[cfg(feature = "snapshot")]
+    fn last_known(&self, ids: Vec<ProviderId>) -> Option<Arc<dyn LastKnown>> {
+        let snapshot = self.snapshot.clone()?;
+        Some(Arc::new(crate::snapshot::Keeper::new(snapshot, ids, Arc::clone(&self.clock))))
+    }
+
+    #[cfg(not(feature = "snapshot"))]
+    fn last_known(&self, _ids: Vec<ProviderId>) -> Option<Arc<dyn LastKnown>> {
+        None
     }
 
     fn source(

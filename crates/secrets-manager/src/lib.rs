@@ -15,6 +15,8 @@ mod manager;
 mod required;
 mod rules;
 mod settings;
+#[cfg(feature = "snapshot")]
+pub mod snapshot;
 mod time_limit;
 mod validity;
 

@@ -140,6 +140,29 @@ impl FileStore {
         .await
     }
 
+    /// Replaces secrets with all that is known of them (older versions, tags, deletions), or takes them
+    /// out where there is no value, by one replacement of the file: all of them, or none. Nothing of
+    /// what they were stays in the file. For copies of what is kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`set_secret`](secrets_core::SecretProvider::set_secret), for the first that fails.
+    pub async fn replace_secrets(
+        &self,
+        changes: Vec<(SecretName, Option<SecretValue>)>,
+    ) -> secrets_core::Result<()> {
+        let policy = self.0.settings.policy;
+        self.change(move |transaction| {
+            for (name, value) in &changes {
+                transaction.forget(name);
+                if let Some(value) = value {
+                    transaction.set(name, value, &SetOptions::new(), &policy)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     pub(crate) fn timer(&self) -> &Timer {
         &self.0.timer
     }

@@ -229,6 +229,13 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Takes a secret out, whatever it is.
+    pub(crate) fn forget(&mut self, name: &SecretName) {
+        if self.index.secrets.remove(name).is_some() {
+            self.touch();
+        }
+    }
+
     pub(crate) fn set(
         &mut self,
         name: &SecretName,

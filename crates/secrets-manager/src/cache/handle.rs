@@ -337,6 +337,7 @@ impl Desk<'_> {
         let (watch, grip) = (live.watch(), Arc::new(grip));
         let handle = SecretHandle { live, watch, grip, place: Place::NOWHERE, meter: None };
         // Only now, when it is pinned itself.
+        self.note_change();
         self.evict();
         self.reconcile(id);
         Ok(handle)

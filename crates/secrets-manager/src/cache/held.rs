@@ -9,6 +9,7 @@ use secrets_core::{Error, ErrorKind, Retry, Secret, SecretValue, VersionInfo};
 use tokio::time::Instant;
 
 use crate::cache::jitter::Jitter;
+use crate::cache::last_known::Recalled;
 use crate::cache::line::Absent;
 use crate::cache::moment::Moment;
 use crate::cache::policy::CachePolicy;
@@ -49,6 +50,8 @@ pub(crate) struct Held {
     trouble: Option<Error>,
     /// It is known or assumed to have changed.
     is_distrusted: bool,
+    /// It comes from before this process, and no provider has confirmed it since.
+    pub(crate) is_restored: bool,
     stale_since: Option<SystemTime>,
 }
 
@@ -146,9 +149,32 @@ impl Held {
             gone: None,
             trouble: None,
             is_distrusted: false,
+            is_restored: false,
             stale_since: None,
         };
         held.confirm(moment, terms);
+        held
+    }
+
+    /// A value from before this process, while its provider fails: not to be asked for before the
+    /// gate, after so many failures.
+    pub(crate) fn restored(
+        recalled: Recalled,
+        error: Error,
+        (gate, failures): (Instant, u32),
+        moment: &Moment,
+        terms: &Terms,
+    ) -> Self {
+        let mut held = Self::new(recalled.secret, moment, terms);
+        held.is_restored = true;
+        held.confirmed = recalled.confirmed;
+        held.stale_since = Some(recalled.confirmed);
+        held.fresh_until = moment.now;
+        held.usable_until = moment.now + recalled.left;
+        held.serve_until = (gate + terms.policy.stale_while_revalidate).min(held.usable_until);
+        held.wait_until(gate);
+        held.failures = failures;
+        held.trouble = Some(error);
         held
     }
 
@@ -177,6 +203,7 @@ impl Held {
         self.gone = None;
         self.trouble = None;
         self.is_distrusted = false;
+        self.is_restored = false;
         self.is_wanted = false;
         self.stale_since = None;
     }
@@ -198,6 +225,10 @@ impl Held {
     /// The provider failed.
     pub(crate) fn fail(&mut self, error: Error, moment: &Moment, terms: &Terms) {
         self.failures = self.failures.saturating_add(1);
+        if self.is_restored && !error.is_transient() {
+            // The provider can be reached, and does not give it.
+            self.usable_until = self.usable_until.min(moment.now);
+        }
         self.wait(terms.pause(self.failures, &error), moment, terms);
         self.trouble = Some(error);
     }
@@ -277,6 +308,18 @@ impl Held {
 
     pub(crate) fn is_fresh(&self, moment: &Moment) -> bool {
         !self.is_distrusted && moment.now < self.fresh_until
+    }
+
+    /// Whether it has not been found to be gone.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn is_there(&self) -> bool {
+        self.gone.is_none()
+    }
+
+    /// When its provider last gave it.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn confirmed(&self) -> SystemTime {
+        self.confirmed
     }
 
     /// Since when; the first time it is asked for is remembered.

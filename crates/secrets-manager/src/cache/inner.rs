@@ -21,6 +21,7 @@ use crate::alias::Aliases;
 use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, Place};
 use crate::cache::held::{Offer, Terms, is_absence};
+use crate::cache::last_known::LastKnown;
 use crate::cache::line::{Content, Key, Line, LineId};
 use crate::cache::moment::Moment;
 use crate::cache::pulse::Pulse;
@@ -40,6 +41,7 @@ pub(crate) struct Setting {
     /// How often that is summed up.
     pub(crate) access_period: Duration,
     pub(crate) aliases: Aliases,
+    pub(crate) last_known: Option<Arc<dyn LastKnown>>,
 }
 
 #[derive(Debug)]
@@ -199,7 +201,7 @@ impl Inner {
         for _ in 0..2 {
             answer = match self.with(|desk| self.approach(desk, key)) {
                 Step::Serve(secret) => return Ok(secret),
-                Step::Refuse(error) => return Err(error),
+                Step::Refuse(error) => return self.or_last_known(key, Err(error)).await,
                 Step::Board(flight) => self.sit_out(flight).await,
                 Step::Start(flight) => self.see_off(flight).await,
             };
@@ -209,7 +211,10 @@ impl Inner {
         }
         match answer.unwrap_or_else(|| Err(broke_off())) {
             Ok(secret) => Ok(secret),
-            Err(error) => self.with(|desk| fallback(desk, key)).ok_or(error),
+            Err(error) => match self.with(|desk| fallback(desk, key)) {
+                Some(secret) => Ok(secret),
+                None => self.or_last_known(key, Err(error)).await,
+            },
         }
     }
 

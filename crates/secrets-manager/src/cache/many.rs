@@ -1,5 +1,6 @@
 //! Many reads in one call of the provider.
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use secrets_core::{Error, GetOptions, Operation, Result, Secret};
 use tokio::time::Instant;
@@ -32,6 +33,9 @@ impl CachedProvider {
         let answer =
             |known: Option<_>| known.or_else(|| asked.next()).unwrap_or_else(|| Err(lost_line()));
         let answers: Vec<_> = known.into_iter().map(answer).collect();
+        let answers = keys.iter().zip(answers);
+        let answers = answers.map(|(key, answer)| self.inner().or_last_known(key, answer));
+        let answers = join_all(answers).await;
         match failure {
             // It fails as a whole only when nothing can be served for any of them.
             Some(error) if answers.iter().all(Result::is_err) => Err(error),

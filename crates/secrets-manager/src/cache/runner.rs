@@ -126,6 +126,10 @@ impl Shift {
             let listener = hints::follow(Arc::clone(&shift.inner), Arc::clone(source));
             shift.listeners.push(listener.boxed());
         }
+        if let Some(last_known) = &shift.inner.setting.last_known {
+            let (last_known, inner) = (Arc::clone(last_known), Arc::clone(&shift.inner));
+            shift.listeners.push(async move { last_known.keep(inner).await }.boxed());
+        }
         Ok(shift)
     }
 

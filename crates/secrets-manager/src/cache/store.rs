@@ -3,7 +3,7 @@
 //! No foreign code (providers, wakers, derivations, observers, destructors of futures) runs while
 //! the lock is held: what there is to do of that kind is left in the [`Aftermath`].
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::iter;
 use std::mem;
 use std::sync::Arc;
@@ -58,6 +58,10 @@ pub(crate) struct Store {
     forgotten: u64,
     pub(crate) is_running: bool,
     pub(crate) has_run: bool,
+    /// Counts values that came, changed or went.
+    pub(crate) changes: u64,
+    /// What was lost lately, where copies are kept.
+    pub(crate) lost: HashSet<Key>,
     /// What resources said of what handles gave out.
     pub(crate) trials: Trials,
     /// When the run future will look by itself.
@@ -101,6 +105,8 @@ impl Store {
             forgotten: 0,
             is_running: false,
             has_run: false,
+            changes: 0,
+            lost: HashSet::new(),
             trials: Trials::default(),
             wakes_at: None,
         }
@@ -138,9 +144,12 @@ impl Store {
 
     pub(crate) fn usage(&self) -> Usage {
         let pinned = self.lines.values().filter(|line| line.is_pinned()).count();
+        let held = self.lines.values().filter_map(Line::held);
+        let restored = held.filter(|held| held.is_restored).count();
         Usage {
             entries: self.held,
             pinned,
+            restored,
             absent: self.absences.len(),
             is_running: self.is_running,
         }
@@ -218,19 +227,28 @@ impl Desk<'_> {
     pub(crate) fn keep(&mut self, id: LineId, secret: Secret) {
         let (setting, moment, is_orphaned) = (self.setting, self.moment, !self.store.is_running);
         let Some(line) = self.store.lines.get_mut(&id) else { return };
-        let is_new = line.held().is_none();
-        if let Content::Held(held) = &mut line.content {
-            held.renew(secret, &moment, &setting.terms);
-            held.is_orphaned = is_orphaned;
-        } else {
-            let mut held = Held::new(secret, &moment, &setting.terms);
-            held.is_orphaned = is_orphaned;
-            let before = mem::replace(&mut line.content, Content::Held(Box::new(held)));
-            if let Content::Absent(absent) = before {
-                self.store.absences.remove(&(absent.since, id));
-            }
+        let Content::Held(held) = &mut line.content else {
+            return self.settle_in(id, Held::new(secret, &moment, &setting.terms));
+        };
+        let before = held.revision;
+        held.renew(secret, &moment, &setting.terms);
+        held.is_orphaned = is_orphaned;
+        if held.revision != before {
+            self.note_change();
         }
-        self.store.held += usize::from(is_new);
+        self.queue_for_eviction(id);
+    }
+
+    /// A line without a value has one now.
+    pub(crate) fn settle_in(&mut self, id: LineId, mut held: Held) {
+        held.is_orphaned = !self.store.is_running;
+        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let before = mem::replace(&mut line.content, Content::Held(Box::new(held)));
+        if let Content::Absent(absent) = before {
+            self.store.absences.remove(&(absent.since, id));
+        }
+        self.store.held += 1;
+        self.note_change();
         self.queue_for_eviction(id);
     }
 
@@ -269,6 +287,9 @@ impl Desk<'_> {
     /// The provider gave an error. The caller reconciles.
     pub(crate) fn refuse(&mut self, id: LineId, error: Error) {
         let (setting, moment, is_orphaned) = (self.setting, self.moment, !self.store.is_running);
+        if is_absence(error.kind()) {
+            self.note_loss(id);
+        }
         let Some(line) = self.store.lines.get_mut(&id) else { return };
         let is_pinned = line.is_pinned();
         let failures = match &mut line.content {

@@ -263,6 +263,7 @@ fn close(
         return desk.distrust(id);
     }
     let is_pinned = line.is_pinned();
+    desk.note_loss(id);
     desk.overtake(id);
     if !is_pinned {
         return desk.vacate(id);

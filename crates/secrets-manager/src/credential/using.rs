@@ -186,10 +186,7 @@ impl<'a> User<'a> {
                 return Err(End::Budget);
             }
             let current = current(self.handle).map_err(End::Unusable)?;
-            let is_latest = || {
-                let state = self.handle.load();
-                state.secret().is_some_and(|latest| latest.version.id == current.version.id)
-            };
+            let is_latest = || self.handle.secret_version().as_ref() == Some(&current.version.id);
             match trial.admit(&current, is_latest, self.terms(now)) {
                 Admission::Again => {}
                 Admission::Try(secret, permit) => {

@@ -35,6 +35,8 @@ mod resource;
 mod rules;
 mod settings;
 mod shelf;
+#[cfg(feature = "snapshot")]
+mod snapshot;
 mod staged;
 mod staleness;
 mod support;

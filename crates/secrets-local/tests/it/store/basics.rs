@@ -239,3 +239,32 @@ fn values_have_bounds() {
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     });
 }
+
+#[test]
+fn what_is_replaced_leaves_nothing_behind() {
+    block_on(async {
+        let place = Place::new();
+        let store = place.create().await;
+        for text in ["one", "two"] {
+            store
+                .set_secrets(vec![(name("a"), value(text)), (name("b"), value(text))])
+                .await
+                .unwrap();
+        }
+        let writes = store.generation().writes();
+        let changes = vec![(name("a"), Some(value("three"))), (name("b"), None), (name("c"), None)];
+        store.replace_secrets(changes).await.unwrap();
+        assert_eq!(store.generation().writes(), writes + 1, "one write for all");
+        assert_eq!(get(&store, "a").await.unwrap(), "three");
+        let versions = store.list_versions(&reference("a"), PageRequest::first()).await.unwrap();
+        assert_eq!(versions.items.len(), 1);
+        assert_eq!(get(&store, "b").await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(store.verify().await.unwrap().is_sound());
+
+        // All of them, or none.
+        let long = SecretValue::from_vec(vec![1; (1 << 20) + 1]);
+        let changes = vec![(name("a"), None), (name("d"), Some(long))];
+        assert_eq!(store.replace_secrets(changes).await.unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(get(&store, "a").await.unwrap(), "three");
+    });
+}
