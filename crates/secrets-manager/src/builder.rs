@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_log::AuditLog;
+use audit_log::{AuditLog, Code};
 use secrets_core::{Clock, Error, ProviderId, SecretName, SecretProvider, SystemClock};
 
 use crate::access::Ledger;
@@ -33,6 +33,7 @@ pub struct SecretManagerBuilder {
     access_period: Duration,
     #[cfg(feature = "snapshot")]
     snapshot: Option<crate::snapshot::Snapshot>,
+    label: Code,
 }
 
 impl SecretManagerBuilder {
@@ -49,6 +50,7 @@ impl SecretManagerBuilder {
             access_period: Duration::from_secs(60),
             #[cfg(feature = "snapshot")]
             snapshot: None,
+            label: const { Code::new("main") },
         }
     }
 
@@ -98,6 +100,12 @@ impl SecretManagerBuilder {
         self
     }
 
+    /// What the manager is called in spans and metrics, where a process has more than one. `main`.
+    pub fn label(mut self, label: Code) -> Self {
+        self.label = label;
+        self
+    }
+
     /// How often loads by handle are summed up for the audit log, and how closely it is known when
     /// they took place; each second at the most, once a day at the least. 60 seconds.
     pub fn access_period(mut self, period: Duration) -> Self {
@@ -139,6 +147,7 @@ impl SecretManagerBuilder {
         let setting = Setting {
             sources,
             ledger,
+            label: self.label,
             access_period: self.access_period,
             terms: Terms { policy: self.policy, jitter: self.jitter },
             pulse: Arc::new(Pulse::new()),
@@ -172,7 +181,7 @@ impl SecretManagerBuilder {
         };
         let witness = self.audit.as_ref().map(witness);
         let aliases = if number == Aliases::SOURCE { self.aliases.len() } else { 0 };
-        let source = Source::new(number, provider, (&self.policy, aliases), witness);
+        let source = Source::new(number, provider, (&self.policy, aliases), self.label, witness);
         source.map(Arc::new).map_err(|error| BuildError::Index { error })
     }
 }

@@ -17,6 +17,7 @@ mod rules;
 mod settings;
 #[cfg(feature = "snapshot")]
 pub mod snapshot;
+mod telemetry;
 mod time_limit;
 mod validity;
 
@@ -54,5 +55,6 @@ pub use settings::{
     ProxyUrl, Registry, SecretConfig, SecretManagerSettings, StartError, StartErrorKind,
     StartWarning, Started,
 };
+pub use telemetry::{METRICS, Metric, MetricKind};
 pub use time_limit::TimeLimit;
 pub use validity::{EnforceValidity, ValidityObserver, ValidityPolicy};

@@ -37,6 +37,8 @@ struct Rows {
     /// How many of them nobody holds a handle of, but for those of `Others`.
     idle: usize,
     last: u64,
+    /// How much was counted that no metric tells yet, by provider.
+    counted: HashMap<usize, u64, RandomState>,
     /// When it was last summed up.
     summed: Option<SystemTime>,
 }
@@ -119,11 +121,14 @@ impl Ledger {
         let Some(row) = rows.rows.get_mut(&id) else { return };
         let Some(at) = row.meters.iter().position(|running| running.place == place) else { return };
         let mut running = row.meters.swap_remove(at);
-        row.take_in(running.take(total), summed, now);
+        let counted = running.take(total);
+        row.take_in(counted, summed, now);
+        let source = row.key.source;
         row.is_followed |= running.is_followed.load(Ordering::Relaxed);
         if row.meters.is_empty() {
             rows.idle += 1;
         }
+        *rows.counted.entry(source).or_default() += counted;
     }
 
     /// What all readers did so far.
@@ -135,6 +140,14 @@ impl Ledger {
         ids.sort_unstable();
         let rows = ids.iter().filter_map(|id| rows.rows.get(id));
         rows.filter_map(|row| row.shown(provider(row.key.source)?)).collect()
+    }
+
+    /// How much was counted since this was last asked, by provider.
+    pub(crate) fn counted(&self) -> Vec<(usize, u64)> {
+        let now = self.clock.now();
+        let mut rows = self.lock();
+        rows.sum_up(now);
+        rows.counted.drain().collect()
     }
 
     /// Sums up, and gives out what no event tells yet, of `most` rows at most.
@@ -191,6 +204,7 @@ impl Rows {
                 let counted = running.take(reading.at(running.place));
                 row.is_followed |= running.is_followed.load(Ordering::Relaxed);
                 row.take_in(counted, self.summed, now);
+                *self.counted.entry(row.key.source).or_default() += counted;
             }
         }
         self.summed = Some(now);

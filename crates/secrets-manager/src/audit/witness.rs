@@ -66,6 +66,11 @@ impl Witness {
         Event::new(action, self.clock.now()).with_outcome(outcome).with_code(deed.code)
     }
 
+    /// How many events were lost.
+    pub(crate) fn failures(&self) -> u64 {
+        self.log.failures()
+    }
+
     /// Takes an event along; the log counts what is lost.
     pub(crate) fn note(&self, event: &Event) {
         let _ = self.log.note(event);

@@ -84,6 +84,22 @@ pub(crate) fn is_absence(kind: ErrorKind) -> bool {
     matches!(kind, NotFound | Disabled | Destroyed | PendingDeletion)
 }
 
+impl Kind {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Fresh, Self::Stale, Self::Gone, Self::Invalid, Self::Orphaned];
+
+    /// As [`SecretState::as_str`] has it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Gone => "gone",
+            Self::Invalid => "invalid",
+            Self::Orphaned => "orphaned",
+        }
+    }
+}
+
 impl Terms {
     /// How long to leave a provider alone after so many failures in a row, the last being `error`.
     pub(crate) fn pause(&self, failures: u32, error: &Error) -> Duration {
@@ -327,6 +343,11 @@ impl Held {
         *self.stale_since.get_or_insert(moment.wall)
     }
 
+    /// For how long it has been stale, where anybody was told.
+    pub(crate) fn stale_for(&self, moment: &Moment) -> Option<Duration> {
+        Some(moment.wall.duration_since(self.stale_since?).unwrap_or_default())
+    }
+
     /// Until when readers by name are served without asking; `None` when they are not.
     pub(crate) fn served_until(&self, kind: Kind, is_kept_up: bool) -> Option<Instant> {
         match kind {
@@ -408,6 +429,10 @@ impl Held {
         let changes = [self.fresh_until, self.serve_until, self.usable_until];
         let changes = changes.into_iter().filter(|at| *at > moment.now);
         changes.chain(asks).chain(next_validity(&self.secret.version, moment)).min()
+    }
+
+    pub(crate) const fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// Why it is not fresh, where a provider said so.

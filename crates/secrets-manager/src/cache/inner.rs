@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use audit_log::Code;
 use live_value::Publisher;
 use secrets_core::{
     Error, ErrorKind, Operation, Result, Secret, SecretState, Stage, VersionSelector,
@@ -38,7 +39,9 @@ pub(crate) struct Setting {
     pub(crate) rule: ValidityRule,
     /// Who loads what by handle.
     pub(crate) ledger: Arc<Ledger>,
-    /// How often that is summed up.
+    /// What the manager is called in spans and metrics.
+    pub(crate) label: Code,
+    /// How often loads by handle are summed up.
     pub(crate) access_period: Duration,
     pub(crate) aliases: Aliases,
     pub(crate) last_known: Option<Arc<dyn LastKnown>>,
@@ -130,6 +133,9 @@ impl Inner {
         }
         for (reference, version, kind) in after.warnings {
             contain(&mut || self.setting.rule.warn(&reference, &version, kind));
+        }
+        for turn in after.turns {
+            contain(&mut || turn.tell(self.setting.label));
         }
         for trash in after.trash {
             let mut trash = Some(trash);
@@ -298,7 +304,7 @@ impl Inner {
 
     fn caller(&self, key: &Key) -> Asker {
         let source = self.setting.sources.get(key.source);
-        source.map_or(Asker::Manager, |source| Asker::caller(source))
+        source.map_or(Asker::manager(), |source| Asker::caller(source))
     }
 
     /// Starts a flight.
@@ -310,6 +316,8 @@ impl Inner {
         asker: Asker,
     ) -> Flight {
         let bound_for = Place { line: id, number: desk.store.next_number() };
+        let failures = desk.line(id).map_or(0, Line::failures);
+        let asker = asker.after(failures);
         let flight = Flight::new(Arc::clone(self), key.clone(), bound_for, asker);
         if let Some(line) = desk.line_mut(id) {
             line.flight = Some(flight.downgrade());

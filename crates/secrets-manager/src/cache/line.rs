@@ -157,6 +157,15 @@ impl Line {
         }
     }
 
+    /// How often in a row its provider has failed.
+    pub(crate) fn failures(&self) -> u32 {
+        match &self.content {
+            Content::Nothing => 0,
+            Content::Absent(absent) => absent.failures,
+            Content::Held(held) => held.failures(),
+        }
+    }
+
     pub(crate) fn held_mut(&mut self) -> Option<&mut Held> {
         match &mut self.content {
             Content::Held(held) => Some(held),

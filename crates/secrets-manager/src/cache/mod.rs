@@ -1,6 +1,6 @@
 //! The cache: lines of values over providers, the index by name, handles, and what refreshes them.
 
-mod asker;
+pub(crate) mod asker;
 mod book;
 pub(crate) mod cached;
 mod flight;

@@ -17,6 +17,8 @@ use crate::validity::ValidityRule;
 pub(crate) struct Outlet {
     /// The name under which readers by name find it.
     pub(crate) name: Option<SecretName>,
+    /// Whether that is an alias.
+    is_alias: bool,
     /// What handles see.
     pub(crate) face: Option<Face>,
     /// What readers by name are served: kind, revision, until when.
@@ -58,12 +60,17 @@ pub(crate) struct Display<'a> {
 impl Outlet {
     /// All of a value under its own name, if it is found by one.
     pub(crate) fn own(name: Option<SecretName>) -> Self {
-        Self { name, face: None, listed: None, part: None }
+        Self { name, is_alias: false, face: None, listed: None, part: None }
     }
 
     pub(crate) fn of_alias(target: &Arc<Target>) -> Self {
         let part = (!target.is_whole()).then(|| Part::new(Arc::clone(target)));
-        Self { part, ..Self::own(Some(target.alias.clone())) }
+        Self { part, is_alias: true, ..Self::own(Some(target.alias.clone())) }
+    }
+
+    /// Of which alias it is.
+    pub(crate) fn alias(&self) -> Option<&SecretName> {
+        self.name.as_ref().filter(|_| self.is_alias)
     }
 
     pub(crate) fn has_readers(&self) -> bool {

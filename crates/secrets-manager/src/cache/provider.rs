@@ -76,7 +76,8 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let (stage, is_plain) = (options.stage, options.metadata.is_empty());
-        let written = self.source.provider.set_secret(reference, value.clone(), options).await;
+        let call = self.source.provider.set_secret(reference, value.clone(), options);
+        let written = self.source.route.call(Operation::SetSecret, Some(reference), call).await;
         let is_mixed = ticket.settle(&written, |version| match stage {
             WriteStage::Current => of_value(Secret::new(value, version.clone())),
             WriteStage::Pending if is_plain => of_pending(version),
@@ -101,7 +102,8 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::Promote, EntityActivity::Activate);
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let promoted = self.source.provider.promote(reference, pending, base, token).await;
+        let call = self.source.provider.promote(reference, pending, base, token);
+        let promoted = self.source.route.call(Operation::Promote, Some(reference), call).await;
         ticket.settle(&promoted, |to| Change::Promoted { to: to.clone(), base: base.clone() });
         record.end(&promoted, |promoted| Some(&promoted.current)).await;
         if promoted.is_ok() {
@@ -115,7 +117,9 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::DiscardPending, EntityActivity::Delete);
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let discarded = self.source.provider.discard_pending(reference, pending).await;
+        let call = self.source.provider.discard_pending(reference, pending);
+        let discarded =
+            self.source.route.call(Operation::DiscardPending, Some(reference), call).await;
         ticket.settle(&discarded, |()| Change::Pending(pending.clone()));
         record.end(&discarded, |()| None).await;
         discarded
@@ -133,7 +137,9 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, version).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let provider = &self.source.provider;
-        let updated = provider.update_metadata(reference, version, patch, precondition).await;
+        let call = provider.update_metadata(reference, version, patch, precondition);
+        let updated =
+            self.source.route.call(Operation::UpdateMetadata, Some(reference), call).await;
         ticket.settle(&updated, |()| Change::Something);
         record.end(&updated, |()| None).await;
         updated
@@ -149,14 +155,16 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::SetVersionState, activity_of(state));
         let record = self.write_record(what, reference, Some(version)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let set = self.source.provider.set_version_state(reference, version, state).await;
+        let call = self.source.provider.set_version_state(reference, version, state);
+        let set = self.source.route.call(Operation::SetVersionState, Some(reference), call).await;
         ticket.settle(&set, |()| of_state(version, state));
         record.end(&set, |()| None).await;
         set
     }
 
     async fn describe_secret(&self, reference: &SecretRef) -> Result<SecretInfo> {
-        self.source.provider.describe_secret(self.whole(reference)).await
+        let call = self.source.provider.describe_secret(self.whole(reference));
+        self.source.route.call(Operation::DescribeSecret, Some(self.whole(reference)), call).await
     }
 
     async fn list_versions(
@@ -164,7 +172,8 @@ impl SecretProvider for CachedProvider {
         reference: &SecretRef,
         page: PageRequest,
     ) -> Result<Page<VersionInfo>> {
-        self.source.provider.list_versions(self.whole(reference), page).await
+        let call = self.source.provider.list_versions(self.whole(reference), page);
+        self.source.route.call(Operation::ListVersions, Some(self.whole(reference)), call).await
     }
 
     async fn list_secrets(
@@ -172,7 +181,8 @@ impl SecretProvider for CachedProvider {
         filter: &SecretFilter,
         page: PageRequest,
     ) -> Result<Page<SecretInfo>> {
-        self.source.provider.list_secrets(filter, page).await
+        let call = self.source.provider.list_secrets(filter, page);
+        self.source.route.call(Operation::ListSecrets, None, call).await
     }
 
     async fn delete_secret(&self, reference: &SecretRef, mode: DeleteMode) -> Result<Deleted> {
@@ -180,7 +190,8 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::DeleteSecret, EntityActivity::Delete);
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let deleted = self.source.provider.delete_secret(reference, mode).await;
+        let call = self.source.provider.delete_secret(reference, mode);
+        let deleted = self.source.route.call(Operation::DeleteSecret, Some(reference), call).await;
         ticket.settle(&deleted, |deleted| match deleted {
             Deleted::Recoverable(_) => Change::Deleted(ErrorKind::PendingDeletion),
             _ => Change::Deleted(ErrorKind::NotFound),
@@ -194,7 +205,9 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::RestoreSecret, EntityActivity::Resume);
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let restored = self.source.provider.restore_secret(reference).await;
+        let call = self.source.provider.restore_secret(reference);
+        let restored =
+            self.source.route.call(Operation::RestoreSecret, Some(reference), call).await;
         ticket.settle(&restored, |()| Change::Reopened);
         record.end(&restored, |()| None).await;
         restored
@@ -205,7 +218,8 @@ impl SecretProvider for CachedProvider {
         let what = (Operation::PurgeSecret, EntityActivity::Delete);
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
-        let purged = self.source.provider.purge_secret(reference).await;
+        let call = self.source.provider.purge_secret(reference);
+        let purged = self.source.route.call(Operation::PurgeSecret, Some(reference), call).await;
         ticket.settle(&purged, |()| Change::Deleted(ErrorKind::NotFound));
         record.end(&purged, |()| None).await;
         purged
@@ -226,7 +240,8 @@ impl SecretProvider for CachedProvider {
     }
 
     async fn health(&self) -> Result<Health> {
-        self.source.provider.health().await
+        let call = self.source.provider.health();
+        self.source.route.call(Operation::Health, None, call).await
     }
 }
 

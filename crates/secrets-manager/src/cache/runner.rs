@@ -19,9 +19,13 @@ use crate::cache::hints;
 use crate::cache::inner::Inner;
 use crate::cache::line::{Content, LineId};
 use crate::cache::store::{Desk, Trash};
+use crate::telemetry;
 
 /// The run future wakes at least so often: to look at the wall clock, and to show that it lives.
 const TICK: Duration = Duration::from_secs(1);
+
+/// So often it is told how the manager stands.
+const GAUGES_EACH: Duration = Duration::from_secs(10);
 
 /// So far the wall clock may drift from the monotonic one before it counts as set.
 const DRIFT: Duration = Duration::from_millis(100);
@@ -78,6 +82,8 @@ struct Shift {
     listeners: FuturesUnordered<BoxFuture<'static, ()>>,
     /// How many of the errands are refreshes of our own, by provider.
     refreshes: Vec<usize>,
+    /// When it is told next how the manager stands.
+    gauges_at: Instant,
     /// When loads by handle are summed up next.
     sums_up_at: Instant,
     /// What both clocks said at first, or when they were last found to have parted.
@@ -115,6 +121,7 @@ impl Shift {
             errands: FuturesUnordered::new(),
             listeners: FuturesUnordered::new(),
             refreshes: vec![0; inner.setting.sources.len()],
+            gauges_at: moment.now,
             sums_up_at: moment.now + inner.setting.access_period,
             seen: (moment.now, moment.wall),
             inner,
@@ -122,6 +129,7 @@ impl Shift {
         for flight in flights {
             shift.see_through(flight, Call::Adopted);
         }
+        shift.inner.tell_that_it(true);
         for source in &shift.inner.setting.sources {
             let listener = hints::follow(Arc::clone(&shift.inner), Arc::clone(source));
             shift.listeners.push(listener.boxed());
@@ -137,11 +145,20 @@ impl Shift {
     fn round(&mut self) -> Option<Rest> {
         self.heed_clock();
         let has_more = self.sum_up();
+        self.tell_gauges();
         let round = self.inner.with(|desk| round(&self.inner, desk, &self.refreshes));
         for (flight, call) in round.flights {
             self.see_through(flight, call);
         }
         round.rest.map(|rest| Rest { is_short: rest.is_short || has_more, ..rest })
+    }
+
+    fn tell_gauges(&mut self) {
+        let now = Instant::now();
+        if now >= self.gauges_at {
+            self.gauges_at = now + GAUGES_EACH;
+            self.inner.tell_gauges();
+        }
     }
 
     /// Reports loads by handle once it is time; true when there is more to report.
@@ -229,6 +246,8 @@ impl Drop for Shift {
         });
         // What was loaded last is not to be forgotten.
         self.inner.report_loads(usize::MAX);
+        self.inner.tell_gauges();
+        self.inner.tell_that_it(false);
         // Only now that all handles say orphaned: they would say stalled.
         self.inner.with(|desk| {
             if !desk.store.is_running {
@@ -352,7 +371,7 @@ fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, source: usize, room: usize) 
             line.held().is_some_and(|held| held.is_due(&moment, desk.is_kept_up(line)))
         });
         if is_due && !is_asked_for {
-            started.push(inner.board(desk, id, &key, Asker::Manager));
+            started.push(inner.board(desk, id, &key, Asker::manager()));
         } else {
             desk.reconcile(id);
         }
@@ -361,6 +380,37 @@ fn refresh(inner: &Arc<Inner>, desk: &mut Desk<'_>, source: usize, room: usize) 
 }
 
 impl Inner {
+    /// Foreign code that panics must not take the run future with it.
+    fn tell_gauges(&self) {
+        let setting = &self.setting;
+        let gauges = self.with(|desk| desk.gauges());
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            gauges.tell(setting.label);
+            for (source, loads) in setting.ledger.counted() {
+                if let Some(source) = setting.sources.get(source) {
+                    telemetry::loaded(&source.route, loads);
+                }
+            }
+            if let Some(witness) = setting.sources.first().and_then(|s| s.witness.as_ref()) {
+                telemetry::lost(setting.label, witness.failures());
+            }
+        }));
+    }
+
+    /// That the run future has begun, or ended.
+    fn tell_that_it(&self, is_running: bool) {
+        let label = self.setting.label;
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if is_running {
+                telemetry::describe();
+                telemetry::started(label);
+            } else {
+                telemetry::stopped(label);
+            }
+            telemetry::running(label, is_running);
+        }));
+    }
+
     /// Records the sums of loads by handle, of so many readers at most; what cannot be recorded is
     /// kept for the next time. True when there is more.
     fn report_loads(&self, most: usize) -> bool {

@@ -3,6 +3,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit_log::Code;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use secrets_core::{
@@ -16,6 +17,7 @@ use crate::cache::asker::Asker;
 use crate::cache::guard;
 use crate::cache::index::NameIndex;
 use crate::cache::policy::CachePolicy;
+use crate::telemetry::{Call, Route};
 
 /// A provider and what belongs to it alone.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Source {
     pub(crate) capabilities: Capabilities,
     /// For how long answers may be older than our own writes.
     pub(crate) lag: Duration,
+    /// How calls are called in spans and metrics.
+    pub(crate) route: Route,
     /// Records who reads and changes what, where that is asked for.
     pub(crate) witness: Option<Witness>,
 }
@@ -36,14 +40,16 @@ impl Source {
         number: usize,
         provider: Arc<dyn SecretProvider>,
         (policy, aliases): (&CachePolicy, usize),
+        manager: Code,
         witness: Option<Witness>,
     ) -> Result<Self> {
+        let route = Route::new(manager, provider.id());
         let mut capabilities = provider.capabilities().clone();
         let lag = guard::window(&capabilities);
         let within = guard::delay(&capabilities) + policy.ttl + policy.stale_while_revalidate;
         capabilities.consistency = Consistency::Eventual { within };
         let names = NameIndex::new(policy.max_entries.get().saturating_add(aliases))?;
-        Ok(Self { number, provider, names, capabilities, lag, witness })
+        Ok(Self { number, provider, names, capabilities, lag, route, witness })
     }
 
     /// Whether one version can be asked for by its id.
@@ -62,7 +68,10 @@ impl Source {
         // Bounds of validity are minded above the cache, where time goes on.
         let options = GetOptions::version(selector.clone()).ignore_validity();
         let call = async { self.provider.get_secret(reference, options).await };
-        let answer = contained(call, Operation::GetSecret, deadline).await;
+        let call = contained(call, Operation::GetSecret, deadline);
+        let about = Some(reference);
+        let told = Call::begin(&self.route, Operation::GetSecret, about, Some(asker));
+        let answer = told.see_through(call).await;
         let answer = answer.and_then(|secret| check(selector, secret));
         match fetch {
             Some(fetch) => fetch.end(answer, deadline).await,
@@ -76,14 +85,14 @@ impl Source {
         wanted: &[(SecretRef, GetOptions)],
         (deadline, asker): (Instant, &Asker),
     ) -> Result<Vec<Result<Secret>>> {
-        let Some(witness) = &self.witness else {
-            return self.call_for_many(wanted, deadline).await;
-        };
+        let told = Call::begin(&self.route, Operation::GetSecrets, None, Some(asker));
+        let call = told.see_through(self.call_for_many(wanted, deadline));
+        let Some(witness) = &self.witness else { return call.await };
         let context = asker.context();
         let questions = wanted.iter();
         let fetches: Vec<_> =
             questions.map(|(r, options)| witness.fetch(r, &options.version, &context)).collect();
-        let (answers, failure) = match self.call_for_many(wanted, deadline).await {
+        let (answers, failure) = match call.await {
             Ok(answers) => (answers, None),
             Err(error) => (vec![Err(error.clone()); wanted.len()], Some(error)),
         };

@@ -25,6 +25,7 @@ use crate::cache::policy::Upkeep;
 use crate::cache::upsets::Upsets;
 use crate::cache::usage::Usage;
 use crate::credential::Trials;
+use crate::telemetry::{Gauges, Turn};
 
 /// So many lines that were pinned are looked at again for each value that is too much.
 const PARKED_AT_A_TIME: usize = 8;
@@ -74,6 +75,7 @@ pub(crate) struct Aftermath {
     /// Which outlet of which line.
     pub(crate) publish: Vec<(LineId, usize)>,
     pub(crate) wake: bool,
+    pub(crate) turns: Vec<Turn>,
     pub(crate) warnings: Vec<(SecretRef, VersionInfo, ErrorKind)>,
     pub(crate) trash: Vec<Trash>,
 }
@@ -153,6 +155,24 @@ impl Store {
             absent: self.absences.len(),
             is_running: self.is_running,
         }
+    }
+}
+
+impl Desk<'_> {
+    /// How the manager stands.
+    pub(crate) fn gauges(&self) -> Gauges {
+        let (store, moment, rule) = (&self.store, &self.moment, &self.setting.rule);
+        let (held, absent) = (store.held, store.absences.len());
+        let mut gauges = Gauges { held, absent, ..Gauges::default() };
+        for held in store.lines.values().filter(|l| l.is_pinned()).filter_map(Line::held) {
+            let kind = held.kind(moment, rule);
+            let counts = Kind::ALL.iter().zip(&mut gauges.handles);
+            counts.filter(|(each, _)| **each == kind).for_each(|(_, count)| *count += 1);
+            if kind != Kind::Fresh {
+                gauges.staleness = gauges.staleness.max(held.stale_for(moment).unwrap_or_default());
+            }
+        }
+        gauges
     }
 }
 
@@ -466,15 +486,27 @@ impl Desk<'_> {
     fn show(&mut self, id: LineId, kind: Kind) {
         let (moment, setting) = (self.moment, self.setting);
         let Some(line) = self.store.lines.get_mut(&id) else { return };
-        let Line { content: Content::Held(held), own, aliases, .. } = line else { return };
+        let Line { key, content: Content::Held(held), own, aliases, .. } = line else { return };
         for (number, outlet) in iter::once(own).chain(aliases).enumerate() {
             let Some(display) = outlet.display(held, kind, (&moment, &setting.rule)) else {
                 continue;
             };
             let (shown, usable_until) = ((display.kind, held.revision), display.usable_until);
             let error = display.error.cloned();
+            let version = &display.secret.version.id;
+            let version =
+                outlet.face.as_ref().is_some_and(|f| f.shown != shown).then(|| version.clone());
+            let reference = outlet.alias().map_or_else(|| key.reference.clone(), SecretRef::from);
             let Some(face) = &mut outlet.face else { continue };
-            if face.shown != shown {
+            if let Some(version) = version {
+                self.after.turns.push(Turn {
+                    reference,
+                    version,
+                    before: face.shown.0,
+                    kind: shown.0,
+                    is_new: face.shown.1 != shown.1,
+                    error: error.as_ref().map(Error::kind),
+                });
                 face.shown = shown;
                 face.wanted += 1;
                 face.dial.set_behind(true);

@@ -40,6 +40,7 @@ mod snapshot;
 mod staged;
 mod staleness;
 mod support;
+mod telemetry;
 mod using;
 mod wiping;
 mod writes;
