@@ -51,9 +51,9 @@ pub use rules::{
 };
 pub use service_settings;
 pub use settings::{
-    Connected, InvalidProxy, NetworkOptions, ProviderFactory, ProviderFailure, ProviderPlan,
-    ProxyUrl, Registry, SecretConfig, SecretManagerSettings, StartError, StartErrorKind,
-    StartWarning, Started,
+    AuditFailureSetting, AuditSettings, Connected, InvalidProxy, NetworkOptions, ProviderFactory,
+    ProviderFailure, ProviderPlan, ProxyUrl, Registry, SecretConfig, SecretManagerSettings,
+    StartError, StartErrorKind, StartWarning, Started,
 };
 pub use telemetry::{METRICS, Metric, MetricKind};
 pub use time_limit::TimeLimit;

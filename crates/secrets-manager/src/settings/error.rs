@@ -15,7 +15,29 @@ pub(super) enum Why {
     Settings(Problems),
     Providers(Vec<ProviderFailure>),
     Build(BuildError),
+    Audit(String, AuditFailure),
     Required(RequiredReport),
+}
+
+/// Why there is no audit trail.
+#[derive(Debug)]
+pub(super) enum AuditFailure {
+    /// A key of it, at this path, cannot be read.
+    Key { path: String, error: Error },
+    /// What stands there is none.
+    KeyForm { path: String, error: audit_log::Error },
+    /// It cannot be opened.
+    Trail(audit_log::Error),
+}
+
+impl fmt::Display for AuditFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { path, .. } => write!(f, "`{path}` cannot be read"),
+            Self::KeyForm { path, .. } => write!(f, "`{path}` is no key"),
+            Self::Trail(_) => f.write_str("it cannot be opened"),
+        }
+    }
 }
 
 /// How far the start came.
@@ -28,6 +50,8 @@ pub enum StartErrorKind {
     Providers,
     /// The manager could not be built over them.
     Build,
+    /// The audit trail cannot be opened, or its key cannot be read.
+    Audit,
     /// Required secrets cannot be read, or break their rules.
     Required,
 }
@@ -50,6 +74,7 @@ impl StartError {
             Why::Settings(_) => StartErrorKind::Settings,
             Why::Providers(_) => StartErrorKind::Providers,
             Why::Build(_) => StartErrorKind::Build,
+            Why::Audit(..) => StartErrorKind::Audit,
             Why::Required(_) => StartErrorKind::Required,
         }
     }
@@ -95,6 +120,7 @@ impl fmt::Display for StartError {
             Why::Settings(problems) => problems.fmt(f),
             Why::Required(report) => report.fmt(f),
             Why::Build(_) => f.write_str("the manager cannot be built"),
+            Why::Audit(place, failure) => write!(f, "there is no audit trail: {place}: {failure}"),
             Why::Providers(failures) => {
                 f.write_str("providers of secrets cannot be connected:")?;
                 failures.iter().try_for_each(|failure| write!(f, "\n  {failure}"))
@@ -120,6 +146,10 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.0 {
             Why::Build(error) => Some(error),
+            Why::Audit(_, AuditFailure::Key { error, .. }) => Some(error),
+            Why::Audit(_, AuditFailure::KeyForm { error, .. } | AuditFailure::Trail(error)) => {
+                Some(error)
+            }
             _ => None,
         }
     }

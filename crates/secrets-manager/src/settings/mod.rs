@@ -2,6 +2,7 @@
 //! application calls its secrets.
 
 mod aliases;
+mod audit;
 mod cache;
 mod chain;
 mod circle;
@@ -17,6 +18,7 @@ mod registry;
 mod secret;
 mod start;
 
+pub use audit::{AuditFailureSetting, AuditSettings};
 pub use error::{ProviderFailure, StartError, StartErrorKind};
 pub use network::{InvalidProxy, NetworkOptions, ProxyUrl};
 pub use plan::{Connected, ProviderPlan};
@@ -75,7 +77,7 @@ use secret::AppName;
 /// let loaded = Layers::<Settings>::new().defaults(Format::Toml, &text).load()?;
 ///
 /// let started = loaded.settings.secrets.start(&Registry::new()).await?;
-/// tokio::spawn(started.manager.run());
+/// tokio::spawn(started.run());
 /// let password = started.manager.handle("db-password").await?;
 /// # assert_eq!(password.load().secret().unwrap().value.expose_secret(), b"correct horse");
 /// # Ok(()) }
@@ -103,6 +105,7 @@ struct Outline {
     cache: Placed<CacheSettings>,
     #[serde(default)]
     secret: BTreeMap<AppName, Placed<SecretConfig>>,
+    audit: Option<Placed<AuditSettings>>,
 }
 
 /// Argon2id at its highest cost takes some ten seconds.
@@ -136,6 +139,12 @@ impl SecretManagerSettings {
         self.outline.value.cache.value.policy()
     }
 
+    /// Where the audit trail is written, if the settings name one.
+    #[must_use]
+    pub fn audit(&self) -> Option<&AuditSettings> {
+        self.outline.value.audit.as_ref().map(|audit| &audit.value)
+    }
+
     fn examine(&self, registry: &Registry) -> (Vec<Problem>, BTreeMap<String, providers::Planned>) {
         let outline = &self.outline;
         let (mut problems, planned) = providers::plan(outline, registry);
@@ -144,6 +153,10 @@ impl SecretManagerSettings {
         let cache = &outline.value.cache;
         let placed = |problem: Problem| cache.problem(&problem.path, problem.message);
         problems.extend(cache.value.problems().into_iter().map(placed));
+        if let Some(audit) = &outline.value.audit {
+            let placed = |problem: Problem| audit.problem(&problem.path, problem.message);
+            problems.extend(audit.value.problems().into_iter().map(placed));
+        }
         let outside = |time: DurationSetting| {
             time.outside(Duration::from_millis(100), Duration::from_secs(60 * 60))
         };

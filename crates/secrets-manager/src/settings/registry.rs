@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use audit_log::{Code, Product};
 use service_settings::{Problem, Problems, Subtree, nearest};
 
 use super::plan::ProviderPlan;
@@ -29,7 +30,10 @@ where
     }
 }
 
-/// Which types of providers there are: those that are compiled in, and those of the application.
+const OURSELVES: Product = Product::new(Code::new("mainstay"), Code::new("secrets-manager"));
+
+/// What the program brings to its settings: the types of providers, those that are compiled in and
+/// those of the application, and who it is.
 ///
 /// ```
 /// use secrets_manager::{ProviderPlan, Registry};
@@ -54,6 +58,7 @@ where
 #[must_use]
 pub struct Registry {
     factories: BTreeMap<String, Arc<dyn ProviderFactory>>,
+    product: Product,
 }
 
 /// The types that this crate knows, and the features that turn them on.
@@ -76,7 +81,7 @@ impl Default for Registry {
 impl Registry {
     /// The types that are compiled in.
     pub fn new() -> Self {
-        let registry = Self { factories: BTreeMap::new() };
+        let registry = Self { factories: BTreeMap::new(), product: OURSELVES };
         #[cfg(feature = "local")]
         let registry = super::local::register(registry);
         registry
@@ -86,6 +91,17 @@ impl Registry {
     pub fn register(mut self, kind: impl Into<String>, factory: impl ProviderFactory) -> Self {
         self.factories.insert(kind.into(), Arc::new(factory));
         self
+    }
+
+    /// Who the service is, in the events of the audit trail that settings name; unless set it is
+    /// this library.
+    pub fn with_product(mut self, product: Product) -> Self {
+        self.product = product;
+        self
+    }
+
+    pub(super) fn product(&self) -> Product {
+        self.product.clone()
     }
 
     /// The types that there are.

@@ -1,14 +1,21 @@
 use std::fmt;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use audit_log::{AuditSink, FileTrail};
+use futures_util::future::{Either, select};
 use secrets_core::SecretProvider;
-use service_settings::{DurationSetting, Problems};
+use service_settings::{DurationSetting, Placed, Problems};
 
+use super::audit::AuditSettings;
 use super::connect::{Providers, connect};
 use super::error::{StartError, Why};
 use super::registry::Registry;
 use super::{START_TIMEOUT, SecretManagerSettings};
 use crate::builder::SecretManagerBuilder;
+use crate::cache::runner::AlreadyRunning;
 use crate::fallback::{Fallback, OnUnavailable};
 use crate::manager::SecretManager;
 
@@ -16,10 +23,40 @@ use crate::manager::SecretManager;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Started {
-    /// The manager. Its [`run`](SecretManager::run) is for the application to spawn.
+    /// The manager. What keeps it going is [`run`](Self::run), for the application to spawn.
     pub manager: SecretManager,
     /// What works, and deserves attention.
     pub warnings: Vec<StartWarning>,
+    /// The audit trail, if the settings name one: for events of the application's own, and to be
+    /// [flushed](audit_log::AuditSink::flush) when the service ends.
+    pub trail: Option<FileTrail>,
+    flush_interval: Duration,
+}
+
+impl Started {
+    /// What keeps the secrets fresh and writes the trail, for the application to spawn. See
+    /// [`SecretManager::run`] and [`FileTrail::run`]; when it ends the trail was written.
+    ///
+    /// # Errors
+    /// [`AlreadyRunning`] when the manager runs already.
+    pub fn run(&self) -> impl Future<Output = Result<(), AlreadyRunning>> + Send + 'static + use<> {
+        let manager = self.manager.run();
+        let trail = self.trail.clone();
+        let interval = self.flush_interval;
+        async move {
+            let Some(trail) = trail else { return manager.await };
+            let (manager, writing) = (pin!(manager), pin!(trail.run(interval)));
+            // The trail is held here, so writing it does not end before.
+            let ended = match select(manager, writing).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right(((), manager)) => manager.await,
+            };
+            // Whoever runs the manager already writes the trail, too. What cannot be written was
+            // counted.
+            let _ = trail.flush().await;
+            ended
+        }
+    }
 }
 
 /// Something about a provider that works and deserves attention.
@@ -44,8 +81,8 @@ impl SecretManagerSettings {
     ///
     /// # Errors
     /// [`StartError`]: all problems of the settings, before anything is touched; or all providers
-    /// that could not be connected; or all required secrets that cannot be read or break their
-    /// rules.
+    /// that could not be connected; or that the audit trail cannot be opened; or all required secrets
+    /// that cannot be read or break their rules.
     pub async fn start(&self, registry: &Registry) -> Result<Started, StartError> {
         self.start_with(registry, |builder| builder).await
     }
@@ -64,13 +101,28 @@ impl SecretManagerSettings {
         Problems::none_or(problems).map_err(Why::Settings)?;
         let limit = self.outline.value.start_timeout.map_or(START_TIMEOUT, DurationSetting::get);
         let (providers, warnings) = connect(planned, limit).await.map_err(Why::Providers)?;
-        let builder = SecretManager::builder(self.stack(&providers)?).policy(self.cache_policy());
-        let aliases = self.secrets().filter_map(|(name, config)| Some((name, config.alias()?)));
-        let builder =
-            aliases.fold(builder, |builder, (name, alias)| builder.alias(name.clone(), alias));
+        let stack = self.stack(&providers)?;
+        let mut builder = self.builder(Arc::clone(&stack));
+        let mut trail = None;
+        if let Some(audit) = &self.outline.value.audit {
+            // Its key may be a secret, and then has to be read before there is a trail.
+            let keys = self.builder(stack).build().map_err(Why::Build)?;
+            let opened = audit.value.open(registry.product(), &keys).await;
+            let opened = opened.map_err(|failure| Why::Audit(told(audit), failure))?;
+            builder = builder.audit(opened.log);
+            trail = Some(opened.trail);
+        }
+        let flush_interval =
+            self.audit().map_or(Duration::ZERO, |audit| audit.flush_interval.get());
         let manager = customize(builder).build().map_err(Why::Build)?;
         manager.check_required(&self.required()).await.map_err(Why::Required)?;
-        Ok(Started { manager, warnings })
+        Ok(Started { manager, warnings, trail, flush_interval })
+    }
+
+    fn builder(&self, stack: Arc<dyn SecretProvider>) -> SecretManagerBuilder {
+        let builder = SecretManager::builder(stack).policy(self.cache_policy());
+        let aliases = self.secrets().filter_map(|(name, config)| Some((name, config.alias()?)));
+        aliases.fold(builder, |builder, (name, alias)| builder.alias(name.clone(), alias))
     }
 
     /// The provider, or the chain.
@@ -95,4 +147,10 @@ impl SecretManagerSettings {
         }
         Ok(Arc::new(chain))
     }
+}
+
+/// Where a part of the settings stands.
+fn told(audit: &Placed<AuditSettings>) -> String {
+    let path = audit.path().escape_debug();
+    audit.origin().map_or_else(|| format!("`{path}`"), |origin| format!("{origin}: `{path}`"))
 }

@@ -1,5 +1,6 @@
 //! From settings to a running manager.
 
+mod audited;
 mod hostile;
 mod network;
 mod problems;
