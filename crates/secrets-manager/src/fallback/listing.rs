@@ -26,7 +26,8 @@ impl Fallback {
             Some(token) => Some(self.token(at, Some(&token))),
             None => (at < self.members.others.len()).then(|| self.token(at + 1, None)),
         };
-        Ok(Page::new(self.uncovered(at, page.items).await?, next))
+        let items = page.items.into_iter().map(|info| member.marked_info(info)).collect();
+        Ok(Page::new(self.uncovered(at, items).await?, next))
     }
 
     /// Leaves out what a provider before the one at `at` has.
@@ -110,7 +111,9 @@ impl Fallback {
             match self.versions_of(member, reference, request.clone()).await {
                 Ok(page) => {
                     let next = page.next.map(|token| self.token(at, Some(&token)));
-                    return Ok(Page::new(page.items, next));
+                    let items = page.items.into_iter();
+                    let items = items.map(|version| member.marked_version(version)).collect();
+                    return Ok(Page::new(items, next));
                 }
                 Err(error) if self.members.lacks(member, reference, &error) => {
                     absence.get_or_insert(error);
@@ -145,7 +148,7 @@ impl Fallback {
         let mut absence = None;
         for member in self.members.for_secret(reference) {
             match describe(member, reference).await {
-                Ok(info) => return Ok(info),
+                Ok(info) => return Ok(member.marked_info(info)),
                 Err(error) if self.members.lacks(member, reference, &error) => {
                     absence.get_or_insert(error);
                 }

@@ -124,20 +124,27 @@ impl Members {
         answer: Result<Secret>,
     ) -> Look {
         let error = match answer {
-            Ok(secret) if is_direct(member, options) => return Look::Has(Ok(secret)),
-            Ok(secret) => return Look::Has(only_current(secret, &options.version)),
+            Ok(mut secret) => {
+                secret.version = member.marked_version(secret.version);
+                let is_asked_for = is_direct(member, options);
+                return Look::Has(match is_asked_for {
+                    true => Ok(secret),
+                    false => only_current(secret, &options.version),
+                });
+            }
             Err(error) => error,
         };
         if !self.lacks(member, reference, &error) {
             return Look::Has(Err(error));
         }
-        let is_told = !is_direct(member, options)
+        // Of one that has nothing but current versions there is no more to know.
+        let is_told = !reads(member.provider.capabilities(), &options.version)
             || options.version == VersionSelector::Current
             || error.kind() != ErrorKind::NotFound;
         if is_told {
             return Look::Lacks(error);
         }
-        match self.has(member, reference, &options.version).await {
+        match self.has(member, reference, &asked_for(member, options).version).await {
             Ok(true) => Look::Has(Err(error)),
             Ok(false) => Look::Lacks(error),
             Err(unknown) => Look::Has(Err(unknown.with_operation(Operation::GetSecret))),
@@ -186,17 +193,26 @@ impl Members {
     }
 }
 
-/// Whether the provider itself can be asked for this version.
+/// Whether the provider itself can be asked for this version: it has such versions, and an id is of
+/// one of its own.
 fn is_direct(member: &Member, options: &GetOptions) -> bool {
-    reads(member.provider.capabilities(), &options.version)
+    let is_own = match &options.version {
+        VersionSelector::Id(id) => member.unmarked(id).is_some(),
+        _ => true,
+    };
+    is_own && reads(member.provider.capabilities(), &options.version)
 }
 
-/// What to ask a provider: of one that has no such versions, the current one.
+/// What to ask a provider: where it cannot have the version, for the current one.
 pub(crate) fn asked_for(member: &Member, options: &GetOptions) -> GetOptions {
     let mut asked = options.clone();
-    if !is_direct(member, options) {
-        asked.version = VersionSelector::Current;
-    }
+    asked.version = match &options.version {
+        _ if !is_direct(member, options) => VersionSelector::Current,
+        VersionSelector::Id(id) => {
+            VersionSelector::Id(member.unmarked(id).unwrap_or_else(|| id.clone()))
+        }
+        other => other.clone(),
+    };
     asked
 }
 
@@ -205,7 +221,7 @@ fn only_current(current: Secret, version: &VersionSelector) -> Result<Secret> {
     match version {
         VersionSelector::Id(id) if current.version.id == *id => Ok(current),
         _ => {
-            let message = "the provider has only a current version";
+            let message = "the provider does not have the version";
             Err(Error::new(ErrorKind::NotFound, message).with_operation(Operation::GetSecret))
         }
     }

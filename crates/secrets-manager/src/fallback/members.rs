@@ -3,7 +3,9 @@
 use std::iter;
 use std::sync::Arc;
 
-use secrets_core::{Error, ErrorKind, ProviderId, SecretProvider, SecretRef};
+use secrets_core::{
+    Error, ErrorKind, ProviderId, SecretInfo, SecretProvider, SecretRef, VersionId, VersionInfo,
+};
 
 /// What stands between the parts of a chain's identity.
 const SEPARATOR: &str = " > ";
@@ -12,11 +14,44 @@ const SEPARATOR: &str = " > ";
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) provider: Arc<dyn SecretProvider>,
+    /// Stands before its versions' ids; nothing before the primary's.
+    mark: String,
 }
 
 impl Member {
-    pub(crate) fn new(provider: Arc<dyn SecretProvider>) -> Self {
-        Self { provider }
+    /// The provider at this place of a chain.
+    fn new(provider: Arc<dyn SecretProvider>, place: usize) -> Self {
+        let mark = if place == 0 { String::new() } else { format!("~{place}~") };
+        Self { provider, mark }
+    }
+
+    /// What the chain calls a version of it: stores that count from 1 must not mean two versions by
+    /// one id. One that is too long for it stays as it is.
+    pub(crate) fn marked(&self, id: VersionId) -> VersionId {
+        if self.mark.is_empty() {
+            return id;
+        }
+        VersionId::new(&format!("{}{id}", self.mark)).unwrap_or(id)
+    }
+
+    /// What it calls this version itself, if it is one of its own.
+    pub(crate) fn unmarked(&self, id: &VersionId) -> Option<VersionId> {
+        let own = id.as_str().strip_prefix(&*self.mark)?;
+        VersionId::new(own).ok()
+    }
+
+    /// A description with the versions called as the chain does.
+    pub(crate) fn marked_info(&self, mut info: SecretInfo) -> SecretInfo {
+        for id in [&mut info.current, &mut info.previous, &mut info.pending] {
+            *id = id.take().map(|id| self.marked(id));
+        }
+        info
+    }
+
+    /// A version called as the chain does.
+    pub(crate) fn marked_version(&self, mut version: VersionInfo) -> VersionInfo {
+        version.id = self.marked(version.id);
+        version
     }
 
     /// Its error as one of the chain: the same to whoever decides by it, with a name on it.
@@ -54,12 +89,12 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    pub(crate) fn new(primary: Member) -> Self {
-        Self { primary, others: Vec::new() }
+    pub(crate) fn new(primary: Arc<dyn SecretProvider>) -> Self {
+        Self { primary: Member::new(primary, 0), others: Vec::new() }
     }
 
-    pub(crate) fn with(mut self, member: Member) -> Self {
-        self.others.push(member);
+    pub(crate) fn with(mut self, provider: Arc<dyn SecretProvider>) -> Self {
+        self.others.push(Member::new(provider, self.others.len() + 1));
         self
     }
 

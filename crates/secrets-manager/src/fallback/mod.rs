@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use secrets_core::{Capabilities, ProviderId, SecretProvider};
 
-use crate::fallback::members::{Member, Members};
+use crate::fallback::members::Members;
 
 /// What a chain does when a provider cannot be reached: it answers `Unavailable`, `Timeout` or
 /// `Throttled`.
@@ -67,6 +67,12 @@ pub enum OnUnavailable {
 /// for in turn as well: who does not understand it (`InvalidName`) does not have it. An id that means
 /// something to two of them means the earlier one's secret. Writes by a native id go to the primary.
 ///
+/// # Versions
+///
+/// Ids of the primary's versions are its own. Those of the others have their place in the chain before
+/// them (`~1~` for the second provider), so that no id means versions of two stores: one that was read
+/// from another provider is `NotFound` once the primary has the secret, never another value.
+///
 /// # Lists
 ///
 /// One provider after the other; what an earlier one has, deleted secrets that can be restored
@@ -112,13 +118,13 @@ impl Fallback {
     /// A chain of one.
     #[must_use]
     pub fn new(primary: impl SecretProvider) -> Self {
-        Self::of(Members::new(Member::new(Arc::new(primary))), OnUnavailable::Fail)
+        Self::of(Members::new(Arc::new(primary)), OnUnavailable::Fail)
     }
 
     /// Asks this provider for what those before do not have.
     #[must_use]
     pub fn then(self, provider: impl SecretProvider) -> Self {
-        let members = self.members.with(Member::new(Arc::new(provider)));
+        let members = self.members.with(Arc::new(provider));
         Self::of(members, self.on_unavailable)
     }
 

@@ -1,5 +1,7 @@
 //! Chains of providers: who is asked, who answers, and what an error does.
 
+use std::sync::Arc;
+
 use futures_util::{FutureExt, StreamExt};
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
@@ -10,7 +12,7 @@ use secrets_core::{
 use secrets_manager::{Fallback, OnUnavailable};
 
 use crate::shelf::{Entry, Shelf};
-use crate::support::{NAME, reference, text, value};
+use crate::support::{NAME, Running, Wall, build, reference, secs, text, value};
 
 fn full(scope: &str) -> Shelf {
     Shelf::new(scope)
@@ -136,7 +138,7 @@ async fn versions_of_two_stores_are_not_mixed() {
         let reads = chain.capabilities().clone();
         let mut selectors = vec![(VersionSelector::Previous, "t1")];
         if reads.versions.is_available() {
-            selectors.push((id("t2"), "t2"));
+            selectors.push((id("~1~t2"), "t2"));
         }
         if reads.staging != Staging::No {
             selectors.push((VersionSelector::Pending, "t3"));
@@ -182,7 +184,7 @@ async fn other_versions_never_pass_over_an_outage() {
     two.put(NAME, Entry { current: Some("t2"), previous: Some("t1"), pending: Some("t3") });
     one.mood(ErrorKind::Unavailable);
     let chain = chain(&one, &two).on_unavailable(OnUnavailable::Fall);
-    for version in [VersionSelector::Previous, VersionSelector::Pending, id("t2")] {
+    for version in [VersionSelector::Previous, VersionSelector::Pending, id("~1~t2")] {
         assert_eq!(read(&chain, version).await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     assert_eq!(two.count(), 0);
@@ -210,15 +212,15 @@ async fn a_store_without_versions_has_only_what_is_current() {
     let (one, two) = (full("one"), Shelf::plain("two"));
     two.put(NAME, Entry::current("t1"));
     let chain = chain(&one, &two);
-    assert_eq!(read(&chain, id("t1")).await.unwrap(), "t1");
-    for version in [VersionSelector::Previous, VersionSelector::Pending, id("t0")] {
+    assert_eq!(read(&chain, id("~1~t1")).await.unwrap(), "t1");
+    for version in [VersionSelector::Previous, VersionSelector::Pending, id("~1~t0"), id("t1")] {
         let error = read(&chain, version.clone()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{version:?}");
     }
     let info = chain.describe_secret(&reference(NAME)).await.unwrap();
-    assert_eq!(info.current.unwrap().as_str(), "t1");
+    assert_eq!(info.current.unwrap().as_str(), "~1~t1");
     let page = chain.list_versions(&reference(NAME), PageRequest::first()).await.unwrap();
-    assert_eq!((page.items[0].id.as_str(), page.items.len(), page.next), ("t1", 1, None));
+    assert_eq!((page.items[0].id.as_str(), page.items.len(), page.next), ("~1~t1", 1, None));
     let absent = chain.describe_secret(&reference("x")).await.unwrap_err();
     assert_eq!(
         (absent.kind(), absent.operation()),
@@ -240,7 +242,7 @@ async fn a_name_that_a_later_store_cannot_express_is_not_there() {
             .version
             .id
             .as_str(),
-        "t1"
+        "~1~t1"
     );
     two.calls();
     assert_eq!(current(&chain).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -430,7 +432,7 @@ async fn versions_are_those_of_the_one_that_has_the_secret() {
             request = PageRequest::after(next);
         }
     };
-    assert_eq!(ids(&chain).await, ["t2", "t1", "t3"]);
+    assert_eq!(ids(&chain).await, ["~1~t2", "~1~t1", "~1~t3"]);
     one.put(NAME, Entry { current: Some("o2"), previous: Some("o1"), pending: None });
     assert_eq!(ids(&chain).await, ["o2", "o1"]);
     one.mood_of(NAME, ErrorKind::PermissionDenied);
@@ -560,5 +562,52 @@ async fn a_deletion_uncovers_what_the_primary_then_calls_not_found() {
             assert_eq!(gone.kind(), ErrorKind::NotFound, "nothing of the others is ever deleted");
             assert_eq!(current(&chain).await.unwrap(), "theirs");
         }
+    }
+}
+
+/// Both stores count from 1.
+#[tokio::test]
+async fn no_id_means_versions_of_two_stores() {
+    let google = |scope| MemoryProvider::builder(Personality::Google).scope(scope).build().unwrap();
+    let (one, two) = (google("one"), google("two"));
+    two.put_text(NAME, "theirs").await.unwrap();
+    let chain = Fallback::new(one).then(two);
+    let theirs = chain.read(NAME).await.unwrap().version.id;
+    let by_id = |version: &VersionId| VersionSelector::Id(version.clone());
+    assert_eq!(read(&chain, by_id(&theirs)).await.unwrap(), "theirs");
+
+    let ours = chain.put_text(NAME, "ours").await.unwrap().id;
+    assert_ne!(theirs, ours);
+    assert_eq!(read(&chain, by_id(&ours)).await.unwrap(), "ours");
+    assert_eq!(read(&chain, by_id(&theirs)).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let wanted = [theirs, ours].map(|id| (reference(NAME), GetOptions::version(by_id(&id))));
+    let many = chain.get_secrets(&wanted).await.unwrap();
+    assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(text(many[1].as_ref().unwrap()), "ours");
+}
+
+/// The primary lags and does not know of the secret yet; the other store has one of the same number.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_covers_the_other_store_though_the_primary_lags() {
+    let google = |scope| {
+        MemoryProvider::builder(Personality::Google)
+            .scope(scope)
+            .clock(Arc::new(Wall::new()))
+            .declared_delay(secs(60))
+    };
+    let other = google("other").build().unwrap();
+    other.put_text(NAME, "theirs").await.unwrap();
+    tokio::time::sleep(secs(60)).await;
+    let primary = google("primary").propagation(secs(30)).build().unwrap();
+    let manager = build(Fallback::new(primary).then(other));
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    assert_eq!(text(handle.load().secret().unwrap()), "theirs");
+    manager.cached().put_text(NAME, "ours").await.unwrap();
+    for _ in 0..12 {
+        manager.invalidate(&reference(NAME));
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "ours");
+        assert_eq!(text(handle.load().secret().unwrap()), "ours");
+        tokio::time::sleep(secs(10)).await;
     }
 }

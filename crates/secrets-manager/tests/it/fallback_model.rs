@@ -50,7 +50,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 fn selector() -> impl Strategy<Value = VersionSelector> {
-    let id = proptest::sample::select(vec!["1", "2", "3", "5", "9"]);
+    let id = proptest::sample::select(vec!["1", "3", "9", "~1~1", "~1~4", "~1~5", "~2~2", "~2~3"]);
     prop_oneof![
         4 => Just(VersionSelector::Current),
         1 => Just(VersionSelector::Previous),
@@ -96,6 +96,7 @@ impl Plan {
 
     fn find(&self, at: usize, name: usize, version: &VersionSelector) -> Option<&'static str> {
         let entry = self.entry(at, name)?;
+        let version = &unmarked(at, version)?;
         if self.reads_versions || at == 0 {
             return entry.find(version);
         }
@@ -104,6 +105,17 @@ impl Plan {
             VersionSelector::Id(id) => entry.current.filter(|current| *current == id.as_str()),
             _ => None,
         }
+    }
+}
+
+/// Ids of all but the first store have its place before them.
+fn unmarked(at: usize, version: &VersionSelector) -> Option<VersionSelector> {
+    match version {
+        VersionSelector::Id(id) if at > 0 => {
+            let own = id.as_str().strip_prefix(&format!("~{at}~"))?;
+            Some(VersionSelector::Id(VersionId::new(own).unwrap()))
+        }
+        version => Some(version.clone()),
     }
 }
 
