@@ -20,6 +20,7 @@ pub mod snapshot;
 mod telemetry;
 mod time_limit;
 mod validity;
+pub mod view;
 
 pub use audit_log;
 pub use live_value::{Closed, Guard, Live, Version};

@@ -17,7 +17,8 @@ pub(crate) use entropy::estimate as entropy_estimate;
 pub use format::{Format, UrlPart};
 use pattern::MAX_VALUE as MAX_PATTERN_VALUE;
 pub use pattern::{InvalidPattern, Pattern};
-pub(crate) use url::{hosts_of_url, password_of_url};
+pub(crate) use pem::fault as pem_fault;
+pub(crate) use url::{hosts_of_url, parse as parse_url, password_of_url};
 pub use violation::{JsonFault, PemFault, RulesProblem, UrlFault, Violation};
 
 /// The most fields, labels, schemes that one rule may list: each field is looked for on its own.

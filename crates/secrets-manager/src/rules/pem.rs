@@ -12,7 +12,7 @@ const DASHES: &[u8] = b"-----";
 const OPENSSH_MAGIC: &[u8; 15] = b"openssh-key-v1\0";
 
 /// The first fault; none when every block is whole and has one of the labels, if there are any.
-pub(super) fn fault(bytes: &[u8], labels: &[String]) -> Option<PemFault> {
+pub(crate) fn fault(bytes: &[u8], labels: &[String]) -> Option<PemFault> {
     let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let mut blocks = 0_usize;
     while let Some(line) = lines.next() {

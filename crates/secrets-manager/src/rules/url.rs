@@ -4,14 +4,16 @@ use std::net::Ipv6Addr;
 
 use crate::rules::{UrlFault, UrlPart};
 
-/// What a URL has.
-struct Url<'a> {
-    scheme: &'a str,
-    user: &'a str,
-    password: &'a str,
-    has_host: bool,
+/// What a URL has, as it is written.
+pub(crate) struct Url<'a> {
+    pub(crate) scheme: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    /// With their ports, divided by commas.
+    pub(crate) hosts: &'a str,
     has_port: bool,
-    path: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
 }
 
 /// Everything that is wrong with a URL.
@@ -34,7 +36,7 @@ pub(super) fn faults(bytes: &[u8], schemes: &[String], parts: &[UrlPart]) -> Vec
 impl Url<'_> {
     fn has(&self, part: UrlPart) -> bool {
         match part {
-            UrlPart::Host => self.has_host,
+            UrlPart::Host => !self.hosts.is_empty(),
             UrlPart::Port => self.has_port,
             UrlPart::User => !self.user.is_empty(),
             UrlPart::Password => !self.password.is_empty(),
@@ -43,7 +45,8 @@ impl Url<'_> {
     }
 }
 
-fn parse(text: &str) -> Result<Url<'_>, UrlFault> {
+/// Takes a URL apart.
+pub(crate) fn parse(text: &str) -> Result<Url<'_>, UrlFault> {
     let (scheme, rest) = text.split_once(':').ok_or(UrlFault::NotUrl)?;
     if !is_scheme(scheme) {
         return Err(UrlFault::NotUrl);
@@ -69,7 +72,7 @@ fn parse(text: &str) -> Result<Url<'_>, UrlFault> {
         "" => false,
         hosts => ports(hosts)?,
     };
-    Ok(Url { scheme, user, password, has_host: !hosts.is_empty(), has_port, path })
+    Ok(Url { scheme, user, password, hosts, has_port, path, query })
 }
 
 fn is_scheme(scheme: &str) -> bool {

@@ -42,6 +42,7 @@ mod staleness;
 mod support;
 mod telemetry;
 mod using;
+mod views;
 mod wiping;
 mod writes;
 

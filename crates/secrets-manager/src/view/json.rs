@@ -1,0 +1,36 @@
+use secrets_core::SecretValue;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::view::error::{ViewError, ViewFault};
+
+/// The parser's message may quote the value, so the place alone is kept.
+pub(crate) fn parse<T: DeserializeOwned>(value: &SecretValue) -> Result<T, ViewError> {
+    serde_json::from_slice(value.expose_secret()).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        ViewError::new(ViewFault::Json { line, column })
+    })
+}
+
+/// Reads a field of JSON into a [`SecretValue`], so that no copy of it stays in memory: for
+/// `#[serde(deserialize_with = "secrets_manager::view::secret_value")]`. A string is read as its
+/// characters, anything else as its JSON text.
+///
+/// It reads from serde_json alone, and not within `#[serde(flatten)]`, untagged and internally tagged
+/// enums: these copy what they read before it comes here.
+///
+/// # Errors
+/// When the field is `null`, or the format is another one.
+pub fn secret_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretValue, D::Error> {
+    const NAME: &str = "v";
+    let raw = <&RawValue>::deserialize(deserializer)?.get().as_bytes();
+    let (before, after) = (format!("{{\"{NAME}\":"), b"}");
+    // Measured first, so that no growing buffer leaves copies behind.
+    let mut document = Vec::with_capacity(before.len() + raw.len() + after.len());
+    document.extend_from_slice(before.as_bytes());
+    document.extend_from_slice(raw);
+    document.extend_from_slice(after);
+    let field = SecretValue::from_vec(document).json_field(NAME);
+    field.map_err(|_| D::Error::custom("the field holds no value"))
+}
