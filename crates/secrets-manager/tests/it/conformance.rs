@@ -219,18 +219,17 @@ fn environment() -> Shelf {
 #[tokio::test(start_paused = true)]
 async fn chains_conform_whatever_comes_second() {
     for personality in Personality::ALL {
-        for setting in [OnUnavailable::Fail, OnUnavailable::Fall] {
-            for second in 0..4 {
-                let harness = Paused::new(personality);
-                let second: Arc<dyn SecretProvider> = match second {
-                    0 => Arc::new(another(&harness, personality)),
-                    1 => Arc::new(readable(true)),
-                    2 => Arc::new(readable(false)),
-                    _ => Arc::new(environment()),
-                };
-                let chain = |first| Fallback::new(first).then(second).on_unavailable(setting);
-                conforms(&harness.wrap(|first| Arc::new(chain(first)))).await;
-            }
+        for second in 0..5 {
+            let harness = Paused::new(personality);
+            let setting = if second == 0 { OnUnavailable::Fall } else { OnUnavailable::Fail };
+            let second: Arc<dyn SecretProvider> = match second {
+                0 | 1 => Arc::new(another(&harness, personality)),
+                2 => Arc::new(readable(true)),
+                3 => Arc::new(readable(false)),
+                _ => Arc::new(environment()),
+            };
+            let chain = |first| Fallback::new(first).then(second).on_unavailable(setting);
+            conforms(&harness.wrap(|first| Arc::new(chain(first)))).await;
         }
     }
 }
@@ -251,6 +250,17 @@ async fn chains_conform_behind_a_read_only_primary() {
             let chain = |second| Fallback::new(first).then(second);
             conforms(&harness.wrap(|second| Arc::new(chain(second)))).await;
         }
+    }
+}
+
+/// A chain is a provider, so it may stand in another one.
+#[tokio::test(start_paused = true)]
+async fn chains_of_chains_conform() {
+    for personality in Personality::ALL {
+        let harness = Paused::new(personality);
+        let inner = Fallback::new(readable(false)).then(another(&harness, personality));
+        let chain = |first| Fallback::new(Fallback::new(first).then(environment())).then(inner);
+        conforms(&harness.wrap(|first| Arc::new(chain(first)))).await;
     }
 }
 

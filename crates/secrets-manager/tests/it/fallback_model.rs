@@ -1,9 +1,12 @@
 //! Any chain, whatever is in it and whatever is out: the answer is that of the first that has the secret.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
 use proptest::prelude::*;
 use secrets_core::{
-    ErrorKind, GetOptions, Result, Secret, SecretProvider, SecretRef, Staging, Support, VersionId,
-    VersionSelector,
+    ErrorKind, GetOptions, PageRequest, Result, Secret, SecretFilter, SecretProvider, SecretRef,
+    Staging, Support, VersionId, VersionSelector,
 };
 use secrets_manager::{Fallback, OnUnavailable};
 
@@ -199,5 +202,50 @@ proptest! {
                 Err(error) => assert!(right.iter().all(|right| *right == Err(error.kind()))),
             }
         });
+    }
+}
+
+/// Some names of a store, and how it tells and lists what it has.
+fn listed() -> impl Strategy<Value = (BTreeSet<&'static str>, bool)> {
+    let names = ["a/1", "a/2", "a/21", "a/3", "b/1", "b/2", "b/3", "c"];
+    (proptest::collection::btree_set(proptest::sample::select(names.to_vec()), 0..8), any::<bool>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    /// The names of all stores, each once, by pages of any size.
+    #[test]
+    fn lists_have_each_name_once(
+        stores in proptest::collection::vec(listed(), 1..5),
+        limit in proptest::option::of(1_u32..4),
+        prefix in proptest::sample::select(vec!["", "a/", "a/2", "c", "d"]),
+    ) {
+        let mut shelves = stores.iter().enumerate().map(|(at, (names, describes))| {
+            let shelf = Shelf::new(&format!("shelf-{at}"));
+            let shelf = shelf.able(|c| if !describes { c.describe = Support::No });
+            names.iter().fold(shelf, |shelf, name| shelf.with(name, Entry::current("1")))
+        });
+        let mut chain = Fallback::new(shelves.next().unwrap());
+        for shelf in shelves {
+            chain = chain.then(shelf);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let names = runtime.block_on(async {
+            let (mut names, mut request) = (Vec::new(), PageRequest::first());
+            for _ in 0..100 {
+                request.limit = limit.and_then(NonZeroU32::new);
+                let page = chain.list_secrets(&SecretFilter::prefix(prefix), request).await.unwrap();
+                names.extend(page.items.iter().map(|info| info.reference.to_string()));
+                let Some(next) = page.next else { return names };
+                request = PageRequest::after(next);
+            }
+            panic!("the list does not end");
+        });
+        let all: BTreeSet<_> = stores.iter().flat_map(|(names, _)| names).copied().collect();
+        let all: Vec<_> = all.into_iter().filter(|name| name.starts_with(prefix)).collect();
+        let mut sorted = names.clone();
+        sorted.sort();
+        prop_assert_eq!(sorted, all, "{:?}", names);
     }
 }
