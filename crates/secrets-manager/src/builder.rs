@@ -17,6 +17,7 @@ use crate::cache::policy::CachePolicy;
 use crate::cache::pulse::Pulse;
 use crate::cache::source::Source;
 use crate::manager::SecretManager;
+use crate::report::{HealthPolicy, Probes};
 use crate::validity::{ValidityPolicy, ValidityRule};
 
 /// Builds a [`SecretManager`].
@@ -33,6 +34,7 @@ pub struct SecretManagerBuilder {
     access_period: Duration,
     #[cfg(feature = "snapshot")]
     snapshot: Option<crate::snapshot::Snapshot>,
+    health: HealthPolicy,
     label: Code,
 }
 
@@ -50,6 +52,7 @@ impl SecretManagerBuilder {
             access_period: Duration::from_secs(60),
             #[cfg(feature = "snapshot")]
             snapshot: None,
+            health: HealthPolicy::new(),
             label: const { Code::new("main") },
         }
     }
@@ -100,6 +103,12 @@ impl SecretManagerBuilder {
         self
     }
 
+    /// What [`SecretManager::report`] looks at; [`HealthPolicy::new`] unless set.
+    pub fn health(mut self, policy: HealthPolicy) -> Self {
+        self.health = policy;
+        self
+    }
+
     /// What the manager is called in spans and metrics, where a process has more than one. `main`.
     pub fn label(mut self, label: Code) -> Self {
         self.label = label;
@@ -147,6 +156,8 @@ impl SecretManagerBuilder {
         let setting = Setting {
             sources,
             ledger,
+            health: self.health,
+            probes: Probes::default(),
             label: self.label,
             access_period: self.access_period,
             terms: Terms { policy: self.policy, jitter: self.jitter },

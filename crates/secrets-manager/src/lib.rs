@@ -12,6 +12,7 @@ mod fallback;
 mod known;
 pub mod lint;
 mod manager;
+mod report;
 mod required;
 mod rules;
 mod settings;
@@ -45,6 +46,10 @@ pub use credential::{
 };
 pub use fallback::{Fallback, OnUnavailable};
 pub use manager::SecretManager;
+pub use report::{
+    HandleState, HealthPolicy, HealthReason, HealthReport, HeldSecret, ManagerStatus, NearExpiry,
+    ProviderHealth, RunState, StateCounts,
+};
 pub use required::{RequiredFailure, RequiredReason, RequiredReport};
 pub use rules::{
     Format, InvalidPattern, JsonFault, Pattern, PemFault, RulesProblem, SecretRules, UrlFault,

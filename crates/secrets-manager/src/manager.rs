@@ -16,6 +16,7 @@ use crate::cache::handle::SecretHandle;
 use crate::cache::hit::Hit;
 use crate::cache::runner::{self, AlreadyRunning};
 use crate::cache::usage::Usage;
+use crate::report::HealthReport;
 
 /// Providers behind one cache, with handles that follow what changes. Clones share it.
 ///
@@ -132,6 +133,15 @@ impl SecretManager {
     /// [`AlreadyRunning`] when another one of this manager is alive.
     pub fn run(&self) -> impl Future<Output = Result<(), AlreadyRunning>> + Send + 'static + use<> {
         runner::run(Arc::clone(self.main.inner()))
+    }
+
+    /// How the manager is: providers, handles, what expires soon, whether it is run. For a readiness
+    /// probe, and for people: it can be displayed. No value is read, and none is in it.
+    ///
+    /// Providers are asked how they are at the same time, each for a limited time, and what they say
+    /// stands for some seconds: see [`HealthPolicy`](crate::HealthPolicy).
+    pub async fn report(&self) -> HealthReport {
+        self.main.inner().report().await
     }
 
     /// What the manager holds now, for a health report. Takes the lock, and counts.

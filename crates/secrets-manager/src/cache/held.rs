@@ -343,9 +343,9 @@ impl Held {
         *self.stale_since.get_or_insert(moment.wall)
     }
 
-    /// For how long it has been stale, where anybody was told.
-    pub(crate) fn stale_for(&self, moment: &Moment) -> Option<Duration> {
-        Some(moment.wall.duration_since(self.stale_since?).unwrap_or_default())
+    /// How far it is past its time to live.
+    pub(crate) fn staleness(&self, moment: &Moment) -> Duration {
+        moment.now.saturating_duration_since(self.fresh_until)
     }
 
     /// Until when readers by name are served without asking; `None` when they are not.

@@ -28,6 +28,7 @@ use crate::cache::moment::Moment;
 use crate::cache::pulse::Pulse;
 use crate::cache::source::{Source, late};
 use crate::cache::store::{Aftermath, Desk, Store, Trash};
+use crate::report::{HealthPolicy, Probes};
 use crate::validity::ValidityRule;
 
 /// What does not change as long as the manager lives.
@@ -39,6 +40,9 @@ pub(crate) struct Setting {
     pub(crate) rule: ValidityRule,
     /// Who loads what by handle.
     pub(crate) ledger: Arc<Ledger>,
+    /// What reports look at.
+    pub(crate) health: HealthPolicy,
+    pub(crate) probes: Probes,
     /// What the manager is called in spans and metrics.
     pub(crate) label: Code,
     /// How often loads by handle are summed up.

@@ -169,7 +169,7 @@ impl Desk<'_> {
             let counts = Kind::ALL.iter().zip(&mut gauges.handles);
             counts.filter(|(each, _)| **each == kind).for_each(|(_, count)| *count += 1);
             if kind != Kind::Fresh {
-                gauges.staleness = gauges.staleness.max(held.stale_for(moment).unwrap_or_default());
+                gauges.staleness = gauges.staleness.max(held.staleness(moment));
             }
         }
         gauges

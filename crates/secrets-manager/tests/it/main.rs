@@ -29,6 +29,7 @@ mod overtaken;
 mod promises;
 mod races;
 mod redis;
+mod report;
 mod required;
 mod resolving;
 mod resource;
