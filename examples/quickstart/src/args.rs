@@ -8,9 +8,9 @@ pub(crate) enum Role {
     /// Holds the password hashes.
     Resource,
     /// A service; with a handle or with a value read once.
-    Service { read_once: bool, store: String, resource: String },
+    Service { read_once: bool, resource: String },
     /// Rotates the password.
-    Rotator { store: String, resource: String },
+    Rotator { resource: String },
     /// Sends requests.
     Load { handle: String, read_once: String },
 }
@@ -19,7 +19,7 @@ pub(crate) enum Role {
 pub(crate) const USAGE: &str = "\
 usage: quickstart [--json]
 
-Rotates a secret under load and counts what fails: about eleven seconds.
+Rotates a secret under load, counts what fails, and verifies the audit trail: about eleven seconds.
   --json   print one object instead of the story
 
 (resource, service, rotator and load are the parts it starts itself)";
@@ -32,14 +32,10 @@ impl Role {
             [] => Some(Self::Main { json: false }),
             ["--json"] => Some(Self::Main { json: true }),
             ["resource"] => Some(Self::Resource),
-            ["service", mode @ ("handle" | "read-once"), store, resource] => Some(Self::Service {
-                read_once: *mode == "read-once",
-                store: text(store),
-                resource: text(resource),
-            }),
-            ["rotator", store, resource] => {
-                Some(Self::Rotator { store: text(store), resource: text(resource) })
+            ["service", mode @ ("handle" | "read-once"), resource] => {
+                Some(Self::Service { read_once: *mode == "read-once", resource: text(resource) })
             }
+            ["rotator", resource] => Some(Self::Rotator { resource: text(resource) }),
             ["load", handle, read_once] => {
                 Some(Self::Load { handle: text(handle), read_once: text(read_once) })
             }
@@ -56,9 +52,9 @@ mod tests {
     fn each_role_is_read() {
         assert_eq!(Role::parse(&[]), Some(Role::Main { json: false }));
         assert_eq!(Role::parse(&["--json"]), Some(Role::Main { json: true }));
-        let service = Role::parse(&["service", "read-once", "s", "r"]);
+        let service = Role::parse(&["service", "read-once", "r"]);
         assert!(matches!(service, Some(Role::Service { read_once: true, .. })));
-        assert_eq!(Role::parse(&["service", "often", "s", "r"]), None);
+        assert_eq!(Role::parse(&["service", "often", "r"]), None);
         assert_eq!(Role::parse(&["--jsn"]), None);
     }
 }

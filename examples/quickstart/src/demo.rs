@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use secrets_core::SecretProviderExt;
+use secrets_core::{SecretProviderExt, SecretValue};
+use secrets_manager::audit_log::ChainKey;
 use serde::Serialize;
 use tokio::process::ChildStdin;
 use tokio::task::JoinHandle;
 
 use crate::process::{Part, Ready, print_line};
 use crate::resource::{Counts, Setup};
-use crate::rotator::{Event, new_password};
+use crate::rotator::{Event, ROTATOR, new_password};
 use crate::service::{HANDLE, READ_ONCE, Seen};
+use crate::trail::Checked;
 use crate::verifier::Verifier;
-use crate::{Failure, load, names, process, store};
+use crate::{Failure, load, names, process, settings, store, trail};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -37,6 +39,12 @@ struct Outcome {
     read_once_failures: u64,
     /// Logins of that service that the resource refused.
     read_once_refused: u64,
+    /// Records of the audit trail that are in order.
+    audit_records: u64,
+    /// Whether nothing in it was altered, taken out or cut off.
+    audit_verified: bool,
+    /// Whether the verifier finds what was changed in a copy of it.
+    audit_tampering_found: bool,
 }
 
 /// Runs the demonstration, until it is done or somebody wants it to end. Either way the processes
@@ -52,22 +60,26 @@ pub(crate) async fn run(json: bool) -> Result<(), Failure> {
 async fn show(json: bool) -> Result<(), Failure> {
     let say = Story { silent: json, start: Instant::now() };
     let folder = tempfile::tempdir()?;
-    let store_path = folder.path().join("secrets.store");
-    let store_path = store_path.to_str().ok_or("the temporary folder's name is not UTF-8")?;
+    let folder = folder.path();
 
-    let setup = build_store(&say, folder.path(), store_path).await?;
-    let (resource, resource_at) = start_resource(&setup).await?;
+    let chain_key = new_password()?;
+    let setup = build_store(&say, folder, chain_key.clone()).await?;
+    settings::write(folder)?;
+    let (resource, resource_at) = start_resource(folder, &setup).await?;
     say.line(&format!("resource on {resource_at}: holds two password hashes, counts refusals"));
 
-    let mut handle = Part::start("service", &["handle", store_path, &resource_at])?;
-    let mut read_once = Part::start("service", &["read-once", store_path, &resource_at])?;
+    let service = |mode: &str| {
+        let writer = format!("service-{mode}");
+        Part::start_as(&writer, folder, "service", &[mode, &resource_at])
+    };
+    let (mut handle, mut read_once) = (service(HANDLE)?, service(READ_ONCE)?);
     let handle_at = handle.expect::<Ready>().await?.listening.to_string();
     let read_once_at = read_once.expect::<Ready>().await?.listening.to_string();
     say.line(&format!("service with a handle on {handle_at}, the other on {read_once_at}"));
 
-    let mut load = Part::start("load", &[&handle_at, &read_once_at])?;
+    let mut load = Part::start(folder, "load", &[&handle_at, &read_once_at])?;
     let (handle_stdin, seen) = watch(handle);
-    let Rotations { promoted, grace_ms } = rotate(&say, store_path, &resource_at).await?;
+    let Rotations { promoted, grace_ms } = rotate(&say, folder, &resource_at).await?;
 
     load.close();
     let report: load::Report = load.expect().await?;
@@ -78,6 +90,7 @@ async fn show(json: bool) -> Result<(), Failure> {
     read_once.finish().await?;
     resource.finish().await?;
 
+    let trail = trail::check(folder, &ChainKey::from_hex(chain_key.expose_secret())?)?;
     let reloads = reloads(&promoted, &seen);
     let refused = |client: &str| counts.get(client).map_or(0, |logins| logins.refused);
     let outcome = Outcome {
@@ -90,8 +103,12 @@ async fn show(json: bool) -> Result<(), Failure> {
         read_once_requests: report.read_once.requests,
         read_once_failures: report.read_once.failures,
         read_once_refused: refused(READ_ONCE),
+        audit_records: trail.records,
+        audit_verified: trail.verified,
+        audit_tampering_found: trail.tampered.is_some(),
     };
     say.outcome(&outcome, &reloads);
+    say.trail(&trail);
     if json {
         print_line(&outcome)?;
     }
@@ -99,22 +116,23 @@ async fn show(json: bool) -> Result<(), Failure> {
 }
 
 /// From the `.env` file into a new encrypted store. Gives what the resource is told of the secrets.
-async fn build_store(say: &Story, folder: &Path, store_path: &str) -> Result<Setup, Failure> {
+async fn build_store(say: &Story, folder: &Path, chain_key: SecretValue) -> Result<Setup, Failure> {
     let password = store::read_env_file(&folder.join(".env")).await?;
     let admin = new_password()?;
     let setup = Setup {
         password: Verifier::of(password.expose_secret())?.to_hex(),
         admin: Verifier::of(admin.expose_secret())?.to_hex(),
     };
-    let store = store::create(store_path).await?;
-    store.put(names::PASSWORD, password).await?;
+    let store = store::create(folder).await?;
+    store.put(names::STORED_PASSWORD, password).await?;
     store.put(names::ADMIN_TOKEN, admin).await?;
+    store.put(names::CHAIN_KEY, chain_key).await?;
     say.line("moved the secret of a .env file into an encrypted store");
     Ok(setup)
 }
 
-async fn start_resource(setup: &Setup) -> Result<(Part, String), Failure> {
-    let mut resource = Part::start("resource", &[])?;
+async fn start_resource(folder: &Path, setup: &Setup) -> Result<(Part, String), Failure> {
+    let mut resource = Part::start(folder, "resource", &[])?;
     resource.send(setup).await?;
     let address = resource.expect::<Ready>().await?.listening.to_string();
     Ok((resource, address))
@@ -128,8 +146,8 @@ struct Rotations {
 }
 
 /// Lets the rotator do its work, and tells of it.
-async fn rotate(say: &Story, store_path: &str, resource_at: &str) -> Result<Rotations, Failure> {
-    let mut rotator = Part::start("rotator", &[store_path, resource_at])?;
+async fn rotate(say: &Story, folder: &Path, resource_at: &str) -> Result<Rotations, Failure> {
+    let mut rotator = Part::start_as(ROTATOR, folder, "rotator", &[resource_at])?;
     let mut rotations = Rotations { promoted: Vec::new(), grace_ms: 0 };
     while let Some(event) = rotator.next::<Event>().await? {
         match event {
@@ -189,6 +207,12 @@ fn verdict(outcome: &Outcome, promoted: usize) -> Result<(), Failure> {
     if outcome.read_once_failures == 0 {
         return Err("the service that read once did not fail: nothing was shown".into());
     }
+    if !outcome.audit_verified || outcome.audit_records == 0 {
+        return Err("the audit trail does not verify".into());
+    }
+    if !outcome.audit_tampering_found {
+        return Err("the audit trail verifies though it was tampered with".into());
+    }
     Ok(())
 }
 
@@ -218,5 +242,18 @@ impl Story {
         self.line(&format!(
             "read once: {requests} requests, {failures} failures, {refused} logins refused"
         ));
+    }
+
+    fn trail(&self, trail: &Checked) {
+        let Checked { records, writers, verified, tampered } = trail;
+        let verdict = if *verified { "verified" } else { "DAMAGED" };
+        self.line(&format!("audit trail: {records} records of {writers} processes, {verdict}"));
+        match tampered {
+            Some(found) => self.line(&format!(
+                "a copy with one write passed off as a read: line {} is {}",
+                found.line, found.kind
+            )),
+            None => self.line("a copy with one write passed off as a read: NOTHING FOUND"),
+        }
     }
 }

@@ -4,6 +4,9 @@
 //! password hashes and counts refusals, a service that logs in with the secret by handle, a service
 //! that read the secret once at start, a rotator, and a load generator that sends both services the
 //! same requests. The first service fails nothing; the other fails from the first revocation on.
+//!
+//! The services and the rotator find their secrets by one settings file, `service.toml`, and write one
+//! audit trail, which is verified at the end.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +18,9 @@ mod process;
 mod resource;
 mod rotator;
 mod service;
+mod settings;
 mod store;
+mod trail;
 mod verifier;
 
 use std::process::ExitCode;
@@ -52,10 +57,8 @@ async fn run(role: Role) -> Result<(), Failure> {
     match role {
         Role::Main { json } => demo::run(json).await,
         Role::Resource => resource::run().await,
-        Role::Service { read_once, store, resource } => {
-            service::run(read_once, &store, &resource).await
-        }
-        Role::Rotator { store, resource } => rotator::run(&store, &resource).await,
+        Role::Service { read_once, resource } => service::run(read_once, &resource).await,
+        Role::Rotator { resource } => rotator::run(&resource).await,
         Role::Load { handle, read_once } => load::run(&handle, &read_once).await,
     }
 }

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Failure;
+use crate::{Failure, settings};
 
 /// A process says so on its first line of output once it serves.
 #[derive(Serialize, Deserialize)]
@@ -97,15 +97,23 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Starts this program once more, as `name`.
-    pub(crate) fn start(name: &'static str, args: &[&str]) -> Result<Self, Failure> {
-        Self::start_program(&std::env::current_exe()?, name, args)
+    /// Starts this program once more, in this folder, as `name`.
+    pub(crate) fn start(folder: &Path, name: &'static str, args: &[&str]) -> Result<Self, Failure> {
+        Self::start_as("", folder, name, args)
     }
 
-    fn start_program(program: &Path, name: &'static str, args: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new(program)
+    /// The same, under a name of its own in the audit trail.
+    pub(crate) fn start_as(
+        writer: &str,
+        folder: &Path,
+        name: &'static str,
+        args: &[&str],
+    ) -> Result<Self, Failure> {
+        let mut child = Command::new(std::env::current_exe()?)
             .arg(name)
             .args(args)
+            .current_dir(folder)
+            .env(settings::WRITER, writer)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // An interrupt of the terminal is for the main process: it ends the others.

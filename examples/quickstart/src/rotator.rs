@@ -9,9 +9,12 @@ use secrets_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::process::{loopback, parent_gone, print_line, unix_ms};
+use crate::settings::Secrets;
 use crate::verifier::Verifier;
-use crate::{Failure, names, store};
+use crate::{Failure, names};
 
+/// Its name in the audit trail.
+pub(crate) const ROTATOR: &str = "rotator";
 /// How many times the password is rotated.
 const ROTATIONS: u32 = 5;
 /// How long the old password goes on working: the store's readers see a change within a second,
@@ -31,8 +34,9 @@ pub(crate) enum Event {
 }
 
 /// Rotates a few times and ends.
-pub(crate) async fn run(store: &str, resource: &str) -> Result<(), Failure> {
-    let store = store::open(store).await?;
+pub(crate) async fn run(resource: &str) -> Result<(), Failure> {
+    let secrets = Secrets::start().await?;
+    let store = secrets.manager.cached();
     let admin = store.get_secret(&reference(names::ADMIN_TOKEN)?, GetOptions::default()).await?;
     let resource = Resource {
         url: format!("http://{}", loopback(resource)?),
@@ -41,15 +45,16 @@ pub(crate) async fn run(store: &str, resource: &str) -> Result<(), Failure> {
     };
     let rotations = async {
         for _ in 0..ROTATIONS {
-            rotate(&store, &resource).await?;
+            rotate(store, &resource).await?;
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(())
+        Ok::<(), Failure>(())
     };
     tokio::select! {
-        done = rotations => done,
-        () = parent_gone() => Ok(()),
+        done = rotations => done?,
+        () = parent_gone() => {}
     }
+    secrets.end().await
 }
 
 async fn rotate(store: &impl SecretProvider, resource: &Resource) -> Result<(), Failure> {

@@ -7,12 +7,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use secrets_core::{SecretProviderExt, SecretValue};
-use secrets_manager::{SecretHandle, SecretManager};
+use secrets_core::SecretValue;
+use secrets_manager::SecretHandle;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{Ready, listen, loopback, parent_gone, print_line, unix_ms};
-use crate::{Failure, names, store};
+use crate::settings::Secrets;
+use crate::{Failure, names};
 
 /// The names by which the resource counts the services.
 pub(crate) const HANDLE: &str = "handle";
@@ -38,15 +39,13 @@ struct Service {
 }
 
 /// Serves until standard input ends.
-pub(crate) async fn run(read_once: bool, store: &str, resource: &str) -> Result<(), Failure> {
-    let store = store::open(store).await?;
+pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> {
+    let secrets = Secrets::start().await?;
     let resource = loopback(resource)?;
     let (client, password) = if read_once {
-        (READ_ONCE, Password::ReadOnce(store.read(names::PASSWORD).await?.value))
+        (READ_ONCE, Password::ReadOnce(secrets.manager.get(names::PASSWORD).await?.value))
     } else {
-        let manager = SecretManager::builder(store).build()?;
-        tokio::spawn(manager.run());
-        let handle = manager.handle(names::PASSWORD).await?;
+        let handle = secrets.manager.handle(names::PASSWORD).await?;
         tokio::spawn(tell_changes(handle.clone()));
         (HANDLE, Password::Handle(handle))
     };
@@ -59,9 +58,10 @@ pub(crate) async fn run(read_once: bool, store: &str, resource: &str) -> Result<
     let (listener, address) = listen().await?;
     Ready { listening: address }.print()?;
     tokio::select! {
-        ended = axum::serve(listener, routes) => Ok(ended?),
-        () = parent_gone() => Ok(()),
+        ended = axum::serve(listener, routes) => ended?,
+        () = parent_gone() => {}
     }
+    secrets.end().await
 }
 
 async fn work(State(service): State<Arc<Service>>) -> StatusCode {

@@ -20,23 +20,13 @@ const VARIABLE: &str = "APP_PASSWORD";
 pub(crate) async fn read_env_file(path: &Path) -> Result<SecretValue, Failure> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(DEMO_ENV.as_bytes())?;
-    let name = SecretName::new(names::PASSWORD)?;
+    let name = SecretName::new(names::STORED_PASSWORD)?;
     let file = DotenvProvider::new(DotenvConfig::new(path).map(name, VARIABLE))?;
-    Ok(file.read(names::PASSWORD).await?.value)
+    Ok(file.read(names::STORED_PASSWORD).await?.value)
 }
 
-/// Creates the store with a new key file beside it.
-pub(crate) async fn create(path: &str) -> Result<FileStore, Failure> {
-    let key = KeyFile::generate(key_path(path))?;
-    Ok(FileStore::at(path).create(key).await?)
-}
-
-/// Opens the store with its key file.
-pub(crate) async fn open(path: &str) -> Result<FileStore, Failure> {
-    let key = KeyFile::read(key_path(path))?;
-    Ok(FileStore::at(path).open(key).await?)
-}
-
-fn key_path(store: &str) -> String {
-    format!("{store}.key")
+/// Creates the store with a new key file beside it, as the settings name them.
+pub(crate) async fn create(folder: &Path) -> Result<FileStore, Failure> {
+    let key = KeyFile::generate(folder.join("secrets.store.key"))?;
+    Ok(FileStore::at(folder.join("secrets.store")).create(key).await?)
 }

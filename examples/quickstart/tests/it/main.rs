@@ -35,6 +35,10 @@ fn the_handle_fails_nothing_while_the_other_service_fails() {
     // The control: what reads once fails under the very same load, and the resource saw it.
     assert!(number("read_once_failures") > 0, "{outcome}");
     assert!(number("read_once_refused") > 0, "{outcome}");
+    // At least what the rotator wrote, promoted, and read for it, and each process its start.
+    assert!(number("audit_records") > 3 + 5 * 3, "{outcome}");
+    assert_eq!(outcome["audit_verified"], true, "{outcome}");
+    assert_eq!(outcome["audit_tampering_found"], true, "{outcome}");
 }
 
 /// Whoever interrupts it finds no secret left behind, no process, and no panic on the terminal.
@@ -50,6 +54,7 @@ fn an_interrupt_cleans_up() {
             .unwrap();
         std::thread::sleep(Duration::from_millis(1500));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "it has begun");
+        assert!(children_of(folder.path()) > 0, "its parts have, too");
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
@@ -66,12 +71,12 @@ fn an_interrupt_cleans_up() {
     }
 }
 
-/// How many processes were started with a path below this folder.
+/// How many processes work below this folder, though it may be gone.
 fn children_of(folder: &std::path::Path) -> usize {
-    let folder = folder.as_os_str().as_encoded_bytes();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let lines = processes.filter_map(|p| std::fs::read(p.path().join("cmdline")).ok());
-    lines.filter(|line| line.windows(folder.len()).any(|window| window == folder)).count()
+    let places =
+        processes.filter_map(|process| std::fs::read_link(process.path().join("cwd")).ok());
+    places.filter(|place| place.starts_with(folder)).count()
 }
 
 #[test]
