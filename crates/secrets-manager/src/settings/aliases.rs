@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "snapshot")]
+use secrets_core::SecretName;
 use secrets_core::VersionSelector;
 use service_settings::{Placed, Problem, Rules};
 
@@ -64,4 +66,20 @@ fn on_the_way(
     }
     let message = format!("there are more than {MOST_NAMES} names between this and its secret");
     Some(config.problem("reference", message))
+}
+
+/// The name of the secret that a name stands for in the end, if that has one.
+#[cfg(feature = "snapshot")]
+pub(super) fn end(outline: &Placed<Outline>, name: &SecretName) -> Option<SecretName> {
+    let secrets = &outline.value.secret;
+    let mut name = name.clone();
+    loop {
+        let Some(config) = secrets.get(&AppName(name.clone())) else { return Some(name) };
+        match (&config.value.reference, &config.value.native) {
+            // Circles are problems of the settings, which are looked for before.
+            (Some(reference), _) => name = reference.clone(),
+            (None, Some(_)) => return None,
+            (None, None) => return Some(name),
+        }
+    }
 }

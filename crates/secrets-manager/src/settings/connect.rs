@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use secrets_core::{Error, ErrorKind, Result, SecretProvider, SecretResolver};
+use secrets_core::{Error, ErrorKind, Result, SecretProvider};
 
-use super::credentials::{CredentialsFrom, NoCredentials};
+use super::credentials::resolver;
 use super::error::ProviderFailure;
 use super::plan::{Connected, ProviderPlan};
 use super::providers::Planned;
@@ -64,14 +64,11 @@ async fn one(
     from: Option<Option<Arc<dyn SecretProvider>>>,
     limit: Duration,
 ) -> Result<Connected> {
-    let secrets: Arc<dyn SecretResolver> = match from {
-        None => Arc::new(NoCredentials),
-        Some(Some(provider)) => Arc::new(CredentialsFrom(provider)),
-        Some(None) => {
-            let message = "it was not tried: the provider that has its credentials failed";
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        }
-    };
+    if let Some(None) = from {
+        let message = "it was not tried: the provider that has its credentials failed";
+        return Err(Error::new(ErrorKind::Unavailable, message));
+    }
+    let secrets = resolver(from.flatten().as_ref());
     let ProviderPlan { connect, .. } = planned.plan;
     let Ok(connected) = tokio::time::timeout(limit, connect(secrets)).await else {
         let message = "it was not connected within `start_timeout`";

@@ -6,9 +6,17 @@ use secrets_core::{
     SecretResolver, SecretValue,
 };
 
+/// What has the secrets of a provider, if there is one.
+pub(super) fn resolver(from: Option<&Arc<dyn SecretProvider>>) -> Arc<dyn SecretResolver> {
+    match from {
+        Some(provider) => Arc::new(CredentialsFrom(Arc::clone(provider))),
+        None => Arc::new(NoCredentials),
+    }
+}
+
 /// The secrets of the provider that `credentials_from` names, as they are there.
 #[derive(Debug)]
-pub(super) struct CredentialsFrom(pub(super) Arc<dyn SecretProvider>);
+struct CredentialsFrom(Arc<dyn SecretProvider>);
 
 #[async_trait]
 impl SecretResolver for CredentialsFrom {
@@ -24,7 +32,7 @@ impl SecretResolver for CredentialsFrom {
 
 /// There are no secrets: a plan that asks all the same did not say that it needs any.
 #[derive(Debug)]
-pub(super) struct NoCredentials;
+struct NoCredentials;
 
 #[async_trait]
 impl SecretResolver for NoCredentials {

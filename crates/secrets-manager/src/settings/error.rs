@@ -16,6 +16,8 @@ pub(super) enum Why {
     Providers(Vec<ProviderFailure>),
     Build(BuildError),
     Audit(String, AuditFailure),
+    #[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "there are no snapshots"))]
+    Snapshot(String, Error),
     Required(RequiredReport),
 }
 
@@ -52,6 +54,8 @@ pub enum StartErrorKind {
     Build,
     /// The audit trail cannot be opened, or its key cannot be read.
     Audit,
+    /// The key of the snapshot cannot be read.
+    Snapshot,
     /// Required secrets cannot be read, or break their rules.
     Required,
 }
@@ -75,6 +79,7 @@ impl StartError {
             Why::Providers(_) => StartErrorKind::Providers,
             Why::Build(_) => StartErrorKind::Build,
             Why::Audit(..) => StartErrorKind::Audit,
+            Why::Snapshot(..) => StartErrorKind::Snapshot,
             Why::Required(_) => StartErrorKind::Required,
         }
     }
@@ -120,6 +125,7 @@ impl fmt::Display for StartError {
             Why::Settings(problems) => problems.fmt(f),
             Why::Required(report) => report.fmt(f),
             Why::Build(_) => f.write_str("the manager cannot be built"),
+            Why::Snapshot(place, _) => write!(f, "the key of the snapshot cannot be read: {place}"),
             Why::Audit(place, failure) => write!(f, "there is no audit trail: {place}: {failure}"),
             Why::Providers(failures) => {
                 f.write_str("providers of secrets cannot be connected:")?;
@@ -146,7 +152,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.0 {
             Why::Build(error) => Some(error),
-            Why::Audit(_, AuditFailure::Key { error, .. }) => Some(error),
+            Why::Audit(_, AuditFailure::Key { error, .. }) | Why::Snapshot(_, error) => Some(error),
             Why::Audit(_, AuditFailure::KeyForm { error, .. } | AuditFailure::Trail(error)) => {
                 Some(error)
             }

@@ -16,6 +16,7 @@ mod plan;
 mod providers;
 mod registry;
 mod secret;
+mod snapshot;
 mod start;
 
 pub use audit::{AuditFailureSetting, AuditSettings};
@@ -38,6 +39,7 @@ use crate::cache::policy::CachePolicy;
 use crate::rules::SecretRules;
 use cache::CacheSettings;
 use secret::AppName;
+use snapshot::SnapshotSettings;
 
 /// What a manager is made of, as the settings of the service say: named providers, the one that is
 /// asked and those that stand in for it, the cache, and the application's names for secrets.
@@ -106,6 +108,9 @@ struct Outline {
     #[serde(default)]
     secret: BTreeMap<AppName, Placed<SecretConfig>>,
     audit: Option<Placed<AuditSettings>>,
+    snapshot: Option<Placed<SnapshotSettings>>,
+    /// How often loads by handle are summed up for the audit log.
+    access_period: Option<DurationSetting>,
 }
 
 /// Argon2id at its highest cost takes some ten seconds.
@@ -157,11 +162,16 @@ impl SecretManagerSettings {
             let placed = |problem: Problem| audit.problem(&problem.path, problem.message);
             problems.extend(audit.value.problems().into_iter().map(placed));
         }
-        let outside = |time: DurationSetting| {
-            time.outside(Duration::from_millis(100), Duration::from_secs(60 * 60))
-        };
-        let outside = outline.value.start_timeout.and_then(outside);
-        problems.extend(outside.map(|message| outline.problem("start_timeout", message)));
+        problems.extend(snapshot::problems(outline));
+        let (hour, day) = (Duration::from_secs(60 * 60), Duration::from_secs(24 * 60 * 60));
+        let spans = [
+            ("start_timeout", outline.value.start_timeout, Duration::from_millis(100), hour),
+            ("access_period", outline.value.access_period, Duration::from_secs(1), day),
+        ];
+        for (path, span, least, most) in spans {
+            let outside = span.and_then(|span| span.outside(least, most));
+            problems.extend(outside.map(|message| outline.problem(path, message)));
+        }
         (problems, planned)
     }
 }

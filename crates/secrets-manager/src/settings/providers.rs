@@ -107,10 +107,12 @@ impl Face {
 
 /// Those that are asked, and those that have the credentials of these, and so on.
 fn used<'s>(outline: &'s Placed<Outline>, faces: &'s BTreeMap<&str, Face>) -> BTreeSet<&'s str> {
-    let Outline { provider, fallback, .. } = &outline.value;
+    let Outline { provider, fallback, snapshot, .. } = &outline.value;
+    let of_snapshot =
+        snapshot.as_ref().and_then(|snapshot| snapshot.value.credentials_from.as_ref());
+    let named = std::iter::once(provider).chain(fallback).chain(of_snapshot);
     let mut used = BTreeSet::new();
-    let mut open: Vec<&str> =
-        std::iter::once(provider).chain(fallback).map(String::as_str).collect();
+    let mut open: Vec<&str> = named.map(String::as_str).collect();
     while let Some(name) = open.pop() {
         if used.insert(name) {
             let face = faces.get(name);

@@ -9,7 +9,6 @@ use futures_util::future::{Either, select};
 use secrets_core::SecretProvider;
 use service_settings::{DurationSetting, Placed, Problems};
 
-use super::audit::AuditSettings;
 use super::connect::{Providers, connect};
 use super::error::{StartError, Why};
 use super::registry::Registry;
@@ -81,8 +80,8 @@ impl SecretManagerSettings {
     ///
     /// # Errors
     /// [`StartError`]: all problems of the settings, before anything is touched; or all providers
-    /// that could not be connected; or that the audit trail cannot be opened; or all required secrets
-    /// that cannot be read or break their rules.
+    /// that could not be connected; or that the audit trail cannot be opened, or the key of the snapshot
+    /// be read; or all required secrets that cannot be read or break their rules.
     pub async fn start(&self, registry: &Registry) -> Result<Started, StartError> {
         self.start_with(registry, |builder| builder).await
     }
@@ -111,6 +110,13 @@ impl SecretManagerSettings {
             let opened = opened.map_err(|failure| Why::Audit(told(audit), failure))?;
             builder = builder.audit(opened.log);
             trail = Some(opened.trail);
+        }
+        if let Some(period) = self.outline.value.access_period {
+            builder = builder.access_period(period.get());
+        }
+        #[cfg(feature = "snapshot")]
+        if let Some(snapshot) = self.snapshot(&providers).await? {
+            builder = builder.snapshot(snapshot);
         }
         let flush_interval =
             self.audit().map_or(Duration::ZERO, |audit| audit.flush_interval.get());
@@ -149,8 +155,25 @@ impl SecretManagerSettings {
     }
 }
 
+#[cfg(feature = "snapshot")]
+impl SecretManagerSettings {
+    async fn snapshot(
+        &self,
+        providers: &Providers,
+    ) -> Result<Option<crate::snapshot::Snapshot>, StartError> {
+        let Some(settings) = &self.outline.value.snapshot else { return Ok(None) };
+        let secrets = super::credentials::resolver(
+            settings.value.credentials_from.as_deref().and_then(|from| providers.get(from)),
+        );
+        let required = self.required().into_iter();
+        let required = required.filter_map(|(name, _)| super::aliases::end(&self.outline, &name));
+        let snapshot = settings.value.snapshot(&*secrets, required).await;
+        Ok(Some(snapshot.map_err(|error| Why::Snapshot(told(settings), error))?))
+    }
+}
+
 /// Where a part of the settings stands.
-fn told(audit: &Placed<AuditSettings>) -> String {
-    let path = audit.path().escape_debug();
-    audit.origin().map_or_else(|| format!("`{path}`"), |origin| format!("{origin}: `{path}`"))
+fn told<T>(settings: &Placed<T>) -> String {
+    let path = settings.path().escape_debug();
+    settings.origin().map_or_else(|| format!("`{path}`"), |origin| format!("{origin}: `{path}`"))
 }

@@ -5,6 +5,8 @@ mod hostile;
 mod network;
 mod problems;
 mod reload;
+#[cfg(feature = "snapshot")]
+mod snapshots;
 mod stacks;
 mod starting;
 

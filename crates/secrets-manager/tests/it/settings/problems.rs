@@ -378,6 +378,10 @@ fn the_manual_shows_settings_that_are_sound() {
     let manual = include_str!("../../../README.md");
     let section = manual.split("## From settings").nth(1).unwrap();
     let text = section.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    // All of it is there with all features only.
+    if cfg!(not(all(feature = "local", feature = "snapshot"))) {
+        return;
+    }
     let loaded = layers(text).load().unwrap_or_else(|problems| panic!("{problems}"));
     let (name, config) = loaded.settings.secrets.secrets().next().unwrap();
     assert_eq!((name.as_str(), config.required), ("db-password", true));
