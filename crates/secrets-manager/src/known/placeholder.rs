@@ -1,5 +1,7 @@
 //! Texts that say that a secret should stand in their place.
 
+use zeroize::Zeroizing;
+
 /// Pairs that people and templates put around a name: `<your-key>`, `${DB_PASSWORD}`, `{{ token }}`.
 /// The longer ones first.
 const BRACKETS: &[(&str, &str)] = &[
@@ -240,7 +242,8 @@ fn is_words(text: &str) -> bool {
     let parts = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let mut marked = false;
     for part in parts {
-        match words_in(&part.to_ascii_lowercase()) {
+        let part = Zeroizing::new(part.to_ascii_lowercase());
+        match words_in(&part) {
             Some(has_marker) => marked |= has_marker,
             None => return false,
         }

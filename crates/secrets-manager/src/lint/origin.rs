@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use secrets_core::SecretValue;
+use zeroize::Zeroizing;
 
 use crate::lint::code::LintCode;
 use crate::rules;
@@ -79,7 +80,7 @@ pub(super) fn codes(value: &SecretValue) -> impl Iterator<Item = LintCode> + use
         is_production |= begins(PRODUCTION);
         is_test |= begins(TEST);
         for host in rules::hosts_of_url(word) {
-            let (production, test) = of_host(&host.to_ascii_lowercase());
+            let (production, test) = of_host(&Zeroizing::new(host.to_ascii_lowercase()));
             is_production |= production;
             is_test |= test;
         }

@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{SecretName, SecretProviderExt, SecretValue};
-use secrets_manager::Alias;
+use secrets_manager::lint::{Environment, Linter};
+use secrets_manager::{Alias, Format, Pattern, SecretRules};
 
 use crate::PROBE;
 use crate::support::{
@@ -147,4 +148,56 @@ async fn the_scan_would_find_a_value_that_is_not_wiped() {
     running.stop().await; // orphaned: replaced again
     drop((copied, handle, manager));
     assert_eq!(scan.finish().sizes, [CANARY.len(); 3]);
+}
+
+#[test]
+fn rules_leave_nothing_of_what_they_look_at() {
+    const CANARY: &[u8] = b"canaryrules5d1c";
+    let values: [&'static [u8]; 6] = [
+        b"canaryrules5d1c",
+        b"postgres://u:canaryrules5d1c@canaryrules5d1c.prod/canaryrules5d1c",
+        b"{\"a\":\"canaryrules5d1c\",\"canaryrules5d1c\":\"\\u0061canaryrules5d1c\"}",
+        b"{\"a\":canaryrules5d1c",
+        b"-----BEGIN X-----\ncanaryrules5d1c\n-----END X-----",
+        b"\"canaryrules5d1c\"",
+    ];
+    let scan = PROBE.scan_for(CANARY);
+    for value in values {
+        let value = SecretValue::copy_from_slice(value);
+        for format in [Format::Text, Format::Pem, Format::Url, Format::Json] {
+            let rules = SecretRules::new()
+                .with_pattern(Pattern::new("(?i)[a-z]+(canary|rules)*").unwrap())
+                .with_min_entropy_bits(400)
+                .with_format(format);
+            black_box(rules.violations(&value));
+            black_box(rules.with_json_fields(["a", "b"]).violations(&value));
+        }
+    }
+    assert!(scan.finish().is_clean());
+}
+
+#[test]
+fn the_linter_leaves_nothing_of_what_it_looks_at() {
+    const CANARY: &[u8] = b"canarylinted77a0";
+    let values: [&'static [u8]; 5] = [
+        b"canarylinted77a0\n",
+        b"postgres://u:canarylinted77a0@canarylinted77a0.prod.x.y/canarylinted77a0",
+        b"{\"password\":\"canarylinted77a0\",\"a\":\"\\u0061canarylinted77a0\"}",
+        b"{\"password\":canarylinted77a0",
+        b"sk_live_canarylinted77a0",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings");
+    let lines: &[u8] = b"password = canarylinted77a0\nurl: https://u:canarylinted77a0@h/\n";
+    std::fs::write(&file, lines).unwrap();
+    let scan = PROBE.scan_for(CANARY);
+    let mut linter = Linter::new(Environment::Development);
+    for (number, value) in values.into_iter().enumerate() {
+        let mut secret = crate::support::version("v1");
+        secret.value = SecretValue::copy_from_slice(value);
+        linter.check_secret(&reference(&format!("s{number}")), &secret);
+    }
+    linter.check_settings_file(&file);
+    assert!(linter.finish().findings().len() > 4);
+    assert!(scan.finish().is_clean());
 }

@@ -10,3 +10,4 @@
 
 mod channels;
 mod forms;
+mod stack;
