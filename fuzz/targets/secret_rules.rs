@@ -3,8 +3,11 @@
 
 #![no_main]
 
+use std::time::SystemTime;
+
 use libfuzzer_sys::fuzz_target;
-use secrets_core::SecretValue;
+use secrets_core::{Secret, SecretName, SecretRef, SecretValue, VersionId, VersionInfo};
+use secrets_manager::lint::{Environment, Linter};
 use secrets_manager::{
     Format, JsonFault, Pattern, PemFault, SecretRules, UrlFault, UrlPart, Violation, WellKnown,
 };
@@ -17,12 +20,23 @@ fuzz_target!(|input: &[u8]| {
         .with_min_entropy_bits(40)
         .with_pattern(Pattern::new("[!-~]*[0-9]+").unwrap_or_else(|error| panic!("{error}")));
     let _ = all.violations(&SecretValue::copy_from_slice(value));
+    lint(value);
     match choice % 3 {
         0 => pem(value),
         1 => url(value),
         _ => json(value),
     }
 });
+
+/// The linter comes to an end, with a bounded number of findings.
+fn lint(value: &[u8]) {
+    let (Ok(name), Ok(id)) = (SecretName::new("a"), VersionId::new("1")) else { return };
+    let version = VersionInfo::new(id, SystemTime::UNIX_EPOCH);
+    let secret = Secret::new(SecretValue::copy_from_slice(value), version);
+    let mut linter = Linter::new(Environment::Production);
+    linter.check_secret(&SecretRef::from(name), &secret);
+    assert!(linter.finish().findings().len() < 1_000);
+}
 
 fn told(rules: &SecretRules, value: &[u8]) -> Vec<Violation> {
     let rules = rules.clone().with_min_length(0).with_well_known(WellKnown::Allow);

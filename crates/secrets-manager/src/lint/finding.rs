@@ -38,6 +38,11 @@ pub enum Subject {
         /// Where it is.
         path: PathBuf,
     },
+    /// A setting that was read.
+    Value {
+        /// Its name, as `database.password`.
+        key: String,
+    },
     /// A line of a settings file.
     Setting {
         /// The file.
@@ -60,7 +65,7 @@ impl Subject {
         match self {
             Self::Secret { name, .. } => name.clone(),
             Self::File { path } => path.display().to_string(),
-            Self::Setting { key, .. } => key.clone(),
+            Self::Value { key } | Self::Setting { key, .. } => key.clone(),
         }
     }
 }
@@ -74,6 +79,7 @@ impl fmt::Display for Subject {
             Self::Secret { name, part } => {
                 write!(f, "`{}` ({})", name.escape_debug(), part.escape_debug())
             }
+            Self::Value { key } => write!(f, "the setting `{}`", key.escape_debug()),
             Self::File { path } => write!(f, "`{}`", path.display().to_string().escape_debug()),
             Self::Setting { path, line, key } => {
                 let path = path.display().to_string();

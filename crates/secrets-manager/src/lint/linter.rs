@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use secrets_core::{
     Clock, Error, GetOptions, PageRequest, Result, Secret, SecretFilter, SecretProvider, SecretRef,
-    SystemClock,
+    SecretValue, SystemClock,
 };
+use service_settings::SecretSetting;
 
 use crate::lint::code::{Environment, LintCode};
 use crate::lint::duplicates::Duplicates;
@@ -134,17 +135,31 @@ impl Linter {
         self.looked_at += 1;
         let name = reference.to_string();
         self.check_expiry(&name, secret.version.expires);
+        let part_of = |part: String| Subject::Secret { name: name.clone(), part };
+        self.check_value(&name, &secret.value, part_of);
+    }
+
+    /// Looks at a setting that is a secret, by its name such as `database.password`: whether the
+    /// value itself stands there, and what is wrong with it then. In a URL or JSON no part is named.
+    pub fn check_setting(&mut self, key: &str, setting: &SecretSetting) {
+        self.looked_at += 1;
+        let SecretSetting::Inline(value) = setting else { return };
+        let subject = Subject::Value { key: key.to_owned() };
+        self.find(LintCode::InlineSecret, subject.clone());
+        self.check_value(key, value, |_| subject.clone());
+    }
+
+    fn check_value(&mut self, name: &str, value: &SecretValue, of: impl Fn(String) -> Subject) {
         let is_foreign = |code: &LintCode| match code {
             LintCode::ProductionValue => self.environment == Environment::Production,
             LintCode::TestValue => self.environment != Environment::Production,
             _ => false,
         };
-        let (value, whole) = (&secret.value, Subject::secret(&name));
-        let mut found: Vec<_> = value::codes_of_whole(value).map(|c| (c, whole.clone())).collect();
+        let whole = value::codes_of_whole(value);
         let looks = origin::codes(value).filter(|code| !is_foreign(code));
-        found.extend(looks.map(|code| (code, whole.clone())));
-        for part in parts::of(&name, value) {
-            let subject = Subject::Secret { name: name.clone(), part: part.label };
+        let mut found: Vec<_> = whole.chain(looks).map(|code| (code, of(String::new()))).collect();
+        for part in parts::of(name, value) {
+            let subject = of(part.label);
             found.extend(value::codes_of_part(&part.value).map(|code| (code, subject.clone())));
             self.duplicates.add(&part.value, subject);
         }

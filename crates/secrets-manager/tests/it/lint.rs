@@ -12,6 +12,7 @@ use secrets_core::{
 use secrets_manager::lint::{
     Environment, Finding, LintCode, LintReport, Linter, Severity, Subject, Suppression,
 };
+use service_settings::SecretSetting;
 
 use crate::support::{build, noon, reference, secs};
 
@@ -386,6 +387,30 @@ fn secrets_in_settings_are_found_by_name_mark_and_url() {
         "export DB_PASSWORD=hunter22\nDB_USER=secret\nSTRIPE=sk_live_abcdefghijklmnop\nPORT=80\n";
     assert_eq!(settings(".env", env), [key(1, "DB_PASSWORD"), key(3, "STRIPE")]);
     assert_eq!(settings("x", "ghp_abcdefghijklmnopqrst: AKIAIOSFODNN7ABCDEFGH"), [key(1, "")]);
+}
+
+#[test]
+fn a_setting_that_holds_the_secret_itself_is_told_with_what_is_wrong_with_it() {
+    let inline = |text: &str| SecretSetting::Inline(SecretValue::copy_from_slice(text.as_bytes()));
+    let mut linter = Linter::new(Production);
+    linter.check_setting("database.password", &inline("changeme"));
+    linter.check_setting("mail.token", &inline(GOOD));
+    linter.check_setting("api.token", &SecretSetting::Reference("secret://a#b".parse().unwrap()));
+    linter.check_secret(&reference("mail/token"), &secret(GOOD));
+    let report = linter.finish();
+    let found: Vec<_> = report.findings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "error[default]: the setting `database.password` is a default that many know",
+            "error[inline-secret]: the setting `database.password` seems to hold a secret itself, \
+             not a reference to one",
+            "error[inline-secret]: the setting `mail.token` seems to hold a secret itself, \
+             not a reference to one",
+            "warning[duplicate]: `mail/token` has the same value as another: the setting `mail.token`",
+        ]
+    );
+    assert_eq!(report.looked_at(), 4);
 }
 
 #[test]
