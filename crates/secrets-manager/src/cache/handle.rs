@@ -4,7 +4,9 @@ use std::sync::{Arc, Weak};
 
 use audit_log::Code;
 use live_value::{Closed, Guard, Live, Publisher, Version, Watch};
-use secrets_core::{Error, ErrorKind, Result, Secret, SecretRef, SecretState, VersionId};
+use secrets_core::{
+    Error, ErrorKind, Result, Secret, SecretRef, SecretState, VersionId, VersionInfo,
+};
 use tokio::time::Instant;
 
 use crate::access::{Meter, Place, Reader};
@@ -16,7 +18,7 @@ use crate::cache::moment::Moment;
 use crate::cache::outlet::Outlet;
 use crate::cache::store::Desk;
 use crate::cache::unusable::{Unusable, UnusableKind};
-use crate::credential::{Footing, Trial};
+use crate::credential::{Footing, Stake};
 
 /// A secret that is kept up to date.
 ///
@@ -52,7 +54,7 @@ pub struct SecretHandle {
 /// What a checked load needs. It keeps no value and no manager alive.
 struct Grip {
     asked: Asked,
-    trial: Arc<Trial>,
+    stake: Stake,
     dial: Arc<Dial>,
     line: LineId,
     outlet: usize,
@@ -83,7 +85,8 @@ impl SecretHandle {
         Ok(state)
     }
 
-    fn check(&self) -> Result<Guard<SecretState>, Unusable> {
+    /// The same, not counted as a load.
+    pub(crate) fn check(&self) -> Result<Guard<SecretState>, Unusable> {
         let now = Instant::now();
         loop {
             // In this order: a deadline that was seen is that of the value loaded after it, or of
@@ -114,6 +117,16 @@ impl SecretHandle {
     /// Which version of the secret it shows.
     pub(crate) fn secret_version(&self) -> Option<VersionId> {
         self.live.load().secret().map(|secret| secret.version.id.clone())
+    }
+
+    /// Whether this is the version that it shows.
+    pub(crate) fn shows(&self, version: &VersionId) -> bool {
+        self.live.load().secret().is_some_and(|secret| secret.version.id == *version)
+    }
+
+    /// Why a version may not be used by its validity, if so.
+    pub(crate) fn refuses_now(&self, version: &VersionInfo) -> Option<Error> {
+        self.grip.rule.refuses_now(version)
     }
 
     /// The state as a value that others can follow and derive from. It keeps the secret up to date
@@ -164,12 +177,13 @@ impl SecretHandle {
     /// Forgets that a resource refused versions of this secret: [`with_secret`](crate::with_secret)
     /// may try each of them again. For an operator who knows that the resource was mended.
     pub fn forget_refusals(&self) {
-        self.grip.trial.forget_refusals();
+        self.grip.stake.trial().forget_refusals();
     }
 
     pub(crate) fn footing(&self) -> Footing {
-        let Grip { asked, inner, trial, .. } = &*self.grip;
-        Footing { asked: asked.clone(), inner: Weak::clone(inner), trial: Arc::clone(trial) }
+        let Grip { asked, inner, stake, .. } = &*self.grip;
+        let (inner, trial) = (Weak::clone(inner), Arc::clone(stake.trial()));
+        Footing { asked: asked.clone(), inner, trial }
     }
 
     /// With its loads counted by this meter.
@@ -180,7 +194,7 @@ impl SecretHandle {
     }
 
     #[inline]
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         if !self.place.count() {
             self.count_anew();
         }
@@ -195,16 +209,6 @@ impl SecretHandle {
 
     fn unusable(&self, kind: UnusableKind) -> Unusable {
         Unusable::new(kind, self.grip.dial.error())
-    }
-}
-
-/// The last one takes the values along that stood in for refused ones.
-impl Drop for Grip {
-    fn drop(&mut self) {
-        // The other one is the manager's.
-        if Arc::strong_count(&self.trial) <= 2 {
-            self.trial.let_go();
-        }
     }
 }
 
@@ -326,7 +330,7 @@ impl Desk<'_> {
         let live = face.publisher.live();
         let grip = Grip {
             asked: asked.clone(),
-            trial,
+            stake: trial.stake(),
             dial: Arc::clone(&face.dial),
             line: id,
             outlet: number,

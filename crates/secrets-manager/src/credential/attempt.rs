@@ -31,9 +31,10 @@ impl Attempt {
     }
 
     /// Says that the resource accepted the secret, ahead of the end of the work: others who wait for
-    /// this may begin. Worth a call where the work takes longer than the login.
+    /// this may begin. Worth a call where the work takes longer than the login. Said too early it
+    /// lets the others run into the same refusal.
     pub fn accepted(&self) {
-        self.permit.report(Outcome::Accepted, Instant::now());
+        self.permit.report(Outcome::Vouched, Instant::now());
     }
 }
 

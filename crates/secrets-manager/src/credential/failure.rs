@@ -22,7 +22,8 @@ pub enum UseErrorKind {
     /// here.
     Refused,
     /// Nothing was tried: the resource refused all there is, and that was not long enough ago or too
-    /// often. Another version, once there is one, is tried at once.
+    /// often. Another version, once there is one, is tried at once, unless too many were refused in
+    /// a row ([`with_refusals`](crate::UsePolicy::with_refusals)).
     Barred,
     /// The time was over while others tried, or the provider was asked. The last error of the
     /// closure, if it was called at all, is here.

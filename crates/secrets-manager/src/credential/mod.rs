@@ -3,6 +3,8 @@
 mod attempt;
 pub mod classify;
 mod failure;
+mod mark;
+mod moments;
 mod policy;
 mod trial;
 mod trials;
@@ -12,7 +14,7 @@ pub use attempt::{Attempt, Repeatable, repeatable};
 pub use classify::FailureClass;
 pub use failure::{UseError, UseErrorKind};
 pub use policy::UsePolicy;
-pub(crate) use trial::Trial;
+pub(crate) use trial::Stake;
 pub(crate) use trials::Trials;
 pub(crate) use using::Footing;
 pub use using::with_secret;

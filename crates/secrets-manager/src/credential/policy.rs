@@ -1,6 +1,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::credential::moments::doubled;
+
 /// How far [`with_secret`](crate::with_secret) goes when a resource refuses a credential.
 ///
 /// ```
@@ -57,17 +59,23 @@ impl UsePolicy {
         self
     }
 
-    /// How long a version that was refused is left alone; twice as long after each further refusal.
-    /// A minute.
+    /// How long a version that was refused is left alone; twice as long after each further
+    /// refusal, up to 32 times. A minute.
     #[must_use]
     pub const fn with_cool_down(mut self, cool_down: Duration) -> Self {
         self.cool_down = cool_down;
         self
     }
 
-    /// How often one version may be refused in a row before this process never sends it again,
-    /// unless it is told to [`forget`](crate::SecretHandle::forget_refusals). Set it below the
-    /// number at which the resource locks the account, by the number of processes that use it. 3.
+    /// How often the resource may refuse in a row, whatever versions it is sent, before this process
+    /// sends it nothing again that it refused, unless it is told to
+    /// [`forget`](crate::SecretHandle::forget_refusals). Set it below the number at which the resource
+    /// locks the account, by the number of processes that use it. 3.
+    ///
+    /// On top comes what was never refused: each version is tried once, so the current, the
+    /// previous and the pending one may be refused once each even where this is 1. When so many
+    /// refusals, and three at least, came in a row, another new version waits until the cool-down
+    /// has passed since the last one: once, twice, four times, up to 32 times.
     #[must_use]
     pub const fn with_refusals(mut self, refusals: NonZeroU32) -> Self {
         self.refusals = refusals;
@@ -84,7 +92,7 @@ impl UsePolicy {
 
     /// How long a version is left alone after so many refusals in a row; `None` for good.
     pub(crate) fn rest(&self, refusals: u32) -> Option<Duration> {
-        let factor = 1_u32.checked_shl(refusals.saturating_sub(1)).unwrap_or(u32::MAX);
-        (refusals < self.refusals.get()).then(|| self.cool_down.saturating_mul(factor))
+        (refusals < self.refusals.get())
+            .then(|| doubled(self.cool_down, refusals.saturating_sub(1)))
     }
 }

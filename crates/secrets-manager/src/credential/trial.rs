@@ -1,8 +1,9 @@
 //! What a resource said of the versions of one secret, and who may try which of them next.
 //!
-//! Nothing here reads a clock, waits, or calls anybody: the driver in `using` does.
+//! Nothing here waits or calls anybody: the driver in `using` does.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use secrets_core::{Result, Secret, VersionId, VersionSelector};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::credential::mark::{Mark, Standing, Streak};
+use crate::credential::moments::after;
 use crate::credential::policy::UsePolicy;
 
 /// So many versions of a secret are remembered.
@@ -19,7 +22,7 @@ const MOST_MARKS: usize = 8;
 const PROVIDER_PAUSE: Duration = Duration::from_secs(5);
 
 /// Attempts and duties in the order in which they were given out.
-type Ticket = u64;
+pub(super) type Ticket = u64;
 
 /// One secret of one manager, at whatever it is used for.
 #[derive(Debug)]
@@ -27,38 +30,21 @@ pub(crate) struct Trial {
     state: Mutex<State>,
     /// Wakes who waits for what others find out.
     pub(crate) news: Notify,
+    /// How many groups of handles there are.
+    stakes: AtomicUsize,
 }
+
+/// Held by each group of handles that are clones of one another. The last one takes the values along
+/// that stood in for refused ones.
+#[derive(Debug)]
+pub(crate) struct Stake(Arc<Trial>);
 
 #[derive(Debug, Default)]
 struct State {
     last_ticket: Ticket,
     marks: HashMap<VersionId, Mark>,
+    streak: Streak,
     recovery: Option<Recovery>,
-}
-
-/// What is known of a version.
-#[derive(Debug)]
-struct Mark {
-    standing: Standing,
-    /// When it was last looked at.
-    seen: Ticket,
-    /// Attempts up to this one were begun before the last refusal.
-    floor: Ticket,
-    /// In a row.
-    refusals: u32,
-    /// While it is refused: when it may be tried once more, if ever.
-    retry_at: Option<Instant>,
-    /// While it is untested: how many may try it at a time.
-    allowance: usize,
-    /// While it is untested: who does, and for how long the others wait for that.
-    running: Vec<(Ticket, Instant)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Untested,
-    Accepted,
-    Refused,
 }
 
 /// What is done about a current version that is refused.
@@ -130,6 +116,8 @@ pub(crate) struct Permit {
     ticket: Ticket,
     role: Role,
     policy: UsePolicy,
+    /// Something was reported.
+    is_told: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -146,6 +134,8 @@ enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Accepted,
+    /// Accepted, by the word of one whose work goes on.
+    Vouched,
     Refused,
     /// Neither is known.
     Other,
@@ -162,7 +152,12 @@ pub(crate) struct Terms<'a> {
 
 impl Trial {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), news: Notify::new() }
+        Self { state: Mutex::default(), news: Notify::new(), stakes: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn stake(self: &Arc<Self>) -> Stake {
+        self.stakes.fetch_add(1, Ordering::Relaxed);
+        Stake(Arc::clone(self))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -173,21 +168,26 @@ impl Trial {
         self.lock().marks.values().any(|mark| mark.standing == Standing::Refused)
     }
 
-    /// Lets go of the values that it holds: nobody uses the secret any more.
-    pub(crate) fn let_go(&self) {
-        self.lock().recovery = None;
+    /// Lets go of the values that it holds: nobody uses the secret any more. What was done about a
+    /// refusal is not done once more for that.
+    fn let_go(&self) {
+        let mut state = self.lock();
+        let Some(recovery) = &mut state.recovery else { return };
+        recovery.worker = None;
+        if recovery.stand_in.take().is_some() {
+            recovery.step = Step::Fetch(Fallback::Previous);
+        } else if let Step::Test(_, fallback) = recovery.step {
+            recovery.step = Step::Fetch(fallback);
+        }
     }
 
     /// What was refused may be tried again.
     pub(crate) fn forget_refusals(&self) {
         let mut state = self.lock();
         state.recovery = None;
+        state.streak = Streak::default();
         let last = state.last_ticket;
-        for mark in state.marks.values_mut().filter(|mark| mark.standing == Standing::Refused) {
-            mark.reopen();
-            mark.refusals = 0;
-            mark.floor = last;
-        }
+        state.marks.values_mut().for_each(|mark| mark.forget(last));
         drop(state);
         self.news.notify_waiters();
     }
@@ -217,7 +217,13 @@ impl Trial {
             return user(current);
         }
         if standing == Standing::Untested {
-            let Err(wait) = state.mark(of).enter(ticket, terms) else { return user(current) };
+            if !state.lets_begin(of, terms.policy, terms.now) {
+                return state.stand_in().map_or(Admission::Barred, user);
+            }
+            let room = state.streak.room(terms.policy);
+            let Err(wait) = state.mark(of).enter(ticket, room, terms) else {
+                return user(current);
+            };
             // Others need not wait for the one who looks whether the current version works by now.
             return state.stand_in().map_or(Admission::Wait(wait), user);
         }
@@ -242,8 +248,8 @@ impl Trial {
     }
 
     fn permit(self: &Arc<Self>, ticket: Ticket, role: Role, terms: Terms<'_>) -> Arc<Permit> {
-        let policy = terms.policy.clone();
-        Arc::new(Permit { trial: Arc::clone(self), ticket, role, policy })
+        let (policy, is_told) = (terms.policy.clone(), AtomicBool::new(false));
+        Arc::new(Permit { trial: Arc::clone(self), ticket, role, policy, is_told })
     }
 }
 
@@ -251,6 +257,13 @@ impl State {
     fn next_ticket(&mut self) -> Ticket {
         self.last_ticket += 1;
         self.last_ticket
+    }
+
+    /// Whether one more acceptance of a version is no news.
+    fn is_settled(&self, version: &VersionId) -> bool {
+        self.recovery.is_none()
+            && self.streak.is_none()
+            && self.marks.get(version).is_some_and(Mark::is_settled)
     }
 
     fn stand_in(&self) -> Option<&Secret> {
@@ -270,6 +283,25 @@ impl State {
         mark
     }
 
+    /// Whether a version may be sent to the resource that is not known to accept it.
+    fn lets_begin(&mut self, version: &VersionId, policy: &UsePolicy, now: Instant) -> bool {
+        !self.mark(version).is_fresh() || self.streak.lets_begin(policy, now)
+    }
+
+    /// Whether a version that is refused may be sent once more by now.
+    fn is_due(&mut self, version: &VersionId, policy: &UsePolicy, now: Instant) -> bool {
+        self.mark(version).is_due(now) && self.streak.lets_retry(policy)
+    }
+
+    /// Whether there is any use in trying a version in place of another.
+    fn is_of_use(&mut self, version: &VersionId, policy: &UsePolicy, now: Instant) -> bool {
+        match self.mark(version).standing {
+            Standing::Accepted => true,
+            Standing::Untested => self.lets_begin(version, policy, now),
+            Standing::Refused => self.is_due(version, policy, now),
+        }
+    }
+
     /// What the holder of this ticket is to do about a version that is refused; otherwise until when
     /// to wait for who is at it, if anybody is.
     fn next_step(
@@ -279,12 +311,12 @@ impl State {
         terms: Terms<'_>,
     ) -> Result<Step, Option<Instant>> {
         let Terms { policy, call, now } = terms;
-        let retry_at = self.mark(of).retry_at;
+        let is_retried = self.is_due(of, policy, now);
         let recovery = self.recovery.get_or_insert_with(|| Recovery::new(of.clone()));
         if let Some((_, until)) = recovery.worker.filter(|(_, until)| *until > now) {
             return Err(Some(until));
         }
-        let is_due = [retry_at, recovery.refresh_at].into_iter().flatten().any(|at| at <= now);
+        let is_due = is_retried || recovery.refresh_at.is_some_and(|at| at <= now);
         match &recovery.step {
             Step::Over if is_due => {
                 recovery.refresh_at = None;
@@ -298,7 +330,7 @@ impl State {
             Step::Refresh | Step::Fetch(_) => call,
             Step::Test(..) => policy.patience,
         };
-        recovery.worker = Some((ticket, now + lease));
+        recovery.worker = Some((ticket, after(now, lease)));
         Ok(recovery.step.clone())
     }
 
@@ -309,8 +341,8 @@ impl State {
         Some(recovery)
     }
 
-    /// A stand-in is refused: the version that it stands for is looked at once more, ahead of its
-    /// time.
+    /// A stand-in is of no use any more: the version that it stands for is looked at once more,
+    /// ahead of its time.
     fn lose_stand_in(&mut self, version: &VersionId, now: Instant) {
         let Some(recovery) = &mut self.recovery else { return };
         let lost = recovery.stand_in.take_if(|secret| secret.version.id == *version);
@@ -319,8 +351,7 @@ impl State {
         }
         recovery.step = Step::Refresh;
         let of = recovery.of.clone();
-        let mark = self.mark(&of);
-        mark.retry_at = mark.retry_at.map(|at| at.min(now));
+        self.mark(&of).hasten(now);
     }
 }
 
@@ -338,81 +369,24 @@ impl Recovery {
     }
 }
 
-impl Mark {
-    fn new() -> Self {
-        Self {
-            standing: Standing::Untested,
-            seen: 0,
-            floor: 0,
-            refusals: 0,
-            retry_at: None,
-            allowance: 1,
-            running: Vec::new(),
-        }
-    }
-
-    /// One may try it.
-    fn reopen(&mut self) {
-        self.standing = Standing::Untested;
-        self.retry_at = None;
-        self.allowance = 1;
-        self.running.clear();
-    }
-
-    /// Lets one more try an untested version, or says until when to wait for who does. One who takes
-    /// longer than a login does not hold the others up.
-    fn enter(&mut self, ticket: Ticket, terms: Terms<'_>) -> Result<(), Instant> {
-        self.running.retain(|(_, until)| *until > terms.now);
-        if self.running.len() < self.allowance {
-            self.running.push((ticket, terms.now + terms.policy.patience));
-            return Ok(());
-        }
-        let first = self.running.iter().map(|(_, until)| *until).min();
-        Err(first.unwrap_or(terms.now))
-    }
-
-    fn leave(&mut self, ticket: Ticket) {
-        self.running.retain(|(running, _)| *running != ticket);
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.retry_at.is_some_and(|at| at <= now)
-    }
-
-    fn is_resting(&self, now: Instant) -> bool {
-        self.standing == Standing::Refused && !self.is_due(now)
-    }
-
-    fn accept(&mut self) {
-        self.standing = Standing::Accepted;
-        self.refusals = 0;
-        self.retry_at = None;
-        self.running.clear();
-    }
-
-    /// Of many who are refused at a time the first one counts, and who was accepted before says
-    /// nothing any more.
-    fn refuse(&mut self, last: Ticket, policy: &UsePolicy, now: Instant) {
-        self.floor = last;
-        self.standing = Standing::Refused;
-        self.refusals = self.refusals.saturating_add(1);
-        self.retry_at = policy.rest(self.refusals).map(|rest| now + rest);
-        self.running.clear();
-    }
-}
-
 impl Permit {
     /// Says what came of an attempt; may be said more than once, for it may come out by and by.
     pub(crate) fn report(&self, outcome: Outcome, now: Instant) {
+        self.is_told.store(true, Ordering::Relaxed);
         let mut state = self.trial.lock();
         match &self.role {
-            Role::User { version } => self.report_use(&mut state, version, outcome, now),
+            Role::User { version } => {
+                if outcome == Outcome::Accepted && state.is_settled(version) {
+                    return;
+                }
+                self.report_use(&mut state, version, outcome, now);
+            }
             Role::Tester { of, candidate, fallback } => {
                 let id = &candidate.version.id;
                 self.judge(&mut state, id, outcome, now);
                 if let Some(recovery) = state.worked_at(of, self.ticket) {
                     match outcome {
-                        Outcome::Accepted => {
+                        Outcome::Accepted | Outcome::Vouched => {
                             recovery.stand_in = Some(candidate.clone());
                             recovery.step = Step::Over;
                         }
@@ -435,7 +409,7 @@ impl Permit {
             return;
         }
         match outcome {
-            Outcome::Accepted => {
+            Outcome::Accepted | Outcome::Vouched => {
                 state.recovery.take_if(|recovery| recovery.of == *version);
             }
             Outcome::Refused => state.lose_stand_in(version, now),
@@ -459,24 +433,47 @@ impl Permit {
         }
         match outcome {
             Outcome::Accepted => mark.accept(),
+            Outcome::Vouched => mark.vouch(),
             Outcome::Refused => mark.refuse(last, &self.policy, now),
-            // A failure that is not the credential's locks nothing: more may try.
-            Outcome::Other => mark.allowance = mark.allowance.saturating_mul(2),
+            Outcome::Other => mark.widen(),
+        }
+        match outcome {
+            Outcome::Accepted | Outcome::Vouched => state.streak = Streak::default(),
+            Outcome::Refused => state.streak.add(now),
+            Outcome::Other => {}
         }
         true
+    }
+
+    /// The version that was to be used instead of the current one is outside its validity.
+    pub(crate) fn is_outdated(&self, now: Instant) {
+        self.is_told.store(true, Ordering::Relaxed);
+        let mut state = self.trial.lock();
+        match &self.role {
+            Role::User { version } => state.lose_stand_in(version, now),
+            Role::Tester { of, fallback, .. } => {
+                if let Some(recovery) = state.worked_at(of, self.ticket) {
+                    recovery.step = fallback.next();
+                }
+            }
+            Role::Clerk { .. } => {}
+        }
+        drop(state);
+        self.trial.news.notify_waiters();
     }
 
     /// The provider was asked for a newer version, which a handle shows by now if there is one.
     pub(crate) fn refreshed(&self, answer: &Result<Secret>, now: Instant) {
         let Role::Clerk { of } = &self.role else { return };
+        self.is_told.store(true, Ordering::Relaxed);
         let mut state = self.trial.lock();
-        let is_due = state.mark(of).is_due(now);
+        let is_due = state.is_due(of, &self.policy, now);
         if let Some(recovery) = state.worked_at(of, self.ticket) {
             match answer {
                 Ok(_) => recovery.look_back(),
                 Err(_) => {
                     recovery.step = Step::Over;
-                    recovery.refresh_at = Some(now + PROVIDER_PAUSE);
+                    recovery.refresh_at = Some(after(now, PROVIDER_PAUSE));
                 }
             }
             if is_due && answer.is_ok() {
@@ -490,10 +487,11 @@ impl Permit {
     /// The provider was asked for another version.
     pub(crate) fn fetched(&self, fallback: Fallback, answer: &Result<Secret>, now: Instant) {
         let Role::Clerk { of } = &self.role else { return };
+        self.is_told.store(true, Ordering::Relaxed);
         let mut state = self.trial.lock();
         let answer = answer.as_ref().map(|secret| {
             let id = &secret.version.id;
-            let is_of_use = id != of && !state.mark(id).is_resting(now);
+            let is_of_use = id != of && state.is_of_use(id, &self.policy, now);
             is_of_use.then(|| secret.clone())
         });
         if let Some(recovery) = state.worked_at(of, self.ticket) {
@@ -502,7 +500,7 @@ impl Permit {
                 Ok(None) => fallback.next(),
                 Err(error) => {
                     if fallback == Fallback::Previous && error.is_transient() {
-                        recovery.refresh_at = Some(now + PROVIDER_PAUSE);
+                        recovery.refresh_at = Some(after(now, PROVIDER_PAUSE));
                     }
                     fallback.next()
                 }
@@ -512,14 +510,29 @@ impl Permit {
         self.trial.news.notify_waiters();
     }
 
-    /// Gives it back; nothing happens when something was reported.
-    fn give_back(&self) {
+    /// Gives it back. Who reported nothing was dropped, or panicked: the resource may have refused
+    /// what it was sent.
+    fn give_back(&self, now: Instant) {
+        if self.is_told.load(Ordering::Relaxed) {
+            return;
+        }
+        let (ticket, policy) = (self.ticket, &self.policy);
         let mut state = self.trial.lock();
         match &self.role {
-            Role::User { version } => state.mark(version).leave(self.ticket),
-            Role::Tester { of, .. } | Role::Clerk { of } => {
-                let _ = state.worked_at(of, self.ticket);
+            Role::User { version } => {
+                let mark = state.mark(version);
+                mark.leave(ticket);
+                if let Some(until) = mark.doubt(ticket, policy, now) {
+                    mark.linger(ticket, until);
+                }
             }
+            Role::Tester { of, candidate, .. } => {
+                let until = state.mark(&candidate.version.id).doubt(ticket, policy, now);
+                if let Some(recovery) = state.worked_at(of, ticket) {
+                    recovery.worker = until.map(|until| (ticket, until));
+                }
+            }
+            Role::Clerk { of } => drop(state.worked_at(of, ticket)),
         }
         drop(state);
         self.trial.news.notify_waiters();
@@ -532,6 +545,20 @@ pub(crate) struct Holder(pub(crate) Arc<Permit>);
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        self.0.give_back();
+        self.0.give_back(Instant::now());
+    }
+}
+
+impl Stake {
+    pub(crate) fn trial(&self) -> &Arc<Trial> {
+        &self.0
+    }
+}
+
+impl Drop for Stake {
+    fn drop(&mut self) {
+        if self.0.stakes.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.let_go();
+        }
     }
 }

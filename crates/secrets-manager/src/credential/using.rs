@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use secrets_core::{Error, ErrorKind, Operation, Result, Secret, VersionSelector};
@@ -13,11 +12,13 @@ use crate::cache::unusable::Unusable;
 use crate::credential::attempt::{Attempt, Repeatable};
 use crate::credential::classify::FailureClass;
 use crate::credential::failure::{UseError, UseErrorKind};
+use crate::credential::moments::after;
 use crate::credential::policy::UsePolicy;
 use crate::credential::trial::{Admission, Fallback, Holder, Outcome, Permit, Terms, Trial};
 
-/// Uses a secret at its resource, across a rotation that is under way, without ever locking an
-/// account out. With the defaults of [`UsePolicy`]; see [`UsePolicy::with_secret`].
+/// Uses a secret at its resource, across a rotation that is under way, and sends what was refused so
+/// seldom that no account is locked out. With the defaults of [`UsePolicy`]; see
+/// [`UsePolicy::with_secret`] for what that covers.
 ///
 /// ```
 /// # use secrets_core::{SecretProviderExt, memory::{MemoryProvider, Personality}};
@@ -76,9 +77,18 @@ impl UsePolicy {
     /// [time](Self::with_cool_down) has come for one attempt more, of which there are
     /// [few](Self::with_refusals). A caller who is dropped in the middle is replaced by another.
     ///
-    /// What was under way already when the first refusal came is beyond this: it counts at the
-    /// resource as well. So does what other processes do. All users of one secret in a manager share
-    /// what is known; a resource that refuses what another one accepts deserves a secret of its own.
+    /// What was under way already with an accepted version when the first refusal came is beyond
+    /// this: it counts at the resource as well. So does what other processes do, other managers, and
+    /// handles on another version selector. An attempt that is dropped, or panics, tells nothing: with a
+    /// version that was not accepted yet so many of them as [`with_refusals`](Self::with_refusals) says
+    /// follow one another at once, then there is the patience in between, twice that, and so on up to the
+    /// cool-down. A limit of time belongs inside the closure, where it ends in an error.
+    ///
+    /// All users of one secret in a manager share what is known, so they should use it at one
+    /// resource: where one accepts what another one refuses, each is taken at the other's word, and is
+    /// sent what it refuses up to twice in each cool-down. A manager for each keeps them apart.
+    ///
+    /// Times are those of tokio, whose runtime needs its timer enabled.
     ///
     /// # Errors
     /// [`UseError`]: by its kind the closure's own error, or that nothing is accepted, or that the
@@ -108,13 +118,12 @@ impl UsePolicy {
                     permit.report(Outcome::Accepted, Instant::now());
                     return Ok(done);
                 }
-                Err(error) if classifier(&error) == FailureClass::Authentication => {
-                    permit.report(Outcome::Refused, Instant::now());
-                    last = Some(error);
-                }
                 Err(error) => {
-                    permit.report(Outcome::Other, Instant::now());
-                    return Err(UseError::work(error));
+                    let verdict = Verdict { permit, outcome: Outcome::Refused };
+                    if verdict.by(classifier(&error)) == Outcome::Other {
+                        return Err(UseError::work(error));
+                    }
+                    last = Some(error);
                 }
             }
             user.start_clock();
@@ -134,6 +143,28 @@ pub(crate) struct Footing {
 struct Next {
     secret: Secret,
     permit: Holder,
+}
+
+/// What an error says, reported when this is dropped: a refusal until the classifier says otherwise,
+/// for it may panic.
+struct Verdict<'a> {
+    permit: &'a Permit,
+    outcome: Outcome,
+}
+
+impl Verdict<'_> {
+    fn by(mut self, class: FailureClass) -> Outcome {
+        if class != FailureClass::Authentication {
+            self.outcome = Outcome::Other;
+        }
+        self.outcome
+    }
+}
+
+impl Drop for Verdict<'_> {
+    fn drop(&mut self) {
+        self.permit.report(self.outcome, Instant::now());
+    }
 }
 
 /// Why there is no further attempt.
@@ -171,25 +202,31 @@ impl<'a> User<'a> {
     }
 
     fn start_clock(&mut self) -> Instant {
-        *self.deadline.get_or_insert_with(|| Instant::now() + self.policy.budget)
+        *self.deadline.get_or_insert_with(|| after(Instant::now(), self.policy.budget))
     }
 
     /// Does what there is to do, and waits, until there is an attempt to make.
     async fn next(&mut self) -> Result<Next, End> {
         let trial = Arc::clone(&self.footing.trial);
         loop {
-            let mut news = pin!(trial.news.notified());
-            // Before the look, so that nothing is missed in between.
-            news.as_mut().enable();
+            // Before the look: from here on it hears what is told to all.
+            let news = trial.news.notified();
             let now = Instant::now();
             if self.deadline.is_some_and(|deadline| deadline <= now) {
                 return Err(End::Budget);
             }
             let current = current(self.handle).map_err(End::Unusable)?;
-            let is_latest = || self.handle.secret_version().as_ref() == Some(&current.version.id);
+            let is_latest = || self.handle.shows(&current.version.id);
             match trial.admit(&current, is_latest, self.terms(now)) {
                 Admission::Again => {}
                 Admission::Try(secret, permit) => {
+                    // The current one was just looked at.
+                    let is_other = secret.version.id != current.version.id;
+                    if is_other && self.handle.refuses_now(&secret.version).is_some() {
+                        permit.is_outdated(Instant::now());
+                        continue;
+                    }
+                    self.handle.count();
                     return Ok(Next { secret, permit: Holder(permit) });
                 }
                 Admission::Refresh(permit) => self.refresh(permit).await,
@@ -208,7 +245,7 @@ impl<'a> User<'a> {
             let setting = &inner.setting;
             setting.terms.policy.call_timeout
         });
-        let call = call.unwrap_or_default() + self.policy.patience;
+        let call = call.unwrap_or_default().saturating_add(self.policy.patience);
         Terms { policy: self.policy, call, now }
     }
 
@@ -242,7 +279,7 @@ impl<'a> User<'a> {
 }
 
 fn current(handle: &SecretHandle) -> Result<Secret, Unusable> {
-    let state = handle.load_checked()?;
+    let state = handle.check()?;
     // Checked loads show nothing but values.
     state.secret().cloned().ok_or_else(Unusable::gone)
 }

@@ -23,9 +23,11 @@ mod handles;
 mod hints;
 mod hit_path;
 mod lint;
+mod lockout;
 mod model;
 mod outages;
 mod overtaken;
+
 mod promises;
 mod races;
 mod redis;
