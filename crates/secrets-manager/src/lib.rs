@@ -8,6 +8,7 @@ mod audit;
 mod builder;
 mod cache;
 mod credential;
+pub mod expiring;
 mod fallback;
 mod known;
 pub mod lint;

@@ -168,7 +168,7 @@ impl Held {
             is_restored: false,
             stale_since: None,
         };
-        held.confirm(moment, terms);
+        held.confirm(true, moment, terms);
         held
     }
 
@@ -204,16 +204,16 @@ impl Held {
             self.secret = gathered(secret);
             self.revision += 1;
         }
-        self.confirm(moment, terms);
+        self.confirm(!is_same, moment, terms);
     }
 
-    fn confirm(&mut self, moment: &Moment, terms: &Terms) {
+    fn confirm(&mut self, is_new: bool, moment: &Moment, terms: &Terms) {
         let policy = &terms.policy;
         self.confirmed = moment.wall;
         self.fresh_until = moment.now + policy.ttl;
         self.serve_until = self.fresh_until + policy.stale_while_revalidate;
         self.usable_until = self.fresh_until + policy.stale_if_error;
-        self.refresh_at = moment.now + self.refresh_after(moment, terms);
+        self.refresh_at = moment.now + self.refresh_after(is_new, moment, terms);
         self.gate = moment.now;
         self.failures = 0;
         self.gone = None;
@@ -224,16 +224,16 @@ impl Held {
         self.stale_since = None;
     }
 
-    /// At a part of the time to live; earlier when the value expires, by as much as it would
-    /// otherwise be refreshed before its time to live ends.
-    fn refresh_after(&self, moment: &Moment, terms: &Terms) -> Duration {
+    /// At a part of the time to live; earlier when the value expires, at two thirds of what is left.
+    fn refresh_after(&self, is_new: bool, moment: &Moment, terms: &Terms) -> Duration {
         let ttl = terms.policy.ttl;
         let usual = ttl.mul_f64(terms.policy.refresh_at);
-        let lead = ttl.saturating_sub(usual);
         let left = self.secret.version.expires.and_then(|at| at.duration_since(moment.wall).ok());
-        // Not so close to the expiry that asking early would be asking again and again.
+        // Of one that is known already not so close to its expiry that asking early would be asking
+        // again and again.
+        let lead = if is_new { Duration::ZERO } else { ttl.saturating_sub(usual) };
         let soonest = lead.max(ttl / 100);
-        let early = left.and_then(|left| left.checked_sub(lead)).filter(|early| *early > soonest);
+        let early = left.map(|left| left / 3 * 2).filter(|early| *early > soonest);
         let longest = early.map_or(usual, |early| usual.min(early));
         terms.jitter.shorten(longest, terms.policy.jitter)
     }

@@ -47,7 +47,7 @@ async fn a_cached_value_expires() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_looked_for_before_and_when_a_value_expires() {
-    // It is asked for at 0, 30 (20 before it expires, as it would be before the time to live ends).
+    // It is asked for at 0, and when two thirds of what was left have passed.
     let provider = Scripted::new(|call, _| async move {
         if call < 2 { Ok(valid(None, Some(50))) } else { Ok(version("v2")) }
     });
@@ -56,7 +56,7 @@ async fn a_newer_version_is_looked_for_before_and_when_a_value_expires() {
     let mut handle = manager.handle(NAME).await.unwrap();
     let begun = tokio::time::Instant::now();
     let state = handle.changed().await.unwrap();
-    assert_eq!((text(state.secret().unwrap()).as_str(), begun.elapsed()), ("v2", secs(30)));
+    assert_eq!((text(state.secret().unwrap()).as_str(), begun.elapsed().as_secs()), ("v2", 33));
 
     let provider = Scripted::new(|call, _| async move {
         if call < 3 { Ok(valid(None, Some(50))) } else { Ok(version("v2")) }
@@ -68,6 +68,27 @@ async fn a_newer_version_is_looked_for_before_and_when_a_value_expires() {
     settle().await;
     assert_eq!(text(handle.load().secret().unwrap()), "v2");
     assert!(provider.calls() <= 4);
+}
+
+/// However short the life of a version is beside the time to live, it is renewed ahead of its end.
+#[tokio::test(start_paused = true)]
+async fn short_lives_are_renewed_ahead_and_not_over_and_over() {
+    for life in [9, 30, 90, 900] {
+        let provider = Scripted::new(move |call, _| async move {
+            let mut secret = version(&format!("v{}", call.div_ceil(2)));
+            // Asked for once more, each version is as old as it was.
+            let issued = call.div_ceil(2) - 1;
+            secret.version.expires = Some(noon() + secs(10_000 * issued + life));
+            Ok(secret)
+        });
+        let wall = Wall::new();
+        let manager = builder(provider.clone()).clock(Arc::new(wall.clone())).build().unwrap();
+        let _running = Running::start(&manager).await;
+        let _handle = manager.handle(NAME).await.unwrap();
+        pass(secs(life - 1)).await;
+        let calls = provider.calls();
+        assert!((2..=12).contains(&calls), "{calls} calls in {life} seconds");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ mod batches;
 mod bounds;
 mod clocks;
 mod conformance;
+mod expiring;
 mod fallback;
 mod fallback_model;
 mod first_reads;
