@@ -622,3 +622,33 @@ async fn the_audit_trail_names_the_secret() {
     let about: Vec<_> = events.iter().map(about).collect();
     assert!(about.len() >= 7 && about.iter().all(|id| id == NAME), "{about:?}");
 }
+
+/// Neither the parts nor what they were taken from show in anything that is printed.
+#[tokio::test(start_paused = true)]
+async fn nothing_shows_the_parts() {
+    const CANARY: &str = "canary-in-a-part";
+    let provider = documents(|call| match call {
+        2 => format!(r#"{{"user":"{CANARY}"}}"#),
+        _ => json(CANARY),
+    });
+    let builder = builder(provider).alias(name("nothing"), field("missing"));
+    let described = format!("{builder:?}");
+    let manager = aliased(builder);
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle("db-password").await.unwrap();
+    let hit = format!("{:?}", manager.try_get("db-password").unwrap());
+    pass(secs(81)).await; // the second
+    let error = manager.get("db-password").await.unwrap_err();
+    let missing = manager.get("nothing").await.unwrap_err();
+    pass(secs(2_000)).await;
+    let shown = [
+        described,
+        hit,
+        format!("{manager:?} {handle:?} {:?} {:?}", handle.load(), handle.live()),
+        format!("{error} {error:?} {missing} {missing:?}"),
+        format!("{:?}", handle.load_checked().map(drop)),
+    ];
+    for text in shown {
+        assert!(!text.contains("canary") && !text.contains("99, 97, 110"), "{text}");
+    }
+}
