@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 use crate::lint::code::LintCode;
 use crate::rules;
 
-/// What keys for production begin with, by their vendors' documentation: Stripe (`docs.stripe.com/keys`;
-/// Clerk and Paystack do the same), Razorpay, Braintree, Plaid, EasyPost, GoCardless, Shippo,
-/// Flutterwave, Square, Mollie.
+/// What keys for production begin with, as their vendors document them and scanners of repositories
+/// (gitleaks) know them: Stripe, with Clerk and Paystack; Razorpay, Braintree, Plaid, EasyPost,
+/// GoCardless and Mollie, Shippo, Flutterwave, Square.
 const PRODUCTION: &[&str] = &[
     "sk_live_",
     "rk_live_",

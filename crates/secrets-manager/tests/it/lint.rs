@@ -529,7 +529,9 @@ proptest! {
             }
         }
     }
+}
 
+proptest! {
     #[test]
     fn nothing_breaks_the_linter(value in proptest::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,80}") {
         for value in [&value[..], text.as_bytes()] {
