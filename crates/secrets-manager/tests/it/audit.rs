@@ -11,8 +11,9 @@ use secrets_core::{
     SecretProvider, SecretProviderExt, SecretRef, SetOptions, VersionState, async_trait,
 };
 use secrets_manager::audit_log::{
-    Action, Actor, AuditLog, AuditSink, Class, Context, ErrorKind as AuditErrorKind, Event, Id,
-    MemorySink, OnFailure, Outcome, Result as AuditResult,
+    Action, Actor, AuditLog, AuditSink, ChainKey, Class, Code, Context,
+    ErrorKind as AuditErrorKind, Event, FileTrail, Id, MemorySink, OnFailure, Outcome, Product,
+    Result as AuditResult, Verifier, WriterName,
 };
 use secrets_manager::{NotRecorded, SecretManager};
 
@@ -507,6 +508,69 @@ async fn any_native_id_can_be_recorded() {
             assert!(entity.id.as_str().starts_with("native:"));
         }
     }
+}
+
+/// The whole way to the disk: the trail verifies, and has all of it in order without a value.
+#[tokio::test]
+async fn the_trail_on_the_disk_verifies_and_holds_no_value() {
+    const CANARY: &str = "kanarienvogel-8f2e";
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("audit");
+    let key = ChainKey::from_slice(&[7; 32]).unwrap();
+    let product = Product::new(Code::new("example"), Code::new("billing"));
+    let writer = WriterName::new("billing-1").unwrap();
+    let trail = FileTrail::at(&folder, writer, product, key.clone()).open().await.unwrap();
+    let log = AuditLog::new(Arc::new(trail.clone()));
+    let log = log.on_failure(Class::EntityManagement, OnFailure::Refuse);
+
+    let provider = memory(Personality::Google).await;
+    let manager = builder(provider).audit(log).access_period(secs(0)).build().unwrap();
+    let running = Running::start(&manager).await;
+    let handle = alice().scope(manager.handle(NAME)).await.unwrap();
+    manager.cached().put_text(NAME, CANARY).await.unwrap();
+    assert_eq!(text(handle.load().secret().unwrap()), CANARY);
+    manager.get("none").await.unwrap_err();
+    running.stop().await;
+    trail.flush().await.unwrap();
+
+    let report = Verifier::new([key]).verify(&folder).unwrap();
+    assert!(report.is_intact(), "{report:?}");
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let lines: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .flat_map(|path| {
+            std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(!lines.concat().contains(CANARY));
+    let codes: Vec<_> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|event| event["class_uid"] == 3004)
+        .map(|event| {
+            assert_eq!(event["entity"]["type"], "secret");
+            assert!(event["unmapped"]["entity_store"].is_string());
+            let code = event["metadata"]["event_code"].as_str().unwrap().to_owned();
+            if code == "handle" || code == "loads" {
+                assert_eq!(event["actor"]["user"]["uid"], "alice");
+            }
+            let outcome = event["status"].as_str().unwrap();
+            format!("{code} {} {outcome}", event["entity"]["uid"].as_str().unwrap())
+        })
+        .collect();
+    let expected = [
+        "fetch billing/db Success",
+        "handle billing/db Success",
+        "set_secret billing/db Unknown",
+        "set_secret billing/db Success",
+        "fetch none Failure",
+        "read none Failure",
+    ];
+    // When the sum of loads is told depends on the run future.
+    let (sums, seen): (Vec<_>, Vec<_>) =
+        codes.into_iter().partition(|line| line.starts_with("loads "));
+    assert_eq!(sums, ["loads billing/db Success"]);
+    assert_eq!(seen, expected);
 }
 
 /// A planted secret is in none of the events, whatever is done with it.
