@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::nearest::is_meant;
@@ -131,6 +132,35 @@ impl Node {
             _ => Value::Null,
         };
         Self { value, origin: self.origin.clone(), replaced: Vec::new() }
+    }
+
+    /// A number that is the same where [`is_same`](Self::is_same) is true, and hardly ever elsewhere.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash_values(&mut hasher);
+        hasher.finish()
+    }
+
+    fn hash_values(&self, hasher: &mut DefaultHasher) {
+        std::mem::discriminant(&self.value).hash(hasher);
+        match &self.value {
+            Value::Null => {}
+            Value::Bool(value) => value.hash(hasher),
+            Value::Integer(number) => number.hash(hasher),
+            Value::Float(number) => number.to_bits().hash(hasher),
+            Value::Text(text) | Value::Raw(text) => text.hash(hasher),
+            Value::List(nodes) => {
+                nodes.len().hash(hasher);
+                nodes.iter().for_each(|node| node.hash_values(hasher));
+            }
+            Value::Table(table) => {
+                table.len().hash(hasher);
+                for (name, node) in table {
+                    name.hash(hasher);
+                    node.hash_values(hasher);
+                }
+            }
+        }
     }
 
     /// Whether the same values stand in both, under the same names.

@@ -3,7 +3,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-use crate::decode::{Base, PLACED, handed_over};
+use crate::decode::{Base, Handed, PLACED, handed_over};
+use crate::loader::Rules;
 use crate::node::{Node, Origin, Value};
 use crate::problem::Problem;
 
@@ -35,12 +36,14 @@ pub struct Placed<T> {
     base: Base,
     /// The places of what it was read from, and no values.
     places: Option<Box<Node>>,
+    /// Of those values: nothing can be told from it but whether others are the same.
+    fingerprint: Option<u64>,
 }
 
 impl<T> Placed<T> {
     /// A value that stands nowhere: one that the program makes.
     pub fn nowhere(value: T) -> Self {
-        Self { value, base: Base::root(), places: None }
+        Self { value, base: Base::root(), places: None, fingerprint: None }
     }
 
     /// Where it is, as `database.pool`; empty for a whole, and for what stands nowhere.
@@ -55,6 +58,13 @@ impl<T> Placed<T> {
         self.places.as_ref().map(|places| &places.origin)
     }
 
+    /// Whether both were read from the same values, wherever those came from. Two that stand nowhere
+    /// are.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
     /// Something that makes no sense, at a path from here; empty for the whole.
     #[must_use]
     pub fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
@@ -64,6 +74,17 @@ impl<T> Placed<T> {
         let mut problem = self.base.place(places.unwrap_or(&nothing), problem);
         problem.origin = problem.origin.or_else(|| self.origin().cloned());
         problem
+    }
+}
+
+/// Those of the value, with their places.
+impl<T: Rules> Rules for Placed<T> {
+    fn problems(&self) -> Vec<Problem> {
+        let placed = |problem: Problem| match problem.origin {
+            Some(_) => problem,
+            None => Problem { kind: problem.kind, ..self.problem(&problem.path, problem.message) },
+        };
+        self.value.problems().into_iter().map(placed).collect()
     }
 }
 
@@ -93,7 +114,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Placing<T> {
         let value = T::deserialize(inner)?;
         Ok(match handed {
             Some(handed) => {
-                Placed { value, base: handed.base, places: Some(Box::new(handed.node)) }
+                let Handed { base, node, fingerprint } = handed;
+                Placed { value, base, places: Some(Box::new(node)), fingerprint }
             }
             None => Placed::nowhere(value),
         })

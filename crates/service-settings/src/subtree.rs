@@ -220,7 +220,7 @@ impl<'de> Visitor<'de> for Keeping {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Subtree, D::Error> {
-        if let Some(Handed { base, node }) = handed_over() {
+        if let Some(Handed { base, node, .. }) = handed_over() {
             return Ok(Subtree { base, node });
         }
         Foreign::deserialize(inner).map(|Foreign(node)| Subtree { base: Base::root(), node })

@@ -27,8 +27,7 @@ pub(super) fn problems(outline: &Placed<Outline>) -> Vec<Problem> {
     };
     let mut problems = Vec::new();
     for (name, config) in &secrets {
-        let own = config.value.problems().into_iter();
-        problems.extend(own.map(|problem| config.problem(&problem.path, problem.message)));
+        problems.extend(config.problems());
         if next(name) == Some(name) {
             problems.push(config.problem("reference", "is this name itself"));
         }

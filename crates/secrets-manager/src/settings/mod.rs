@@ -9,12 +9,14 @@ mod circle;
 mod connect;
 mod credentials;
 mod error;
+mod health;
 #[cfg(feature = "local")]
 mod local;
 mod network;
 mod plan;
 mod providers;
 mod registry;
+mod restart;
 mod secret;
 mod snapshot;
 mod start;
@@ -38,6 +40,7 @@ use service_settings::{DurationSetting, Placed, Problem, Rules, Subtree};
 use crate::cache::policy::CachePolicy;
 use crate::rules::SecretRules;
 use cache::CacheSettings;
+use health::HealthSettings;
 use secret::AppName;
 use snapshot::SnapshotSettings;
 
@@ -109,6 +112,8 @@ struct Outline {
     secret: BTreeMap<AppName, Placed<SecretConfig>>,
     audit: Option<Placed<AuditSettings>>,
     snapshot: Option<Placed<SnapshotSettings>>,
+    #[serde(default)]
+    health: Placed<HealthSettings>,
     /// How often loads by handle are summed up for the audit log.
     access_period: Option<DurationSetting>,
 }
@@ -155,13 +160,9 @@ impl SecretManagerSettings {
         let (mut problems, planned) = providers::plan(outline, registry);
         problems.extend(chain::problems(outline));
         problems.extend(aliases::problems(outline));
-        let cache = &outline.value.cache;
-        let placed = |problem: Problem| cache.problem(&problem.path, problem.message);
-        problems.extend(cache.value.problems().into_iter().map(placed));
-        if let Some(audit) = &outline.value.audit {
-            let placed = |problem: Problem| audit.problem(&problem.path, problem.message);
-            problems.extend(audit.value.problems().into_iter().map(placed));
-        }
+        problems.extend(outline.value.cache.problems());
+        problems.extend(outline.value.health.problems());
+        problems.extend(outline.value.audit.iter().flat_map(Rules::problems));
         problems.extend(snapshot::problems(outline));
         let (hour, day) = (Duration::from_secs(60 * 60), Duration::from_secs(24 * 60 * 60));
         let spans = [

@@ -73,9 +73,7 @@ pub(super) fn problems(outline: &Placed<Outline>) -> Vec<Problem> {
             "snapshots are not compiled in; turn on the feature `snapshot` of secrets-manager";
         return vec![snapshot.problem("", message)];
     }
-    let own = snapshot.value.problems().into_iter();
-    let mut problems: Vec<_> =
-        own.map(|problem| snapshot.problem(&problem.path, problem.message)).collect();
+    let mut problems = snapshot.problems();
     let from = snapshot.value.credentials_from.as_deref();
     let unknown = from.and_then(|from| unknown(outline, from));
     problems.extend(unknown.map(|message| snapshot.problem("credentials_from", message)));

@@ -127,6 +127,7 @@ impl SecretManagerSettings {
 
     fn builder(&self, stack: Arc<dyn SecretProvider>) -> SecretManagerBuilder {
         let builder = SecretManager::builder(stack).policy(self.cache_policy());
+        let builder = builder.health(self.outline.value.health.value.policy());
         let aliases = self.secrets().filter_map(|(name, config)| Some((name, config.alias()?)));
         aliases.fold(builder, |builder, (name, alias)| builder.alias(name.clone(), alias))
     }

@@ -157,12 +157,12 @@ impl<'a> Decoder<'a> {
     /// What stands here, to be read later.
     pub(super) fn handed(&self) -> Handed {
         let base = self.pass.base.at(&self.path.to_string(), self.path.keys());
-        Handed { base, node: self.node.clone() }
+        Handed { base, node: self.node.clone(), fingerprint: None }
     }
 
     /// Where things stand here, without what they are.
     pub(super) fn handed_places(&self) -> Handed {
         let base = self.pass.base.at(&self.path.to_string(), self.path.keys());
-        Handed { base, node: self.node.places() }
+        Handed { base, node: self.node.places(), fingerprint: Some(self.node.fingerprint()) }
     }
 }

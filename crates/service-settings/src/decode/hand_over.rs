@@ -20,6 +20,8 @@ thread_local! {
 pub(crate) struct Handed {
     pub(crate) base: Base,
     pub(crate) node: Node,
+    /// Of the values, where `node` has none.
+    pub(crate) fingerprint: Option<u64>,
 }
 
 impl Handed {

@@ -230,6 +230,34 @@ fn it_is_read_out_of_other_formats_too() {
     assert_eq!(Subtree::parse(Format::Json, "odd.json", "{").unwrap_err().iter().count(), 1);
 }
 
+/// For what is read again: whether anything is another than before.
+#[test]
+fn parts_tell_whether_they_hold_the_same() {
+    let read = |text: &str| Subtree::parse(Format::Toml, "a.toml", text).unwrap();
+    let same = "a = [1, 'x', 0.5]\n[t]\nb = true\n";
+    let moved = "# elsewhere\n\nt.b = true\na = [1, 'x', 0.5]\n";
+    let placed = |text: &str| read(text).read::<Placed<serde::de::IgnoredAny>>().unwrap();
+    assert!(read(same).is_same(&read(moved)) && placed(same).is_same(&placed(moved)));
+    for other in [
+        "a = [1, 'x', 0.5]\n[t]\nb = false\n",
+        "a = [1, 'x', 0.5]\n[t]\nc = true\n",
+        "a = [1, 'x', 0.5]\n",
+        "a = ['x', 1, 0.5]\n[t]\nb = true\n",
+        "a = [1, 'y', 0.5]\n[t]\nb = true\n",
+        "a = [1, 'x', 0.25]\n[t]\nb = true\n",
+        "a = [1, 'x', 0.5, 1]\n[t]\nb = true\n",
+        "a = '[1, x, 0.5]'\n[t]\nb = true\n",
+        "",
+    ] {
+        assert!(
+            !read(same).is_same(&read(other)) && !placed(same).is_same(&placed(other)),
+            "{other}"
+        );
+    }
+    let nowhere = Placed::nowhere(serde::de::IgnoredAny);
+    assert!(nowhere.is_same(&nowhere.clone()) && !nowhere.is_same(&placed(same)));
+}
+
 /// What is found when settings are put to use has a place as well.
 #[test]
 fn what_is_found_later_is_told_with_its_place() {

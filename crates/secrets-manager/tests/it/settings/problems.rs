@@ -1,9 +1,14 @@
 //! What is wrong with the settings: all of it at once, with places, and without values.
 
+use std::time::SystemTime;
+
+use secrets_core::memory::{MemoryProvider, Personality};
+use secrets_core::{Change, MetadataPatch, SecretProvider, SetOptions};
 use secrets_manager::service_settings::{Problems, Subtree};
 use secrets_manager::{ProviderPlan, Registry};
 
 use super::*;
+use crate::support::{reference, secs, value};
 
 const GOOD: &str = "\
 [secrets]
@@ -297,7 +302,7 @@ fn variables_reach_everything() {
     let loaded = super::layers(&text).variables("APP", variables(set)).load().unwrap();
     let (name, config) = loaded.settings.secrets.secrets().next().unwrap();
     assert_eq!((name.as_str(), config.field.as_deref()), ("db-password", Some("password")));
-    let hour = secrets_manager::CachePolicy::new().with_ttl(crate::support::secs(3_600));
+    let hour = secrets_manager::CachePolicy::new().with_ttl(secs(3_600));
     assert_eq!(loaded.settings.secrets.cache_policy(), hour);
     let explained = loaded.explanation.to_string();
     let line = "secrets.providers.main.root = \"/other\"  # APP__SECRETS__PROVIDERS__MAIN__ROOT, over defaults:5";
@@ -330,12 +335,40 @@ passphrase = 'hunter2'
     }
 }
 
+#[tokio::test]
+async fn the_health_report_is_set_too() {
+    let builder = MemoryProvider::builder(Personality::Azure).scope("a");
+    let memory = builder.build().unwrap();
+    let in_20_days = SystemTime::now() + secs(20 * 86_400);
+    let expires = MetadataPatch::new().expires(Change::Set(in_20_days));
+    let options = SetOptions::new().with_metadata(expires);
+    memory.set_secret(&reference("db"), value("x"), options).await.unwrap();
+    let registry = registry(vec![Arc::new(memory)]);
+    let text = "[secrets]\nprovider = 'main'\nproviders.main = { type = 'memory', scope = 'a' }\n\
+        health = { expiry_horizon = '30d', timeout = '1s', probe_ttl = '1m', most_listed = 0 }\n\
+        secret.absent = {}\n";
+    let usual = text.replace("health =", "#");
+    for (text, expected) in [(text, 1), (&usual, 0)] {
+        let manager = started(text, &registry).await.manager;
+        manager.get("db").await.unwrap();
+        let report = manager.report().await;
+        assert_eq!((report.near_expiry_count, report.near_expiry.len()), (expected, 0));
+    }
+    let found =
+        wrong(&format!("{GOOD}[secrets.health]\ntimeout = '2m'\nexpiry_horizon = '400d'\n"));
+    let expected = [
+        "defaults:7: `secrets.health.timeout`: is not between `10ms` and `1m`",
+        "defaults:8: `secrets.health.expiry_horizon`: is not between `0s` and `366d`",
+    ];
+    assert_eq!(found, expected);
+}
+
 /// Every setting of the cache: what is set is what counts.
 #[test]
 fn the_cache_is_set_whole() {
     use secrets_manager::{Backoff, CachePolicy, Upkeep};
 
-    use crate::support::{millis, secs};
+    use crate::support::millis;
     let text = format!(
         "{GOOD}[secrets.cache]
 ttl = '1m'

@@ -46,6 +46,51 @@ fn read(handle: &SecretHandle, is_over: &AtomicBool, loads: &AtomicU64) {
     assert_eq!((odd, counts.allocations), (0, 0));
 }
 
+/// What only a restart brings is told, so that nobody waits for it.
+#[test]
+fn what_takes_effect_at_the_next_start_only_is_told() {
+    let home = "[secrets.providers.main]\ntype = 'file'\npath = '/x'\npassphrase = 'hunter2'\n";
+    let base = format!(
+        "[secrets]\nprovider = 'main'\n{home}[secrets.secret.db]\nreference = 'a'\nrequired = true\n\
+         [secrets.audit]\nfolder = '/a'\nwriter = 'w'\nkey = 'secret://k'\n"
+    );
+    let running = super::settings(&base);
+    let changed = |from: &str, to: &str| {
+        let text = format!("# another line\n{}", base.replace(from, to));
+        super::settings(&text).needs_restart(&running)
+    };
+    assert_eq!(changed("", ""), [""; 0].map(String::from));
+    for (from, to) in [
+        ("required = true", "required = false"),
+        ("required = true", "required = true\nrules = { min_length = 9 }"),
+    ] {
+        assert!(changed(from, to).is_empty(), "{to}");
+    }
+    for (from, to, expected) in [
+        ("provider = 'main'", "provider = 'other'", "secrets.provider"),
+        ("provider = 'main'", "provider = 'main'\nfallback = ['x']", "secrets.fallback"),
+        ("provider = 'main'", "provider = 'main'\naccess_period = '5s'", "secrets.access_period"),
+        (
+            "provider = 'main'",
+            "provider = 'main'\nfall_back_on_unavailable = true",
+            "secrets.fall_back_on_unavailable",
+        ),
+        ("provider = 'main'", "provider = 'main'\ncache.ttl = '5s'", "secrets.cache"),
+        ("provider = 'main'", "provider = 'main'\nhealth.timeout = '5s'", "secrets.health"),
+        ("provider = 'main'", "provider = 'main'\nsnapshot.path = '/s'", "secrets.snapshot"),
+        ("'hunter2'", "'hunter3'", "secrets.providers.main"),
+        (
+            "[secrets.providers.main]",
+            "[secrets.providers.b]\ntype = 'env'\n[secrets.providers.main]",
+            "secrets.providers.b",
+        ),
+        ("reference = 'a'", "reference = 'b'", "secrets.secret.db"),
+        ("'secret://k'", "'secret://l'", "secrets.audit"),
+    ] {
+        assert_eq!(changed(from, to), [expected], "{to}");
+    }
+}
+
 /// A reload is a value beside the manager: rules are held to secrets anew, and whoever reads them does
 /// not notice.
 #[tokio::test(flavor = "multi_thread")]
