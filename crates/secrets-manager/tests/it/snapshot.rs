@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use audit_log::{AuditLog, Class, MemorySink, OnFailure};
 use secrets_core::{
-    Error, ErrorKind, ManualClock, Result, Secret, SecretProvider, SecretProviderExt, SecretState,
-    SecretValue,
+    Error, ErrorKind, ManualClock, Result, Secret, SecretName, SecretProvider, SecretProviderExt,
+    SecretState, SecretValue,
 };
 use secrets_manager::snapshot::{
     Coverage, FileStore, KeyFile, Passphrase, Snapshot, SnapshotErrorKind, SnapshotFile,
 };
-use secrets_manager::{SecretManager, UnusableKind};
+use secrets_manager::{Alias, SecretManager, UnusableKind};
 
 use crate::support::{
     NAME, Running, Scripted, Wall, absent, builder, pass, reference, secs, text, unavailable,
@@ -336,7 +336,7 @@ async fn the_file_holds_the_newest_value_alone_and_shows_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_is_copied_can_be_chosen() {
     let host = Host::new();
-    let other = secrets_core::SecretName::new("required").unwrap();
+    let other = SecretName::new("required").unwrap();
     for (snapshot, entries) in [
         (host.snapshot(), 1),
         (host.snapshot().with_required([other]), 2),
@@ -618,4 +618,43 @@ fn a_writer_that_is_killed_leaves_the_old_file_or_the_new() {
         versions.insert(secret.unwrap());
     }
     assert!(versions.len() > 1, "{versions:?}");
+}
+
+/// What is kept is the secret, whatever it was held by; its aliases have what it has.
+#[tokio::test(start_paused = true)]
+async fn aliases_are_served_from_what_was_kept_of_their_secret() {
+    let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    let answer = |id: &str| {
+        let mut secret = version(id);
+        secret.value = SecretValue::from_string(format!(r#"{{"password":"{}"}}"#, served(id)));
+        Ok(secret)
+    };
+    cloud.answers(answer("v1"));
+    let aliased = |cloud: &Cloud| {
+        let builder = builder(cloud.provider()).clock(Arc::new(host.clock.clone()));
+        let field = Alias::new(reference(NAME)).with_field("password");
+        let builder = builder.alias(SecretName::new("db-password").unwrap(), field);
+        builder.snapshot(host.snapshot()).build().unwrap()
+    };
+    let manager = aliased(&cloud);
+    let running = Running::start(&manager).await;
+    let _handle = manager.handle("db-password").await.unwrap();
+    pass(secs(3)).await;
+    assert_eq!(manager.snapshot().unwrap().entries, 1);
+    running.stop().await;
+    drop(manager);
+
+    cloud.answers(Err(unavailable()));
+    let manager = aliased(&cloud);
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle("db-password").await.unwrap();
+    assert_eq!(handle.load().as_str(), "stale");
+    assert_eq!(text(handle.load_checked().unwrap().secret().unwrap()), served("v1"));
+    assert_eq!(text(manager.try_get("db-password").unwrap().secret()), served("v1"));
+    assert_eq!(text(&manager.get("db-password").await.unwrap()), served("v1"));
+
+    cloud.answers(answer("v2"));
+    pass(secs(40)).await;
+    assert_eq!(text(handle.load().secret().unwrap()), served("v2"));
+    assert!(handle.load().is_fresh());
 }
