@@ -102,9 +102,16 @@ async fn read_all(cached: &CachedProvider, names: &[&SecretName]) -> Vec<SecretR
     }
     let policy = &cached.inner().setting.terms.policy;
     let patience = Patience::new(policy.call_timeout);
-    let reads = references.map(|reference| patience.read(cached, reference));
+    let reads = references.enumerate().map(|(at, reference)| {
+        let read = patience.read(cached, reference);
+        async move { (at, read.await) }
+    });
     let reads: Vec<_> = reads.collect();
-    stream::iter(reads).buffered(policy.concurrent_refreshes.get()).collect().await
+    // As they come: one that hangs holds up its own place and none of those behind it.
+    let at_a_time = policy.concurrent_refreshes.get();
+    let mut answers: Vec<_> = stream::iter(reads).buffer_unordered(at_a_time).collect().await;
+    answers.sort_unstable_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// Ends it with a provider that hangs, after the time of one call and not after that of many.

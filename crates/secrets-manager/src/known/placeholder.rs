@@ -17,7 +17,8 @@ const BRACKETS: &[(&str, &str)] = &[
     ("@", "@"),
 ];
 
-/// Words that say so; with them, those of [`FILLERS`] may stand.
+/// Words that say so; with them, those of [`FILLERS`] may stand. None is made of hexadecimal digits alone:
+/// with numbers around it, random digits would be taken for it.
 const MARKERS: &[&str] = &[
     "your",
     "yours",
@@ -37,7 +38,6 @@ const MARKERS: &[&str] = &[
     "paste",
     "set",
     "provide",
-    "add",
     "todo",
     "fixme",
     "tbd",
@@ -75,6 +75,7 @@ const MARKERS: &[&str] = &[
 
 /// Words that stand beside them.
 const FILLERS: &[&str] = &[
+    "add",
     "a",
     "an",
     "the",
@@ -324,6 +325,16 @@ mod tests {
             // A prefix of a vendor is no word.
             let is_vendor = text.starts_with("sk_");
             assert_eq!(is_placeholder(text), !is_vendor, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_marker_is_found_in_hexadecimal_digits() {
+        for word in MARKERS {
+            assert!(!word.bytes().all(|byte| byte.is_ascii_hexdigit()), "{word}");
+        }
+        for digits in ["1700aadd59a2", "7add3821", "aaadd7"] {
+            assert!(!is_placeholder(digits), "{digits}");
         }
     }
 

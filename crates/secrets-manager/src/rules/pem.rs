@@ -15,8 +15,12 @@ const OPENSSH_MAGIC: &[u8; 15] = b"openssh-key-v1\0";
 pub(crate) fn fault(bytes: &[u8], labels: &[String]) -> Option<PemFault> {
     let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let mut blocks = 0_usize;
+    let mut strays = 0_usize;
     while let Some(line) = lines.next() {
-        let Some(label) = label(line, BEGIN) else { continue };
+        let Some(label) = label(line, BEGIN) else {
+            strays += usize::from(is_boundary(line));
+            continue;
+        };
         blocks += 1;
         if let Some(fault) = fault_of_block(label, &mut lines, labels) {
             return Some(fault);
@@ -25,8 +29,14 @@ pub(crate) fn fault(bytes: &[u8], labels: &[String]) -> Option<PemFault> {
     match blocks {
         0 if is_escaped(bytes) => Some(PemFault::EscapedLineEnds),
         0 => Some(PemFault::NoBlock),
+        _ if strays > 0 => Some(PemFault::Stray),
         _ => None,
     }
+}
+
+/// Whether a line begins or ends a block, or was meant to.
+fn is_boundary(line: &[u8]) -> bool {
+    line.starts_with(b"-----BEGIN") || line.starts_with(b"-----END")
 }
 
 /// The label in a line, if the line is such a boundary.

@@ -109,7 +109,10 @@ fn ports(hosts: &str) -> Result<bool, UrlFault> {
             Some(literal) => {
                 let (address, port) = literal.split_once(']').ok_or(UrlFault::Host)?;
                 // A zone follows `%25` (RFC 6874).
-                let (address, _zone) = address.split_once("%25").unwrap_or((address, ""));
+                let (address, zone) = address.split_once("%25").unwrap_or((address, "0"));
+                if zone.is_empty() || !is_encoded(zone, "") {
+                    return Err(UrlFault::Host);
+                }
                 address.parse::<Ipv6Addr>().map_err(|_| UrlFault::Host)?;
                 (address, port)
             }

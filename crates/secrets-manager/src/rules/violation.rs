@@ -64,6 +64,10 @@ pub enum PemFault {
     /// A block has no end, or the end has another label.
     #[error("is no PEM: a block does not end, or with another label than it began")]
     NoEnd,
+    /// A line that begins or ends a block stands outside of all blocks, or is damaged, so that a part
+    /// of the value would not be read.
+    #[error("holds a line that begins or ends a PEM block and belongs to none")]
+    Stray,
     /// A label is not among those asked for.
     #[error("holds a PEM block whose label is not among those allowed")]
     Label,

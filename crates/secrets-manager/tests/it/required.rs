@@ -12,8 +12,12 @@ use secrets_core::{
     ProviderId, Result, Secret, SecretName, SecretProvider, SecretProviderExt, SecretRef, Support,
     async_trait,
 };
+use secrets_manager::audit_log::{
+    AuditLog, AuditSink, Class, ErrorKind as AuditErrorKind, MemorySink, OnFailure,
+};
 use secrets_manager::{
-    Alias, Format, RequiredReason, RequiredReport, SecretManager, SecretRules, Violation,
+    Alias, Format, RequiredFailure, RequiredReason, RequiredReport, SecretManager, SecretRules,
+    Violation,
 };
 use tokio::time::Instant;
 
@@ -26,6 +30,8 @@ struct Shop {
     capabilities: Capabilities,
     rules: NameRules,
     takes: Duration,
+    /// So many answers are missing from each call for many.
+    leaves_out: usize,
     /// How often each name was asked for, alone or among others.
     asked: Arc<Mutex<BTreeMap<String, u64>>>,
     calls: Arc<AtomicU64>,
@@ -42,6 +48,7 @@ impl Shop {
             capabilities,
             rules: NameRules::new(|b| b.is_ascii_graphic(), b'%', 512),
             takes: millis(20),
+            leaves_out: 0,
             asked: Arc::default(),
             calls: Arc::default(),
             at_once: Arc::default(),
@@ -63,6 +70,7 @@ impl Shop {
         if name.starts_with("hangs") {
             std::future::pending::<()>().await;
         }
+        assert!(!name.starts_with("panics"), "of the provider");
         if name.starts_with("absent") {
             return Err(absent());
         }
@@ -112,7 +120,7 @@ impl SecretProvider for Shop {
     async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
         self.call().await;
         let mut answers = Vec::new();
-        for (reference, _) in wanted {
+        for (reference, _) in wanted.iter().skip(self.leaves_out) {
             answers.push(self.one(reference).await);
         }
         Ok(answers)
@@ -258,6 +266,85 @@ async fn one_secret_that_hangs_keeps_no_other_from_being_checked() {
     let report = manager.check_required(&list).await.unwrap_err();
     assert_eq!(names(&report), ["absent/1", "hangs/1"]);
     assert_eq!(shop.calls(), 502);
+}
+
+/// Neither behind it nor beside it, whatever is in the cache already.
+#[tokio::test(start_paused = true)]
+async fn one_that_hangs_at_the_head_holds_nobody_up() {
+    let shop = Shop::new(Support::No);
+    let manager = build(shop.clone());
+    let (hanging, known) = (["a/1", "hangs/1"], (0..15).map(|number| format!("known/{number}")));
+    for name in known.clone() {
+        manager.get(&name).await.unwrap();
+    }
+    let mut list = required(hanging);
+    list.extend(required(known));
+    list.extend(many());
+    let checked = manager.check_required(&list);
+    let done = async {
+        tokio::time::sleep(millis(20) * 500 / 8).await;
+        shop.calls()
+    };
+    let (report, calls) = tokio::join!(checked, done);
+    assert_eq!(names(&report.unwrap_err()), ["hangs/1"]);
+    assert_eq!(calls, 15 + 2 + 500, "long before the one that hangs was given up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_or_leaves_answers_out_is_told_of_each_secret() {
+    for (batch, failed) in
+        [(Support::No, vec!["panics/1"]), (Support::Native, vec!["a", "panics/1"])]
+    {
+        let manager = build(Shop::new(batch));
+        let report = manager.check_required(&required(["panics/1", "a"])).await.unwrap_err();
+        assert_eq!((names(&report), report.checked()), (failed, 2), "{batch:?}");
+    }
+    let mut shop = Shop::new(Support::Native);
+    shop.leaves_out = 1;
+    let report = build(shop).check_required(&required(["a", "b", "c"])).await.unwrap_err();
+    assert_eq!(names(&report), ["a", "b", "c"], "nobody knows which");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_leaves_nothing_behind() {
+    for batch in [Support::No, Support::Native] {
+        let shop = Shop::new(batch);
+        let manager = build(shop.clone());
+        let list = many();
+        for cut in [0, 10, 30, 50] {
+            let check = manager.check_required(&list);
+            let cut = tokio::time::timeout(millis(cut), check).await;
+            assert!(cut.is_err() || batch == Support::Native, "{batch:?}");
+        }
+        timed(&manager, &list).await;
+    }
+}
+
+/// What cannot be recorded was not read: the service does not start.
+#[tokio::test(start_paused = true)]
+async fn an_audit_log_that_fails_closed_fails_all_of_them() {
+    for batch in [Support::No, Support::Native] {
+        let sink = Arc::new(MemorySink::new());
+        let log = AuditLog::new(Arc::clone(&sink) as Arc<dyn AuditSink>);
+        let log = log.on_failure(Class::EntityManagement, OnFailure::Refuse);
+        let manager = builder(Shop::new(batch)).audit(log).build().unwrap();
+        let list = required(["good/a", "good/b", "weak/c"]);
+        sink.fail_with(Some(AuditErrorKind::StorageFull));
+        let report = manager.check_required(&list).await.unwrap_err();
+        assert_eq!(report.failures().len(), 3, "{batch:?}");
+        let is_unreadable = |failure: &RequiredFailure| {
+            matches!(&failure.reason, RequiredReason::Unreadable(error)
+                if error.kind() == ErrorKind::Unavailable)
+        };
+        assert!(report.failures().iter().all(is_unreadable), "{report}");
+
+        sink.fail_with(None);
+        tokio::time::sleep(secs(60)).await;
+        let report = manager.check_required(&list).await.unwrap_err();
+        assert_eq!(names(&report), ["weak/c"], "{batch:?}");
+        // A fetch and a read of each.
+        assert!(sink.take().len() >= 6, "{batch:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

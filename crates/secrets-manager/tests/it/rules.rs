@@ -188,6 +188,13 @@ fn each_fault_of_pem_is_told_by_its_name() {
     assert_eq!(pem_fault(block("X", &[0x31, 0])), Some(Content), "no SEQUENCE");
     assert_eq!(pem_fault(block("OPENSSH PRIVATE KEY", &der(40))), Some(Content));
     assert_eq!(pem_fault([0xff; 100]), Some(NoBlock));
+    // One whole block does not make up for another that a reader would skip.
+    let damaged = ED25519.replacen("KEY-----", "KEY----", 1);
+    for beside in [&damaged, "-----END X-----\n", "-----BEGIN CERTIF", "-----BEGIN-----\n"] {
+        assert_eq!(pem_fault(format!("{whole}{beside}")), Some(Stray), "{beside}");
+    }
+    assert_eq!(pem_fault(format!("{damaged}{whole}")), Some(Stray));
+    assert_eq!(pem_fault(format!("----- a line -----\n{whole}")), None);
 }
 
 #[test]
@@ -248,6 +255,9 @@ fn urls_are_read_by_their_grammar() {
         ("http://[::1/", UrlFault::Host),
         ("http://[::g]/", UrlFault::Host),
         ("http://[::1]x/", UrlFault::Host),
+        ("http://[fe80::1%25]/", UrlFault::Host),
+        ("http://[fe80::1%25e%zz]/", UrlFault::Host),
+        ("http://[fe80::1%eth0]/", UrlFault::Host),
         ("postgres:///app", UrlFault::Missing { part: UrlPart::Host }),
         ("postgres://u:p@/app", UrlFault::Missing { part: UrlPart::Host }),
     ] {
