@@ -19,6 +19,7 @@ mod rules;
 mod settings;
 #[cfg(feature = "snapshot")]
 pub mod snapshot;
+mod subscription;
 mod telemetry;
 mod time_limit;
 mod validity;
@@ -62,6 +63,7 @@ pub use settings::{
     ProviderFailure, ProviderPlan, ProxyUrl, Registry, SecretConfig, SecretManagerSettings,
     StartError, StartErrorKind, StartWarning, Started,
 };
+pub use subscription::{ChangeNotice, SecretChange, SecretChanges};
 pub use telemetry::{METRICS, Metric, MetricKind};
 pub use time_limit::TimeLimit;
 pub use validity::{EnforceValidity, ValidityObserver, ValidityPolicy};

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use crate::cache::hit::Hit;
 use crate::cache::runner::{self, AlreadyRunning};
 use crate::cache::usage::Usage;
 use crate::report::HealthReport;
+use crate::subscription::SecretChanges;
 
 /// Providers behind one cache, with handles that follow what changes. Clones share it.
 ///
@@ -142,6 +144,36 @@ impl SecretManager {
     /// stands for some seconds: see [`HealthPolicy`](crate::HealthPolicy).
     pub async fn report(&self) -> HealthReport {
         self.main.inner().report().await
+    }
+
+    /// Word of all that changes in what handles hold: versions and states, no values. At most `room`
+    /// changes wait for a subscriber; one who is slower is told how many it missed, oldest first.
+    ///
+    /// Changes are told in the order in which the manager learnt of them. A handle shows what is told
+    /// at the same moment, give or take some microseconds. Whoever only wants the newest value of one
+    /// secret waits with [`SecretHandle::changed`].
+    ///
+    /// ```
+    /// # use secrets_core::{SecretProviderExt, memory::{MemoryProvider, Personality}};
+    /// use secrets_manager::{ChangeNotice, SecretManager};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let provider = MemoryProvider::new(Personality::Aws);
+    /// # provider.put_text("billing/db-password", "correct horse").await?;
+    /// let manager = SecretManager::builder(provider).build()?;
+    /// let mut changes = manager.subscribe(NonZeroUsize::new(100).unwrap());
+    /// let password = manager.handle("billing/db-password").await?;
+    ///
+    /// manager.cached().put_text("billing/db-password", "battery staple").await?;
+    /// let Some(ChangeNotice::Change(change)) = changes.next().await else { panic!() };
+    /// assert_eq!(change.reference, *password.reference());
+    /// assert!(change.is_new && change.from != change.to);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self, room: NonZeroUsize) -> SecretChanges {
+        self.main.inner().with(|desk| desk.store.subscribers.add(room))
     }
 
     /// What the manager holds now, for a health report. Takes the lock, and counts.

@@ -138,6 +138,8 @@ impl Inner {
         for (reference, version, kind) in after.warnings {
             contain(&mut || self.setting.rule.warn(&reference, &version, kind));
         }
+        let mut woken = after.woken;
+        contain(&mut || woken.wake());
         for turn in after.turns {
             contain(&mut || turn.tell(self.setting.label));
         }

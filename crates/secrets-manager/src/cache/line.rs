@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use live_value::Publisher;
-use secrets_core::{Error, SecretName, SecretRef, SecretState, VersionInfo, VersionSelector};
+use secrets_core::{
+    Error, SecretName, SecretRef, SecretState, VersionId, VersionInfo, VersionSelector,
+};
 use tokio::time::Instant;
 
 use crate::alias::Target;
@@ -96,6 +98,8 @@ pub(crate) struct Face {
     pub(crate) dial: Arc<Dial>,
     /// What should be published: kind and revision, and how often that changed.
     pub(crate) shown: (Kind, u64),
+    /// Which version that is.
+    pub(crate) version: VersionId,
     pub(crate) wanted: u64,
     /// How many of these changes are published.
     pub(crate) published: u64,

@@ -25,6 +25,7 @@ use crate::cache::policy::Upkeep;
 use crate::cache::upsets::Upsets;
 use crate::cache::usage::Usage;
 use crate::credential::Trials;
+use crate::subscription::{Subscribers, Woken};
 use crate::telemetry::{Gauges, Turn};
 
 /// So many lines that were pinned are looked at again for each value that is too much.
@@ -59,6 +60,8 @@ pub(crate) struct Store {
     forgotten: u64,
     pub(crate) is_running: bool,
     pub(crate) has_run: bool,
+    /// Who is told what changes in what handles hold.
+    pub(crate) subscribers: Subscribers,
     /// Counts values that came, changed or went.
     pub(crate) changes: u64,
     /// What was lost lately, where copies are kept.
@@ -76,6 +79,7 @@ pub(crate) struct Aftermath {
     pub(crate) publish: Vec<(LineId, usize)>,
     pub(crate) wake: bool,
     pub(crate) turns: Vec<Turn>,
+    pub(crate) woken: Woken,
     pub(crate) warnings: Vec<(SecretRef, VersionInfo, ErrorKind)>,
     pub(crate) trash: Vec<Trash>,
 }
@@ -107,6 +111,7 @@ impl Store {
             forgotten: 0,
             is_running: false,
             has_run: false,
+            subscribers: Subscribers::default(),
             changes: 0,
             lost: HashSet::new(),
             trials: Trials::default(),
@@ -485,7 +490,8 @@ impl Desk<'_> {
 
     fn show(&mut self, id: LineId, kind: Kind) {
         let (moment, setting) = (self.moment, self.setting);
-        let Some(line) = self.store.lines.get_mut(&id) else { return };
+        let Store { lines, subscribers, .. } = &mut *self.store;
+        let Some(line) = lines.get_mut(&id) else { return };
         let Line { key, content: Content::Held(held), own, aliases, .. } = line else { return };
         for (number, outlet) in iter::once(own).chain(aliases).enumerate() {
             let Some(display) = outlet.display(held, kind, (&moment, &setting.rule)) else {
@@ -499,14 +505,22 @@ impl Desk<'_> {
             let reference = outlet.alias().map_or_else(|| key.reference.clone(), SecretRef::from);
             let Some(face) = &mut outlet.face else { continue };
             if let Some(version) = version {
-                self.after.turns.push(Turn {
+                let turn = Turn {
                     reference,
+                    from: mem::replace(&mut face.version, version.clone()),
                     version,
                     before: face.shown.0,
                     kind: shown.0,
                     is_new: face.shown.1 != shown.1,
                     error: error.as_ref().map(Error::kind),
-                });
+                };
+                if let Some(source) = setting.sources.get(key.source)
+                    && !subscribers.is_empty()
+                {
+                    let change = turn.change(source.provider.id(), moment.wall);
+                    subscribers.post(&change, &mut self.after.woken);
+                }
+                self.after.turns.push(turn);
                 face.shown = shown;
                 face.wanted += 1;
                 face.dial.set_behind(true);

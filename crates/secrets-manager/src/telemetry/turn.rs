@@ -1,13 +1,17 @@
+use std::time::SystemTime;
+
 use audit_log::Code;
-use secrets_core::{ErrorKind, SecretRef, VersionId};
+use secrets_core::{ErrorKind, ProviderId, SecretRef, VersionId};
 
 use crate::audit::words::{id_of, reason};
 use crate::cache::held::Kind;
+use crate::subscription::SecretChange;
 
 /// What handles on a secret show from now on.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) reference: SecretRef,
+    pub(crate) from: VersionId,
     pub(crate) version: VersionId,
     pub(crate) before: Kind,
     pub(crate) kind: Kind,
@@ -18,6 +22,20 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    pub(crate) fn change(&self, provider: &ProviderId, at: SystemTime) -> SecretChange {
+        SecretChange {
+            provider: provider.clone(),
+            reference: self.reference.clone(),
+            from: self.from.clone(),
+            to: self.version.clone(),
+            is_new: self.is_new,
+            before: self.before.into(),
+            after: self.kind.into(),
+            error: self.error,
+            at,
+        }
+    }
+
     pub(crate) fn tell(&self, manager: Code) {
         let (manager, name) = (manager.as_str(), id_of(&self.reference));
         let (name, version) = (name.as_str(), self.version.as_str());

@@ -43,6 +43,7 @@ mod shelf;
 mod snapshot;
 mod staged;
 mod staleness;
+mod subscription;
 mod support;
 mod telemetry;
 mod using;
