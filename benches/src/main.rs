@@ -7,6 +7,7 @@ mod crypto;
 mod harness;
 mod live;
 mod names;
+mod start;
 mod store;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ const SUITES: &[Suite] = &[
     ("crypto", crypto::rows),
     ("store", store::rows),
     ("audit", audit::rows),
+    ("start", start::rows),
     ("cache", cache::rows),
 ];
 
