@@ -28,7 +28,7 @@ pub(crate) fn open() -> (Arc<MemorySink>, AuditLog) {
     (Arc::clone(&sink), AuditLog::new(sink))
 }
 
-fn closed() -> (Arc<MemorySink>, AuditLog) {
+pub(crate) fn closed() -> (Arc<MemorySink>, AuditLog) {
     let (sink, log) = open();
     (sink, log.on_failure(Class::EntityManagement, OnFailure::Refuse))
 }

@@ -173,6 +173,28 @@ async fn validity_over_a_provider_and_over_a_cache_conforms() {
     }
 }
 
+/// Recorded, failing open and closed; and none of the credentials of the suite is in a record.
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_is_recorded_conforms() {
+    for personality in Personality::ALL {
+        for (sink, log) in [crate::audit::open(), crate::audit::closed()] {
+            let harness = Paused::new(personality);
+            let clock = Arc::new(harness.0.manual_clock().clone());
+            let builder = SecretManager::builder(harness.0.provider()).clock(clock);
+            let manager = builder.policy(policy()).audit(log).build().unwrap();
+            let _running = Running::start(&manager).await;
+            let harness = harness.wrap(|_| Arc::new(manager.cached().clone()));
+            conforms(&harness).await;
+            let events = sink.take();
+            assert!(events.len() > 200, "{} events", events.len());
+            let events = format!("{events:?}");
+            for credential in harness.credentials() {
+                assert!(!events.contains(credential.expose_secret_text().unwrap()));
+            }
+        }
+    }
+}
+
 /// Names that the suite does not use, of secrets that it does not know.
 #[tokio::test(start_paused = true)]
 async fn a_cache_with_aliases_conforms() {
