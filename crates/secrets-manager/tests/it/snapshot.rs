@@ -12,7 +12,7 @@ use secrets_core::{
 use secrets_manager::snapshot::{
     Coverage, FileStore, KeyFile, Passphrase, Snapshot, SnapshotErrorKind, SnapshotFile,
 };
-use secrets_manager::{Alias, SecretManager, UnusableKind};
+use secrets_manager::{Alias, HealthReason, SecretManager, UnusableKind};
 
 use crate::support::{
     NAME, Running, Scripted, Wall, absent, builder, pass, reference, secs, text, unavailable,
@@ -136,12 +136,15 @@ async fn a_service_starts_without_its_provider_and_catches_up() {
     assert!(manager.try_get(NAME).unwrap().stale_since().is_some());
     let (usage, status) = (manager.usage(), manager.snapshot().unwrap());
     assert_eq!((usage.restored, status.served, status.file), (1, 1, SnapshotFile::Open));
+    let reasons = manager.report().await.reasons;
+    assert_eq!(reasons, [HealthReason::SecretStale, HealthReason::FromSnapshot]);
 
     cloud.answers(Ok(canary("v2")));
     pass(secs(40)).await;
     assert!(handle.load().is_fresh());
     assert_eq!(text(handle.load().secret().unwrap()), served("v2"));
     assert_eq!(manager.usage().restored, 0);
+    assert_eq!(manager.report().await.reasons, []);
 }
 
 #[tokio::test(start_paused = true)]
