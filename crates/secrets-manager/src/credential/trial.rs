@@ -562,3 +562,26 @@ impl Drop for Stake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use secrets_core::{SecretValue, VersionInfo};
+
+    use super::*;
+
+    /// Who loaded a version before it was replaced, and looks after all is settled, begins nothing.
+    #[test]
+    fn what_is_over_is_not_begun_anew() {
+        let trial = Arc::new(Trial::new());
+        let id = VersionId::new("v1").unwrap();
+        let info = VersionInfo::new(id, SystemTime::UNIX_EPOCH);
+        let old = Secret::new(SecretValue::copy_from_slice(b"old"), info);
+        let policy = UsePolicy::new();
+        let terms = Terms { policy: &policy, call: Duration::ZERO, now: Instant::now() };
+        assert!(matches!(trial.admit(&old, || false, terms), Admission::Again));
+        assert!(trial.lock().marks.is_empty() && trial.lock().recovery.is_none());
+        assert!(matches!(trial.admit(&old, || true, terms), Admission::Try(..)));
+    }
+}

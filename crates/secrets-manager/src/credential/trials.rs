@@ -5,8 +5,11 @@ use crate::cache::cached::Asked;
 use crate::cache::line::Key;
 use crate::credential::trial::Trial;
 
-/// So many secrets that nobody holds any more have their refusals remembered.
+/// So many secrets may be remembered before those that nobody holds are looked through.
 const MOST_UNUSED: usize = 1024;
+
+/// So many that nobody holds any more have their refusals remembered; some hundred bytes each.
+const MOST_REFUSED: usize = 16 << 10;
 
 /// What resources said of the credentials of a manager. It outlives the handles: who takes a handle
 /// for each use must not begin to count anew each time.
@@ -40,7 +43,7 @@ impl Trials {
     fn clear_out(&mut self) {
         self.by_key.retain(|_, trial| Arc::strong_count(trial) > 1 || trial.has_refusals());
         let unused = self.by_key.values().filter(|trial| Arc::strong_count(trial) == 1).count();
-        if unused >= MOST_UNUSED {
+        if unused >= MOST_REFUSED {
             self.by_key.retain(|_, trial| Arc::strong_count(trial) > 1);
         }
         // Looked for again when there are twice as many, so that it is seldom.

@@ -11,7 +11,8 @@ pub enum Format {
     Text,
     /// One or more blocks of PEM (RFC 7468), each whole: same label at both ends, strict base64,
     /// and content that is as long as its DER encoding says (ITU-T X.690, section 8.1.3), so that one
-    /// that lost lines on the way is told from a whole one. Text between blocks is allowed.
+    /// that lost lines on the way is told from a whole one. Text between blocks is allowed, but for
+    /// lines that begin or end a block and belong to none.
     ///
     /// What is in the blocks is not read: whether a key fits a certificate is for whoever uses them.
     /// Content that OpenSSL encrypted in its old way (`Proc-Type: 4,ENCRYPTED`, RFC 1421) and

@@ -221,6 +221,21 @@ async fn what_was_done_about_a_refusal_outlives_the_handles() {
     assert_eq!(resource.refused(), 2);
 }
 
+/// Many tenants with a secret each, all of which are refused.
+#[tokio::test(start_paused = true)]
+async fn refusals_of_many_secrets_that_nobody_holds_are_remembered() {
+    let Service { manager, resource, _running, .. } = Service::at(&[]).await;
+    let policy = UsePolicy::new().with_cool_down(secs(100_000));
+    for expected in [UseErrorKind::Refused, UseErrorKind::Barred] {
+        for tenant in 0..2_500 {
+            let handle = manager.handle(&format!("tenant/{tenant}")).await.unwrap();
+            let error = login(&handle, &resource, &policy).await.unwrap_err();
+            assert_eq!(error.kind(), expected, "{tenant}");
+        }
+    }
+    assert_eq!(resource.refused(), 2_500);
+}
+
 #[test]
 fn values_go_when_the_last_two_handles_go_at_once() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
