@@ -122,19 +122,24 @@ impl<'a> Decoder<'a> {
         fields: Option<&'static [&'static str]>,
     ) -> Result<V::Value, DecodeError> {
         let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
-        if !self.pass.failed_keys.borrow().is_empty() {
-            let failed = self.pass.failed_keys.borrow();
-            keys.retain(|key| !failed.contains(&Path::Key(self.path, key).to_string()));
+        let (failed, left_out) = (self.pass.failed_keys.borrow(), self.pass.left_out.borrow());
+        if !failed.is_empty() || !left_out.is_empty() {
+            keys.retain(|key| {
+                let path = Path::Key(self.path, key).to_string();
+                !failed.contains(&path) && !left_out.contains(&path)
+            });
         }
         if let Some(fields) = fields {
             self.refuse_unknown(table, fields);
             keys.retain(|key| fields.contains(key));
             let stands_in = |field: &&&str| {
                 let path = Path::Key(self.path, field).to_string();
-                !table.contains_key(**field) && self.pass.failed.borrow().contains(&path)
+                let is_absent = !table.contains_key(**field) && !left_out.contains(&path);
+                is_absent && self.pass.failed.borrow().contains(&path)
             };
             keys.extend(fields.iter().filter(stands_in));
         }
+        drop((failed, left_out));
         visitor.visit_map(Members { keys: keys.into_iter(), table, value: None, decoder: self })
     }
 

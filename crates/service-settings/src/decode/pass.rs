@@ -19,6 +19,8 @@ pub(crate) struct Pass<'b> {
     pub(super) problems: RefCell<Vec<Problem>>,
     /// What failed, and has something stand in for it.
     pub(super) failed: RefCell<BTreeSet<String>>,
+    /// What nothing can stand in for: as if it were not there, which is enough where it may be absent.
+    pub(super) left_out: RefCell<BTreeSet<String>>,
     /// Names that their types refuse.
     pub(super) failed_keys: RefCell<BTreeSet<String>>,
     /// Tables whose unknown names are written down already.
@@ -35,6 +37,7 @@ impl<'b> Pass<'b> {
             base,
             problems: RefCell::default(),
             failed: RefCell::default(),
+            left_out: RefCell::default(),
             failed_keys: RefCell::default(),
             looked_at: RefCell::default(),
             shown: RefCell::default(),
@@ -47,8 +50,7 @@ impl<'b> Pass<'b> {
     pub(super) fn note(&self, error: DecodeError) -> bool {
         let mut path = error.path.unwrap_or_default();
         if error.is_of_stand_in {
-            // Not wrong by itself: all of it has something stand in for it.
-            return !path.is_empty() && self.failed.borrow_mut().insert(path);
+            return self.do_without(&path);
         }
         if let Some(field) = error.missing {
             path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
@@ -62,9 +64,28 @@ impl<'b> Pass<'b> {
         is_new
     }
 
+    /// What stands in for the value at this path, or for a part of it, is not good enough for the type:
+    /// something stands in for all of it, or it is left out, or the same is done to what it is in.
+    /// None of that is wrong by itself. False when nothing of it is new.
+    fn do_without(&self, path: &str) -> bool {
+        let (mut failed, mut left_out) = (self.failed.borrow_mut(), self.left_out.borrow_mut());
+        let mut at = path;
+        while !at.is_empty() {
+            if failed.insert(at.to_owned()) || left_out.insert(at.to_owned()) {
+                return true;
+            }
+            at = at.rfind(['.', '[']).and_then(|end| at.get(..end)).unwrap_or_default();
+        }
+        false
+    }
+
     /// Whether this error, at this path, may come of what stands in for something else.
     pub(super) fn has_stand_in(&self, path: &str, error: &DecodeError) -> bool {
         let failed = self.failed.borrow();
+        if let Some(field) = error.missing {
+            let field = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+            return failed.contains(path) || self.left_out.borrow().contains(&field);
+        }
         // What a type finds when all of it is read. The rest is found before anything is made of it.
         let is_of_whole = error.kind == ProblemKind::Invalid;
         let is_within = |failed: &String| {

@@ -1,7 +1,9 @@
 //! Everything that is wrong, at once, with its place, and without a value.
 
 use service_settings::ProblemKind::{Conflict, Invalid, Missing, Syntax, UnknownKey, WrongType};
-use service_settings::{Format, Layers};
+use std::collections::BTreeMap;
+
+use service_settings::{DurationSetting, Format, Layers, Rules};
 
 use crate::support::*;
 
@@ -153,7 +155,7 @@ fn a_type_of_its_own_mind_loses_no_problem() {
         _a: Even,
         _b: u8,
     }
-    impl service_settings::Rules for Picky {}
+    impl Rules for Picky {}
     let layers = Layers::<Picky>::new().defaults(Format::Toml, "_a = 3\n_b = 'x'\n_c = 1");
     let text = message(&layers);
     assert!(text.contains("`_a`: the number is odd") && text.contains("`_c`"), "{text}");
@@ -166,4 +168,70 @@ fn names_are_shown_so_that_they_cannot_pass_for_something_else() {
     let text = message(&layers().file(path));
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.contains("`a\\nport: all is well\\u{1b}[2J`"), "{text}");
+}
+
+/// Of types that refuse what stands in for them: an address, a length of time.
+#[derive(Debug, serde::Deserialize)]
+#[allow(dead_code, reason = "only read")]
+struct Picky {
+    #[serde(default)]
+    first: Times,
+    listen: Option<DurationSetting>,
+    #[serde(default)]
+    all: Vec<DurationSetting>,
+    #[serde(default)]
+    by_name: BTreeMap<String, Times>,
+    needed: DurationSetting,
+    last: u16,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(dead_code, reason = "only read")]
+struct Times {
+    one: DurationSetting,
+    other: DurationSetting,
+    number: u8,
+}
+
+impl Rules for Picky {}
+
+#[test]
+fn what_nothing_can_stand_in_for_hides_nothing_else() {
+    let text = "\
+needed = \"1s\"
+last = \"no\"
+listen = \"soon\"
+all = [\"1s\", \"later\", \"2s\", \"never\"]
+[first]
+one = \"x\"
+number = 300
+odd = 1
+[by_name.a]
+one = \"y\"
+other = \"z\"
+[by_name.b]
+number = true
+";
+    let layers = Layers::<Picky>::new().defaults(Format::Toml, text);
+    let mut found: Vec<_> =
+        wrong(&layers).into_iter().map(|(path, kind, _)| (path, kind)).collect();
+    found.sort_by_key(|(path, _)| path.clone());
+    let expected = [
+        ("all[1]", Invalid),
+        ("by_name.a.one", Invalid),
+        ("by_name.a.other", Invalid),
+        ("by_name.b.number", WrongType),
+        ("first.number", Invalid),
+        ("first.odd", UnknownKey),
+        ("first.one", Invalid),
+        ("last", WrongType),
+        ("listen", Invalid),
+    ];
+    assert_eq!(found, expected.map(|(path, kind)| (path.to_owned(), kind)));
+
+    // It has to be there and can be nothing that stands in for it: what comes after stays untold.
+    let text = text.replace("needed = \"1s\"", "needed = \"x\"");
+    let found = wrong(&Layers::<Picky>::new().defaults(Format::Toml, &text));
+    assert!(found.iter().any(|(path, kind, _)| path == "needed" && *kind == Invalid));
 }
