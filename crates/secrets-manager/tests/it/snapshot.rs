@@ -554,13 +554,19 @@ async fn what_fails_closed_stays_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn values_from_a_snapshot_are_wiped() {
+    // One of its own: other tests free texts with theirs at the same time.
+    const WIPED: &str = "canary-to-be-wiped-51c7";
     let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    let mut secret = version("v1");
+    secret.value = SecretValue::copy_from_slice(WIPED.as_bytes());
+    cloud.answers(Ok(secret));
     host.run_once(&cloud).await;
     cloud.answers(Err(unavailable()));
-    let scan = crate::PROBE.scan_for(CANARY.as_bytes());
+    let scan = crate::PROBE.scan_for(WIPED.as_bytes());
     let manager = host.manager(cloud.provider());
     let running = Running::start(&manager).await;
     let handle = manager.handle(NAME).await.unwrap();
+    assert_eq!(handle.load().secret().unwrap().value.expose_secret(), WIPED.as_bytes());
     cloud.answers(Ok(version("v2")));
     pass(Duration::from_secs(60)).await;
     running.stop().await;
