@@ -23,6 +23,8 @@ pub(super) struct Mark {
     vouched: u32,
     /// Attempts in a row that were given up before anything was known.
     doubts: u32,
+    /// When somebody was accepted with it last.
+    accepted: Option<Instant>,
     /// While it is refused: when it may be tried once more, if ever.
     pub(super) retry_at: Option<Instant>,
     /// While it is untested: how many may try it at a time.
@@ -47,6 +49,7 @@ impl Mark {
             refusals: 0,
             vouched: 0,
             doubts: 0,
+            accepted: None,
             retry_at: None,
             allowance: 1,
             running: Vec::new(),
@@ -128,14 +131,29 @@ impl Mark {
         self.standing == Standing::Accepted && (self.vouched, self.doubts) == (0, 0)
     }
 
-    pub(super) fn accept(&mut self) {
-        self.vouch();
+    /// So was one more.
+    pub(super) fn renew(&mut self, now: Instant) {
+        self.accepted = Some(now);
+    }
+
+    /// Nobody was accepted with it for so long that one has to go first again: it may have been
+    /// revoked meanwhile, and all who come at once would be refused.
+    pub(super) fn lapse(&mut self, policy: &UsePolicy, now: Instant) {
+        let until = self.accepted.map(|at| after(at, policy.trust));
+        if self.standing == Standing::Accepted && until.is_none_or(|until| until <= now) {
+            self.reopen();
+        }
+    }
+
+    pub(super) fn accept(&mut self, now: Instant) {
+        self.vouch(now);
         self.vouched = 0;
     }
 
     /// It is accepted by the word of one whose work goes on.
-    pub(super) fn vouch(&mut self) {
+    pub(super) fn vouch(&mut self, now: Instant) {
         self.standing = Standing::Accepted;
+        self.accepted = Some(now);
         self.vouched = self.vouched.max(self.refusals);
         (self.refusals, self.doubts) = (0, 0);
         self.retry_at = None;

@@ -19,6 +19,7 @@ pub struct UsePolicy {
     pub(crate) cool_down: Duration,
     pub(crate) refusals: NonZeroU32,
     pub(crate) patience: Duration,
+    pub(crate) trust: Duration,
 }
 
 impl Default for UsePolicy {
@@ -37,6 +38,7 @@ impl UsePolicy {
             cool_down: Duration::from_secs(60),
             refusals: NonZeroU32::MIN.saturating_add(2),
             patience: Duration::from_secs(5),
+            trust: Duration::from_secs(10),
         }
     }
 
@@ -87,6 +89,19 @@ impl UsePolicy {
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// How long it counts that somebody was accepted with a version. When nobody was for longer, one
+    /// goes first again and the others wait for what comes of it, for `patience` at most: a pool that
+    /// connects anew after a while sends a password that was revoked meanwhile once, and not once for
+    /// each connection. Where the work takes longer than this, [`Attempt::accepted`] ends the wait.
+    /// 10 seconds.
+    ///
+    /// [`Attempt::accepted`]: crate::Attempt::accepted
+    #[must_use]
+    pub const fn with_trust(mut self, trust: Duration) -> Self {
+        self.trust = trust;
         self
     }
 

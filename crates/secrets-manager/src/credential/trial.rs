@@ -208,7 +208,9 @@ impl Trial {
         let of = &current.version.id;
         state.recovery.take_if(|recovery| recovery.of != *of);
         let ticket = state.next_ticket();
-        let standing = state.mark(of).standing;
+        let mark = state.mark(of);
+        mark.lapse(terms.policy, terms.now);
+        let standing = mark.standing;
         let user = |secret: &Secret| {
             let role = Role::User { version: secret.version.id.clone() };
             Admission::Try(secret.clone(), self.permit(ticket, role, terms))
@@ -377,7 +379,7 @@ impl Permit {
         match &self.role {
             Role::User { version } => {
                 if outcome == Outcome::Accepted && state.is_settled(version) {
-                    return;
+                    return state.mark(version).renew(now);
                 }
                 self.report_use(&mut state, version, outcome, now);
             }
@@ -432,8 +434,8 @@ impl Permit {
             return false;
         }
         match outcome {
-            Outcome::Accepted => mark.accept(),
-            Outcome::Vouched => mark.vouch(),
+            Outcome::Accepted => mark.accept(now),
+            Outcome::Vouched => mark.vouch(now),
             Outcome::Refused => mark.refuse(last, &self.policy, now),
             Outcome::Other => mark.widen(),
         }

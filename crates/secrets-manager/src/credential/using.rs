@@ -68,8 +68,8 @@ impl UsePolicy {
     /// says of its errors whether the resource refused the credential. All other errors are passed
     /// on untouched.
     ///
-    /// A version that the resource has not accepted from this process before is tried by one caller
-    /// while the others wait for what comes of it. When a version is refused, one caller does the
+    /// A version that the resource has not accepted from this process before, or not for
+    /// [some time](Self::with_trust), is tried by one caller while the others wait for what comes of it. When a version is refused, one caller does the
     /// following for all: it asks the provider, once; tries the version that this brings, once; if
     /// it brings none, tries the previous one, once; then, where
     /// [`with_pending`](Self::with_pending) says so, the pending one. If all are refused nothing is

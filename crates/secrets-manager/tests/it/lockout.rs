@@ -350,3 +350,39 @@ async fn a_healthy_use_allocates_little() {
     let ((), counts) = PROBE.count(|| (0..1_000).for_each(|_| go()));
     assert_eq!(counts.allocations, 1_000, "one a use: the leave to make it");
 }
+
+/// A pool that connects anew after a while, with what was revoked meanwhile.
+#[tokio::test(start_paused = true)]
+async fn many_who_come_after_a_pause_let_one_go_first() {
+    let service = Service::at(&["v1"]).await;
+    service.resource.slow_down(millis(50));
+    assert_eq!(service.login().await.unwrap(), "v1");
+    // While it is in use nobody waits for anybody.
+    let busy = async {
+        for _ in 0..20 {
+            let before = tokio::time::Instant::now();
+            let logins = join_all((0..10).map(|_| service.login())).await;
+            assert!(logins.iter().all(Result::is_ok));
+            assert_eq!(before.elapsed(), millis(50), "side by side");
+            tokio::time::sleep(secs(9)).await;
+        }
+    };
+    busy.await;
+
+    tokio::time::sleep(secs(10)).await;
+    service.resource.accept_only(&["v2"]);
+    service.vault.rotate("v2");
+    let logins = join_all((0..100).map(|_| service.login())).await;
+    assert!(
+        logins.iter().all(|login| login.as_deref().is_ok_and(|used| used == "v2")),
+        "all have the new one"
+    );
+    assert_eq!(service.resource.refused(), 1, "and one found out");
+
+    // Nothing was revoked: the others wait for one login.
+    tokio::time::sleep(secs(60)).await;
+    let before = tokio::time::Instant::now();
+    let logins = join_all((0..100).map(|_| service.login())).await;
+    assert!(logins.iter().all(Result::is_ok));
+    assert_eq!(before.elapsed(), millis(100));
+}
