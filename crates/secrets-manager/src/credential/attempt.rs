@@ -4,7 +4,7 @@ use std::sync::Arc;
 use secrets_core::{Secret, SecretValue};
 use tokio::time::Instant;
 
-use crate::credential::trial::{Outcome, Permit};
+use crate::credential::permit::{Outcome, Permit};
 
 /// One go at the resource: the secret to use, as the closure of [`with_secret`](crate::with_secret)
 /// is given it.

@@ -5,6 +5,7 @@ pub mod classify;
 mod failure;
 mod mark;
 mod moments;
+mod permit;
 mod policy;
 mod trial;
 mod trials;

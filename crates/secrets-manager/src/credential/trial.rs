@@ -13,13 +13,11 @@ use tokio::time::Instant;
 
 use crate::credential::mark::{Mark, Standing, Streak};
 use crate::credential::moments::after;
+use crate::credential::permit::{Permit, Role};
 use crate::credential::policy::UsePolicy;
 
 /// So many versions of a secret are remembered.
 const MOST_MARKS: usize = 8;
-
-/// After so long a provider that failed is asked again whether there is another version.
-const PROVIDER_PAUSE: Duration = Duration::from_secs(5);
 
 /// Attempts and duties in the order in which they were given out.
 pub(super) type Ticket = u64;
@@ -40,28 +38,28 @@ pub(crate) struct Trial {
 pub(crate) struct Stake(Arc<Trial>);
 
 #[derive(Debug, Default)]
-struct State {
-    last_ticket: Ticket,
-    marks: HashMap<VersionId, Mark>,
-    streak: Streak,
-    recovery: Option<Recovery>,
+pub(super) struct State {
+    pub(super) last_ticket: Ticket,
+    pub(super) marks: HashMap<VersionId, Mark>,
+    pub(super) streak: Streak,
+    pub(super) recovery: Option<Recovery>,
 }
 
 /// What is done about a current version that is refused.
 #[derive(Debug)]
-struct Recovery {
-    of: VersionId,
-    step: Step,
+pub(super) struct Recovery {
+    pub(super) of: VersionId,
+    pub(super) step: Step,
     /// Who is at it, and for how long the others wait for that.
-    worker: Option<(Ticket, Instant)>,
+    pub(super) worker: Option<(Ticket, Instant)>,
     /// A version that is accepted in its place.
-    stand_in: Option<Secret>,
+    pub(super) stand_in: Option<Secret>,
     /// When to ask a provider again that failed.
-    refresh_at: Option<Instant>,
+    pub(super) refresh_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Refresh,
     Fetch(Fallback),
     Test(Secret, Fallback),
@@ -83,7 +81,7 @@ impl Fallback {
         }
     }
 
-    fn next(self) -> Step {
+    pub(super) fn next(self) -> Step {
         match self {
             Self::Previous => Step::Fetch(Self::Pending),
             Self::Pending => Step::Over,
@@ -108,39 +106,6 @@ pub(crate) enum Admission {
     Barred,
 }
 
-/// Leave to try a version, or to ask the provider. Given back when it is dropped by the one it was
-/// given to, whatever came of it.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    trial: Arc<Trial>,
-    ticket: Ticket,
-    role: Role,
-    policy: UsePolicy,
-    /// Something was reported.
-    is_told: AtomicBool,
-}
-
-#[derive(Debug)]
-enum Role {
-    /// Uses a version as everybody may.
-    User { version: VersionId },
-    /// Tries a version in place of another.
-    Tester { of: VersionId, candidate: Secret, fallback: Fallback },
-    /// Asks the provider.
-    Clerk { of: VersionId },
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Accepted,
-    /// Accepted, by the word of one whose work goes on.
-    Vouched,
-    Refused,
-    /// Neither is known.
-    Other,
-}
-
 /// How long things take, and now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms<'a> {
@@ -160,7 +125,7 @@ impl Trial {
         Stake(Arc::clone(self))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -262,7 +227,7 @@ impl State {
     }
 
     /// Whether one more acceptance of a version is no news.
-    fn is_settled(&self, version: &VersionId) -> bool {
+    pub(super) fn is_settled(&self, version: &VersionId) -> bool {
         self.recovery.is_none()
             && self.streak.is_none()
             && self.marks.get(version).is_some_and(Mark::is_settled)
@@ -273,7 +238,7 @@ impl State {
     }
 
     /// What is known of a version; a new one is untested.
-    fn mark(&mut self, version: &VersionId) -> &mut Mark {
+    pub(super) fn mark(&mut self, version: &VersionId) -> &mut Mark {
         if self.marks.len() >= MOST_MARKS && !self.marks.contains_key(version) {
             let oldest = self.marks.iter().min_by_key(|(_, mark)| mark.seen);
             if let Some(oldest) = oldest.map(|(version, _)| version.clone()) {
@@ -291,12 +256,17 @@ impl State {
     }
 
     /// Whether a version that is refused may be sent once more by now.
-    fn is_due(&mut self, version: &VersionId, policy: &UsePolicy, now: Instant) -> bool {
+    pub(super) fn is_due(&mut self, version: &VersionId, policy: &UsePolicy, now: Instant) -> bool {
         self.mark(version).is_due(now) && self.streak.lets_retry(policy)
     }
 
     /// Whether there is any use in trying a version in place of another.
-    fn is_of_use(&mut self, version: &VersionId, policy: &UsePolicy, now: Instant) -> bool {
+    pub(super) fn is_of_use(
+        &mut self,
+        version: &VersionId,
+        policy: &UsePolicy,
+        now: Instant,
+    ) -> bool {
         match self.mark(version).standing {
             Standing::Accepted => true,
             Standing::Untested => self.lets_begin(version, policy, now),
@@ -337,7 +307,7 @@ impl State {
     }
 
     /// The recovery that this ticket works at; it does so no longer.
-    fn worked_at(&mut self, of: &VersionId, ticket: Ticket) -> Option<&mut Recovery> {
+    pub(super) fn worked_at(&mut self, of: &VersionId, ticket: Ticket) -> Option<&mut Recovery> {
         let recovery = self.recovery.as_mut().filter(|recovery| recovery.of == *of)?;
         recovery.worker.take_if(|(worker, _)| *worker == ticket)?;
         Some(recovery)
@@ -345,7 +315,7 @@ impl State {
 
     /// A stand-in is of no use any more: the version that it stands for is looked at once more,
     /// ahead of its time.
-    fn lose_stand_in(&mut self, version: &VersionId, now: Instant) {
+    pub(super) fn lose_stand_in(&mut self, version: &VersionId, now: Instant) {
         let Some(recovery) = &mut self.recovery else { return };
         let lost = recovery.stand_in.take_if(|secret| secret.version.id == *version);
         if lost.is_none() {
@@ -363,191 +333,11 @@ impl Recovery {
     }
 
     /// After the provider said that there is nothing newer.
-    fn look_back(&mut self) {
+    pub(super) fn look_back(&mut self) {
         self.step = match self.stand_in {
             Some(_) => Step::Over,
             None => Step::Fetch(Fallback::Previous),
         };
-    }
-}
-
-impl Permit {
-    /// Says what came of an attempt; may be said more than once, for it may come out by and by.
-    pub(crate) fn report(&self, outcome: Outcome, now: Instant) {
-        self.is_told.store(true, Ordering::Relaxed);
-        let mut state = self.trial.lock();
-        match &self.role {
-            Role::User { version } => {
-                if outcome == Outcome::Accepted && state.is_settled(version) {
-                    return state.mark(version).renew(now);
-                }
-                self.report_use(&mut state, version, outcome, now);
-            }
-            Role::Tester { of, candidate, fallback } => {
-                let id = &candidate.version.id;
-                self.judge(&mut state, id, outcome, now);
-                if let Some(recovery) = state.worked_at(of, self.ticket) {
-                    match outcome {
-                        Outcome::Accepted | Outcome::Vouched => {
-                            recovery.stand_in = Some(candidate.clone());
-                            recovery.step = Step::Over;
-                        }
-                        Outcome::Refused => recovery.step = fallback.next(),
-                        Outcome::Other => {}
-                    }
-                } else if outcome == Outcome::Refused {
-                    // It was accepted first, by its own word.
-                    state.lose_stand_in(id, now);
-                }
-            }
-            Role::Clerk { .. } => {}
-        }
-        drop(state);
-        self.trial.news.notify_waiters();
-    }
-
-    fn report_use(&self, state: &mut State, version: &VersionId, outcome: Outcome, now: Instant) {
-        if !self.judge(state, version, outcome, now) {
-            return;
-        }
-        match outcome {
-            Outcome::Accepted | Outcome::Vouched => {
-                state.recovery.take_if(|recovery| recovery.of == *version);
-            }
-            Outcome::Refused => state.lose_stand_in(version, now),
-            Outcome::Other => {}
-        }
-    }
-
-    /// Notes what came of an attempt with a version; false when it says nothing any more.
-    fn judge(
-        &self,
-        state: &mut State,
-        version: &VersionId,
-        outcome: Outcome,
-        now: Instant,
-    ) -> bool {
-        let last = state.last_ticket;
-        let mark = state.mark(version);
-        mark.leave(self.ticket);
-        if self.ticket <= mark.floor {
-            return false;
-        }
-        match outcome {
-            Outcome::Accepted => mark.accept(now),
-            Outcome::Vouched => mark.vouch(now),
-            Outcome::Refused => mark.refuse(last, &self.policy, now),
-            Outcome::Other => mark.widen(),
-        }
-        match outcome {
-            Outcome::Accepted | Outcome::Vouched => state.streak = Streak::default(),
-            Outcome::Refused => state.streak.add(now),
-            Outcome::Other => {}
-        }
-        true
-    }
-
-    /// The version that was to be used instead of the current one is outside its validity.
-    pub(crate) fn is_outdated(&self, now: Instant) {
-        self.is_told.store(true, Ordering::Relaxed);
-        let mut state = self.trial.lock();
-        match &self.role {
-            Role::User { version } => state.lose_stand_in(version, now),
-            Role::Tester { of, fallback, .. } => {
-                if let Some(recovery) = state.worked_at(of, self.ticket) {
-                    recovery.step = fallback.next();
-                }
-            }
-            Role::Clerk { .. } => {}
-        }
-        drop(state);
-        self.trial.news.notify_waiters();
-    }
-
-    /// The provider was asked for a newer version, which a handle shows by now if there is one.
-    pub(crate) fn refreshed(&self, answer: &Result<Secret>, now: Instant) {
-        let Role::Clerk { of } = &self.role else { return };
-        self.is_told.store(true, Ordering::Relaxed);
-        let mut state = self.trial.lock();
-        let is_due = state.is_due(of, &self.policy, now);
-        if let Some(recovery) = state.worked_at(of, self.ticket) {
-            match answer {
-                Ok(_) => recovery.look_back(),
-                Err(_) => {
-                    recovery.step = Step::Over;
-                    recovery.refresh_at = Some(after(now, PROVIDER_PAUSE));
-                }
-            }
-            if is_due && answer.is_ok() {
-                state.mark(of).reopen();
-            }
-        }
-        drop(state);
-        self.trial.news.notify_waiters();
-    }
-
-    /// The provider was asked for another version.
-    pub(crate) fn fetched(&self, fallback: Fallback, answer: &Result<Secret>, now: Instant) {
-        let Role::Clerk { of } = &self.role else { return };
-        self.is_told.store(true, Ordering::Relaxed);
-        let mut state = self.trial.lock();
-        let answer = answer.as_ref().map(|secret| {
-            let id = &secret.version.id;
-            let is_of_use = id != of && state.is_of_use(id, &self.policy, now);
-            is_of_use.then(|| secret.clone())
-        });
-        if let Some(recovery) = state.worked_at(of, self.ticket) {
-            recovery.step = match answer {
-                Ok(Some(candidate)) => Step::Test(candidate, fallback),
-                Ok(None) => fallback.next(),
-                Err(error) => {
-                    if fallback == Fallback::Previous && error.is_transient() {
-                        recovery.refresh_at = Some(after(now, PROVIDER_PAUSE));
-                    }
-                    fallback.next()
-                }
-            };
-        }
-        drop(state);
-        self.trial.news.notify_waiters();
-    }
-
-    /// Gives it back. Who reported nothing was dropped, or panicked: the resource may have refused
-    /// what it was sent.
-    fn give_back(&self, now: Instant) {
-        if self.is_told.load(Ordering::Relaxed) {
-            return;
-        }
-        let (ticket, policy) = (self.ticket, &self.policy);
-        let mut state = self.trial.lock();
-        match &self.role {
-            Role::User { version } => {
-                let mark = state.mark(version);
-                mark.leave(ticket);
-                if let Some(until) = mark.doubt(ticket, policy, now) {
-                    mark.linger(ticket, until);
-                }
-            }
-            Role::Tester { of, candidate, .. } => {
-                let until = state.mark(&candidate.version.id).doubt(ticket, policy, now);
-                if let Some(recovery) = state.worked_at(of, ticket) {
-                    recovery.worker = until.map(|until| (ticket, until));
-                }
-            }
-            Role::Clerk { of } => drop(state.worked_at(of, ticket)),
-        }
-        drop(state);
-        self.trial.news.notify_waiters();
-    }
-}
-
-/// Gives a permit back when its holder is done with it, or is dropped in the middle.
-#[derive(Debug)]
-pub(crate) struct Holder(pub(crate) Arc<Permit>);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        self.0.give_back(Instant::now());
     }
 }
 

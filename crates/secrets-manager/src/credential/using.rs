@@ -13,8 +13,9 @@ use crate::credential::attempt::{Attempt, Repeatable};
 use crate::credential::classify::FailureClass;
 use crate::credential::failure::{UseError, UseErrorKind};
 use crate::credential::moments::after;
+use crate::credential::permit::{Holder, Outcome, Permit};
 use crate::credential::policy::UsePolicy;
-use crate::credential::trial::{Admission, Fallback, Holder, Outcome, Permit, Terms, Trial};
+use crate::credential::trial::{Admission, Fallback, Terms, Trial};
 
 /// Uses a secret at its resource, across a rotation that is under way, and sends what was refused so
 /// seldom that no account is locked out. With the defaults of [`UsePolicy`]; see
