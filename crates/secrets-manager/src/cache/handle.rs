@@ -353,9 +353,9 @@ fn face(outlet: &Outlet, held: &mut Held, moment: &Moment, setting: &Setting) ->
     let kind = held.kind(moment, &setting.rule);
     let display = outlet.display(held, kind, (moment, &setting.rule))?;
     let (kind, usable_until) = (display.kind, display.usable_until);
+    let shown = (kind, display.revision);
     let version = display.secret.version.id.clone();
     let publisher = Arc::new(Publisher::new(outlet.state(held, kind, moment)?));
     let dial = Arc::new(Dial::new(setting.pulse.stamp(usable_until)));
-    let shown = (kind, held.revision);
     Some(Face { publisher, dial, shown, version, wanted: 0, published: 0 })
 }

@@ -343,9 +343,8 @@ impl Held {
         *self.stale_since.get_or_insert(moment.wall)
     }
 
-    /// How far it is past its time to live.
-    pub(crate) fn staleness(&self, moment: &Moment) -> Duration {
-        moment.now.saturating_duration_since(self.fresh_until)
+    pub(crate) fn fresh_until(&self) -> Instant {
+        self.fresh_until
     }
 
     /// Until when readers by name are served without asking; `None` when they are not.

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use crate::alias::Target;
 use crate::cache::flight::WeakFlight;
 use crate::cache::held::{Held, Kind};
-use crate::cache::outlet::Outlet;
+use crate::cache::moment::Moment;
+use crate::cache::outlet::{Display, Outlet};
 use crate::cache::pulse::{Deadline, Stamp};
-use crate::validity::has_bounds;
+use crate::validity::{ValidityRule, has_bounds};
 
 /// Names a line for as long as the manager lives; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,6 +181,18 @@ impl Line {
     /// Whether a handle, or a value derived from one, can read it.
     pub(crate) fn is_pinned(&self) -> bool {
         self.own.has_readers() || self.aliases.iter().any(Outlet::has_readers)
+    }
+
+    /// What handles are shown, under each name by which there are any.
+    pub(crate) fn shown<'a>(
+        &'a self,
+        held: &'a Held,
+        by: (&'a Moment, &'a ValidityRule),
+    ) -> impl Iterator<Item = (&'a Outlet, Display<'a>)> {
+        let kind = held.kind(by.0, by.1);
+        let outlets = iter::once(&self.own).chain(&self.aliases);
+        let held_by = outlets.filter(|outlet| outlet.has_readers());
+        held_by.filter_map(move |outlet| Some((outlet, outlet.display(held, kind, by)?)))
     }
 
     /// The one of this number; the line's own is the first.

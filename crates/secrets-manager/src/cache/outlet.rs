@@ -1,7 +1,7 @@
 //! Where the value of a line is given out: under its own name, and under each of its aliases.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use secrets_core::{Error, Secret, SecretName, SecretState, VersionInfo};
 use tokio::time::Instant;
@@ -33,10 +33,18 @@ struct Part {
     target: Arc<Target>,
     /// The revision of the value that was looked at last; they count from 1.
     revision: u64,
-    /// The last one there was, and until when it may be used; kept for handles beyond a value that does
-    /// not have it.
-    last: Option<(Arc<Secret>, Instant)>,
+    /// The last one there was; kept for handles beyond a value that does not have it.
+    last: Option<Last>,
     failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Last {
+    secret: Arc<Secret>,
+    /// Of the value that it was taken from.
+    revision: u64,
+    fresh_until: Instant,
+    usable_until: Instant,
 }
 
 /// The newest value does not have the part.
@@ -51,10 +59,20 @@ struct Failure {
 pub(crate) struct Display<'a> {
     pub(crate) secret: &'a Arc<Secret>,
     pub(crate) kind: Kind,
+    /// Of the value that it is, or was taken from.
+    pub(crate) revision: u64,
+    fresh_until: Instant,
     pub(crate) usable_until: Instant,
     /// It is of the newest value.
     pub(crate) is_newest: bool,
     pub(crate) error: Option<&'a Error>,
+}
+
+impl Display<'_> {
+    /// For how long it has been stale.
+    pub(crate) fn staleness(&self, moment: &Moment) -> Duration {
+        moment.now.saturating_duration_since(self.fresh_until)
+    }
 }
 
 impl Outlet {
@@ -85,7 +103,7 @@ impl Outlet {
             part.revision = held.revision;
             match part.target.extract(&held.secret) {
                 Ok(secret) => {
-                    part.last = Some((Arc::new(secret), held.usable_until));
+                    part.last = Some(Last::new(secret, held));
                     part.failure = None;
                 }
                 Err(error) => {
@@ -97,9 +115,11 @@ impl Outlet {
         match (&mut part.last, &part.failure) {
             // When the provider fails a value may be used for a time that is counted from when it was
             // last confirmed; so here.
-            (Some((_, usable_until)), None) => *usable_until = held.usable_until,
+            (Some(last), None) => last.confirm(held),
             (_, Some(_)) if !has_readers => part.last = None,
-            _ => {}
+            // Stale since the first value without it.
+            (Some(last), Some(_)) => last.fresh_until = last.fresh_until.min(moment.now),
+            (None, _) => {}
         }
     }
 
@@ -122,11 +142,12 @@ impl Outlet {
         kind: Kind,
         (moment, rule): (&Moment, &ValidityRule),
     ) -> Option<Display<'a>> {
-        let error = held.last_error();
-        let usable_until = held.usable_until;
-        let whole = Display { secret: &held.secret, kind, usable_until, is_newest: true, error };
+        let (error, usable_until) = (held.last_error(), held.usable_until);
+        let (revision, fresh_until, secret) = (held.revision, held.fresh_until(), &held.secret);
+        let is_newest = true;
+        let whole = Display { secret, kind, revision, fresh_until, usable_until, is_newest, error };
         let Some(part) = &self.part else { return Some(whole) };
-        let (secret, until) = part.last.as_ref()?;
+        let Last { secret, revision, fresh_until, usable_until } = part.last.as_ref()?;
         let Some(failure) = &part.failure else { return Some(Display { secret, ..whole }) };
         let kind = if kind == Kind::Gone {
             Kind::Gone
@@ -137,16 +158,18 @@ impl Outlet {
         } else {
             Kind::Stale
         };
-        let usable_until = usable_until.min(*until);
         let error = if kind == Kind::Gone { error } else { Some(&failure.error) };
-        Some(Display { secret, kind, usable_until, is_newest: false, error })
+        let (revision, fresh_until) = (*revision, *fresh_until);
+        let usable_until = whole.usable_until.min(*usable_until);
+        let is_newest = false;
+        Some(Display { secret, kind, revision, fresh_until, usable_until, is_newest, error })
     }
 
     /// The version of a part that the newest value does not have: its bounds of validity are not those
     /// of the newest.
     pub(crate) fn older_version(&self) -> Option<&VersionInfo> {
         let part = self.part.as_ref().filter(|part| part.failure.is_some())?;
-        part.last.as_ref().map(|(secret, _)| &secret.version)
+        part.last.as_ref().map(|last| &last.secret.version)
     }
 
     /// What handles show for this kind.
@@ -160,7 +183,7 @@ impl Outlet {
             None => (Secret::clone(&held.secret), None),
             Some(part) => {
                 let since = part.failure.as_ref().map(|failure| failure.since);
-                (Secret::clone(&part.last.as_ref()?.0), since)
+                (Secret::clone(&part.last.as_ref()?.secret), since)
             }
         };
         Some(match kind {
@@ -173,6 +196,21 @@ impl Outlet {
             Kind::Invalid => SecretState::Invalid { secret },
             Kind::Orphaned => SecretState::Orphaned { secret },
         })
+    }
+}
+
+impl Last {
+    fn new(secret: Secret, held: &Held) -> Self {
+        Self {
+            secret: Arc::new(secret),
+            revision: held.revision,
+            fresh_until: held.fresh_until(),
+            usable_until: held.usable_until,
+        }
+    }
+
+    fn confirm(&mut self, held: &Held) {
+        (self.fresh_until, self.usable_until) = (held.fresh_until(), held.usable_until);
     }
 }
 

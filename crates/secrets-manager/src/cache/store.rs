@@ -169,12 +169,13 @@ impl Desk<'_> {
         let (store, moment, rule) = (&self.store, &self.moment, &self.setting.rule);
         let (held, absent) = (store.held, store.absences.len());
         let mut gauges = Gauges { held, absent, ..Gauges::default() };
-        for held in store.lines.values().filter(|l| l.is_pinned()).filter_map(Line::held) {
-            let kind = held.kind(moment, rule);
-            let counts = Kind::ALL.iter().zip(&mut gauges.handles);
-            counts.filter(|(each, _)| **each == kind).for_each(|(_, count)| *count += 1);
-            if kind != Kind::Fresh {
-                gauges.staleness = gauges.staleness.max(held.staleness(moment));
+        for (line, held) in store.lines.values().filter_map(|line| Some((line, line.held()?))) {
+            for (_, display) in line.shown(held, (moment, rule)) {
+                let counts = Kind::ALL.iter().zip(&mut gauges.handles);
+                counts.filter(|(kind, _)| **kind == display.kind).for_each(|(_, n)| *n += 1);
+                if display.kind != Kind::Fresh {
+                    gauges.staleness = gauges.staleness.max(display.staleness(moment));
+                }
             }
         }
         gauges
@@ -497,7 +498,7 @@ impl Desk<'_> {
             let Some(display) = outlet.display(held, kind, (&moment, &setting.rule)) else {
                 continue;
             };
-            let (shown, usable_until) = ((display.kind, held.revision), display.usable_until);
+            let (shown, usable_until) = ((display.kind, display.revision), display.usable_until);
             let error = display.error.cloned();
             let version = &display.secret.version.id;
             let version =

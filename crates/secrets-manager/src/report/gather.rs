@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::iter;
 
 use secrets_core::{HealthStatus, ProviderId, SecretRef};
 
@@ -128,10 +127,7 @@ fn held_secrets(
     provider: &ProviderId,
 ) -> Vec<(Kind, HeldSecret)> {
     let (moment, rule) = (&desk.moment, &desk.setting.rule);
-    let kind = held.kind(moment, rule);
-    let outlets = iter::once(&line.own).chain(&line.aliases);
-    let shown = outlets.filter(|outlet| outlet.has_readers()).filter_map(|outlet| {
-        let display = outlet.display(held, kind, (moment, rule))?;
+    let shown = line.shown(held, (moment, rule)).map(|(outlet, display)| {
         let reference = outlet.alias().map_or_else(|| line.key.reference.clone(), SecretRef::from);
         let is_whole = !matches!(display.kind, Kind::Gone | Kind::Invalid);
         let secret = HeldSecret {
@@ -140,10 +136,10 @@ fn held_secrets(
             version: display.secret.version.id.clone(),
             state: display.kind.into(),
             is_usable: is_whole && moment.now < display.usable_until,
-            staleness: held.staleness(moment),
+            staleness: display.staleness(moment),
             error: display.error.map(|error| error.kind()),
         };
-        Some((display.kind, secret))
+        (display.kind, secret)
     });
     shown.collect()
 }

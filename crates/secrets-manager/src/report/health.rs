@@ -175,7 +175,8 @@ pub struct HeldSecret {
     pub state: HandleState,
     /// Whether a checked load gives the value.
     pub is_usable: bool,
-    /// How far it is past its time to live.
+    /// How far it is past its time to live; of a field that the newest version does not have, for how
+    /// long it has been missed.
     pub staleness: Duration,
     /// What the provider said last, where it was an error.
     pub error: Option<ErrorKind>,

@@ -12,7 +12,7 @@ use crate::telemetry::names::{label, name};
 pub(crate) struct Gauges {
     pub(crate) held: usize,
     pub(crate) absent: usize,
-    /// How many secrets handles hold, by state.
+    /// How many names of secrets handles hold, by state.
     pub(crate) handles: [usize; Kind::ALL.len()],
     pub(crate) staleness: Duration,
 }

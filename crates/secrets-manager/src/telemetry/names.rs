@@ -79,7 +79,7 @@ pub const METRICS: &[Metric] = &[
         name: name::HANDLES,
         kind: MetricKind::Gauge,
         unit: "{secret}",
-        help: "secrets that handles hold, by state",
+        help: "secrets that handles hold, each name for itself, by state",
         labels: &[MANAGER, STATE],
     },
     Metric {

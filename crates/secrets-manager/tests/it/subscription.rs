@@ -196,3 +196,43 @@ fn notices_hold_no_value() {
         }
     });
 }
+
+/// Handles go on showing the field that a version had: nothing becomes new of a version without it.
+#[tokio::test(start_paused = true)]
+async fn a_field_that_is_missed_is_told_once() {
+    let (cloud, provider) = Cloud::new();
+    let document = |id: &str, text: &str| {
+        let mut secret = version(id);
+        secret.value = crate::support::value(text);
+        Ok(secret)
+    };
+    cloud.answers(document("v1", r#"{"field":"one"}"#));
+    let alias = Alias::new(reference("target")).with_field("field");
+    let builder = builder(provider).alias(SecretName::new("mine").unwrap(), alias);
+    let manager = builder.build().unwrap();
+    let mut mine = manager.handle("mine").await.unwrap();
+    let mut changes = manager.subscribe(room(100));
+    let mut told = async |answer| {
+        cloud.answers(answer);
+        manager.invalidate_all();
+        manager.get("target").await.unwrap();
+        let mut told = Vec::new();
+        while let Some(Some(ChangeNotice::Change(change))) = changes.next().now_or_never() {
+            told.push((short(&change), change.is_new));
+        }
+        told
+    };
+    let shown = |handle: &secrets_manager::SecretHandle| {
+        crate::support::text(handle.load().secret().unwrap())
+    };
+    // Without a run future the state is one and the same.
+    let unchanged: [(String, bool); 0] = [];
+    for id in ["v2", "v3", "v4"] {
+        assert_eq!(told(document(id, "{}")).await, unchanged, "{id}");
+        assert_eq!((shown(&mine), mine.version().get()), ("one".to_owned(), 1), "{id}");
+    }
+    assert!(mine.changed().now_or_never().is_none());
+    let back = told(document("v5", r#"{"field":"five"}"#)).await;
+    assert_eq!(back, [("mine v1>v5 Orphaned>Orphaned".to_owned(), true)]);
+    assert_eq!(shown(&mine), "five");
+}

@@ -11,10 +11,11 @@ use metrics::{
 };
 use secrets_core::memory::Personality;
 use secrets_core::{
-    DeleteMode, ErrorKind, GetOptions, NativeId, SecretProvider, SecretProviderExt, SecretRef,
+    DeleteMode, ErrorKind, GetOptions, NativeId, SecretName, SecretProvider, SecretProviderExt,
+    SecretRef,
 };
 use secrets_manager::audit_log::{Code, ErrorKind as AuditErrorKind};
-use secrets_manager::{METRICS, MetricKind, SecretManager};
+use secrets_manager::{Alias, METRICS, MetricKind, SecretManager};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -22,7 +23,7 @@ use tracing::{Event, Subscriber};
 use crate::audit::open;
 use crate::support::{
     NAME, Running, Scripted, Wall, absent, builder, memory, millis, pass, reference, secs,
-    unavailable, version,
+    unavailable, value, version,
 };
 
 /// All that a manager tells, in memory.
@@ -384,6 +385,37 @@ fn what_stands_still_is_told_each_ten_seconds() {
         running.stop().await;
         assert_eq!(told("secrets.manager.running", ""), 0);
         assert_eq!(told("secrets.handle.count", " state=orphaned"), 2);
+    });
+}
+
+/// A handle on a field that the newest version does not have shows an old one, and counts as that.
+#[test]
+fn a_field_that_is_missed_counts_as_stale() {
+    let tap = Tap::default();
+    tap.on(async {
+        let provider = Scripted::new(|call, _| async move {
+            let mut secret = version(&format!("v{call}"));
+            secret.value = value(if call == 1 { r#"{"user":"u"}"# } else { "{}" });
+            Ok(secret)
+        });
+        let alias = Alias::new(reference(NAME)).with_field("user");
+        let builder = builder(provider).alias(SecretName::new("user").unwrap(), alias);
+        let manager = builder.build().unwrap();
+        let _running = Running::start(&manager).await;
+        let _held = [manager.handle("user").await.unwrap(), manager.handle(NAME).await.unwrap()];
+        pass(secs(400)).await; // the second came at 80 s
+        let told =
+            |metric: &str| tap.last(&format!("{metric} secrets.manager=main")).round() as i64;
+        let by_state = |state: &str| {
+            let metric = "secrets.handle.count secrets.manager=main";
+            tap.last(&format!("{metric} state={state}")).round() as i64
+        };
+        assert_eq!((by_state("fresh"), by_state("stale")), (1, 1));
+        let staleness = told("secrets.handle.staleness");
+        assert!((300..=325).contains(&staleness), "{staleness}");
+        let report = manager.report().await;
+        assert_eq!(report.not_fresh[0].staleness, secs(320));
+        assert_eq!(report.oldest_staleness, Some(secs(320)));
     });
 }
 
