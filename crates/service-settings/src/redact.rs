@@ -1,6 +1,9 @@
 //! What types of the application say, without the values that they quote.
 
+use std::sync::Arc;
+
 use crate::node::{Node, Value};
+use crate::read::parse_value;
 
 /// Texts shorter than this are taken out only where they stand as words of their own.
 const SHORT: usize = 4;
@@ -34,6 +37,13 @@ fn collect(node: &Node, values: &mut Vec<String>) {
             values.push(text.escape_debug().to_string());
             values.push(text.trim().to_owned());
             values.push(text.clone());
+            // A variable holds lists and tables as JSON, whose parts may be quoted by themselves.
+            if let Value::Raw(text) = &node.value
+                && let Ok(parsed) = parse_value(&Arc::from(node.origin.source()), text)
+                && matches!(parsed.value, Value::List(_) | Value::Table(_) | Value::Text(_))
+            {
+                collect(&parsed, values);
+            }
         }
         Value::List(nodes) => nodes.iter().for_each(|node| collect(node, values)),
         Value::Table(table) => table.values().for_each(|node| collect(node, values)),

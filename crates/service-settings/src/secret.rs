@@ -13,7 +13,8 @@ use crate::decode::SECRET;
 pub enum SecretSetting {
     /// `secret://name#field`, to be resolved by whoever holds the secrets.
     Reference(SecretReference),
-    /// The value itself stands in the settings.
+    /// The value itself stands in the settings. It does not begin as a reference does, with capitals
+    /// or with a letter wrong: that is refused.
     Inline(SecretValue),
 }
 
@@ -59,7 +60,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretSetting, E> {
-        if !text.starts_with("secret:") {
+        if !is_meant_as_reference(text) {
             return Ok(SecretSetting::Inline(SecretValue::copy_from_slice(text.as_bytes())));
         }
         // The error does not quote what it refuses.
@@ -67,4 +68,13 @@ impl<'de> Visitor<'de> for Reading {
             E::custom("the reference to a secret has not the form `secret://name#field`")
         })
     }
+}
+
+/// What is nearly a reference is none by mistake: as a value it would be a wrong secret in silence.
+fn is_meant_as_reference(text: &str) -> bool {
+    let text = text.trim_start().as_bytes();
+    let begins = |with: &str| {
+        text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    ["secret:", "secret//", "secrets:/"].into_iter().any(begins)
 }

@@ -148,8 +148,9 @@ impl<'a> Decoder<'a> {
         self,
         visitor: V,
         table: &Table,
-        variants: &[&str],
+        variants: &[&'static str],
     ) -> Result<V::Value, DecodeError> {
+        self.rename_choices(table, variants);
         match table.iter().collect::<Vec<_>>()[..] {
             [(variant, node)] => visitor.visit_enum(Chosen { variant, node, decoder: self }),
             _ => {
@@ -157,6 +158,12 @@ impl<'a> Decoder<'a> {
                 Err(DecodeError::new(ProblemKind::WrongType, message))
             }
         }
+    }
+
+    /// Something else stands where a choice is asked for.
+    pub(super) fn no_choice<T>(&self, variants: &[&str]) -> Result<T, DecodeError> {
+        let choices = format!("one of {}", list_of(variants));
+        self.wrong_type(&choices.as_str())
     }
 
     /// What stands here, to be read later.

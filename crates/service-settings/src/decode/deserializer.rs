@@ -237,7 +237,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
             (_, Ok(Some(Node { value: Value::Table(table), .. }))) => {
                 self.table(visitor, &table, Some(fields))
             }
-            _ => self.wrong_type(&visitor),
+            _ => self.wrong_type(&"a table"),
         };
         self.at_here(result)
     }
@@ -257,14 +257,14 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
                     self.choice(visitor, &table, variants)
                 }
                 Err(error) => Err(error),
-                _ => self.wrong_type(&visitor),
+                _ => self.no_choice(variants),
             },
             Value::Text(text) | Value::Raw(text) => {
                 self.show();
                 visitor.visit_enum(text.as_str().into_deserializer())
             }
             Value::Table(table) => self.choice(visitor, table, variants),
-            _ => self.wrong_type(&visitor),
+            _ => self.no_choice(variants),
         };
         self.at_here(result)
     }

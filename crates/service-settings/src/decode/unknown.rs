@@ -36,6 +36,20 @@ impl Decoder<'_> {
             self.pass.problems.borrow_mut().push(problem);
         }
     }
+
+    /// Gives choices that variables make the names that their type has.
+    pub(super) fn rename_choices(&self, table: &Table, variants: &[&'static str]) {
+        for (key, node) in table {
+            if !variants.contains(&key.as_str())
+                && node.origin.is_variable()
+                && let Some(variant) = variants.iter().find(|variant| is_meant(key, variant))
+                && let Some(way) = self.path.keys()
+            {
+                let rename = Rename { way, key: key.clone(), field: (*variant).to_owned() };
+                self.pass.renames.borrow_mut().push(rename);
+            }
+        }
+    }
 }
 
 pub(super) fn list_of(names: &[&str]) -> String {

@@ -59,3 +59,29 @@ fn a_password_in_a_url_is_masked() {
         assert!(told.contains(":***@") && !told.contains("hunter2"), "{told}");
     }
 }
+
+/// As a value it would be a wrong secret, and nobody would be told.
+#[test]
+fn what_is_nearly_a_reference_is_no_value() {
+    for written in [
+        "Secret://db",
+        "SECRET://db#password",
+        " secret://db",
+        "secrets://db",
+        "secret//db",
+        "secret:/db",
+        "secret:db",
+        "secret://",
+    ] {
+        let set = variables([("APP__DATABASE__PASSWORD", written)]);
+        let told = message(&layers().variables("APP", set));
+        let expected = "APP__DATABASE__PASSWORD: `database.password`: the reference to a secret has \
+            not the form `secret://name#field`";
+        assert!(told.ends_with(expected), "{written}: {told}");
+    }
+    for value in ["secret", "secrets", "secrets: all", "secretly", "a secret://db", ""] {
+        let set = variables([("APP__DATABASE__PASSWORD", value)]);
+        let password = layers().variables("APP", set).load().unwrap().settings.database.password;
+        assert!(password.is_inline(), "{value}");
+    }
+}

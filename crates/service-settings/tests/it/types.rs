@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use service_settings::ProblemKind::{Conflict, Invalid, Missing, UnknownKey, WrongType};
-use service_settings::{Format, Layers, ProblemKind, Rules};
+use service_settings::{Format, Layers, ProblemKind, Rules, Subtree};
 
 use crate::support::{Mode, Settings, file, layers, message, variables, wrong};
 
@@ -363,4 +363,94 @@ fn whole_numbers_are_not_rounded_in_silence() {
     }
     assert_eq!(paths(&variable("APP__DOUBLE", "-1e400")), at([("double", Invalid)]));
     assert_eq!(variable("APP__DOUBLE", "inf").load().unwrap().settings.double, Some(f64::INFINITY));
+}
+
+/// What a type says of the whole may quote a part, and a variable holds the whole as one text.
+#[test]
+fn values_in_the_json_of_a_variable_are_not_quoted() {
+    #[derive(Debug, Deserialize)]
+    struct Written {
+        url: String,
+        more: Vec<String>,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "Written")]
+    struct Judged;
+    impl TryFrom<Written> for Judged {
+        type Error = String;
+        fn try_from(Written { url, more }: Written) -> Result<Self, String> {
+            Err(format!("cannot use `{url}` with {more:?}"))
+        }
+    }
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[serde(rename = "database")]
+        _database: Judged,
+    }
+    impl Rules for Outer {}
+    let json = r#"{"url": "hunter2-\u0041", "more": ["hunter3 \"x\""]}"#;
+    let set = variables([("APP__DATABASE", json)]);
+    let told = message(&Layers::<Outer>::new().variables("APP", set));
+    assert!(told.ends_with("APP__DATABASE: `database`: cannot use `***` with [\"***\"]"), "{told}");
+
+    let options =
+        Layers::<Unread>::new().variables("APP", variables([("APP__OPTIONS__NET", json)]));
+    let options = options.load().unwrap().settings.options;
+    let told = options.problem_quoting("net", "no such host: hunter2-A").to_string();
+    assert_eq!(told, "APP__OPTIONS__NET: `options.net`: no such host: ***");
+}
+
+#[derive(Debug, Deserialize)]
+struct Unread {
+    options: Subtree,
+}
+
+impl Rules for Unread {}
+
+/// A choice is a name, too, when something belongs to it.
+#[test]
+fn variables_choose_however_choices_are_written() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    enum Place {
+        ReadOnly {
+            of: String,
+            at: u8,
+        },
+        #[serde(rename = "in-memory")]
+        InMemory(u8),
+    }
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        place: Place,
+    }
+    impl Rules for Outer {}
+    let layers = |set| Layers::<Outer>::new().variables("APP", set);
+    let set =
+        variables([("APP__PLACE__READ_ONLY__OF", "main"), ("APP__PLACE__READ_ONLY__AT", "7")]);
+    let loaded = layers(set).load().unwrap();
+    assert_eq!(loaded.settings.place, Place::ReadOnly { of: "main".to_owned(), at: 7 });
+    let told = loaded.explanation.to_string();
+    assert!(told.contains("place.ReadOnly.of = \"main\"  # APP__PLACE__READ_ONLY__OF"), "{told}");
+    let loaded = layers(variables([("APP__PLACE__IN_MEMORY", "3")])).load().unwrap();
+    assert_eq!(loaded.settings.place, Place::InMemory(3));
+    let twice = [("APP__PLACE__INMEMORY", "3"), ("APP__PLACE__IN_MEMORY", "4")];
+    assert_eq!(paths(&layers(variables(twice))), at([("place.in-memory", Conflict)]));
+    let odd = layers(variables([("APP__PLACE__ON_DISK__AT", "3")]));
+    assert_eq!(paths(&odd), at([("place", Invalid)]));
+}
+
+/// Who writes settings does not know what their types are called in the program.
+#[test]
+fn types_of_the_program_have_no_names_in_problems() {
+    for (text, told) in [
+        ("database = 'x'", "`database`: a text stands where a table is asked for"),
+        ("database = [1]", "`database`: a list stands where a table is asked for"),
+        (
+            "mode = 5",
+            "`mode`: a whole number stands where one of `read-write`, `read-only`, `replica` is asked for",
+        ),
+    ] {
+        let found = message(&layers().defaults(Format::Toml, text));
+        assert!(found.ends_with(told), "{found}");
+    }
 }
