@@ -3,8 +3,11 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use audit_log::{Anchor, AuditSink, FileTrail, FindingKind, Report, Verifier};
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha2::Sha256;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -165,4 +168,104 @@ async fn a_key_does_not_come_back() {
     // In the order in which they were in use, nothing is wrong with the first two.
     fs::remove_file(segment(&folder, 3)).unwrap();
     assert!(Verifier::new([other_key(), key()]).verify(&folder).unwrap().is_intact());
+}
+
+/// A record as who has a key makes it: the body of another one, at this place in the chain.
+fn forge(body: &str, chain: &str, key: [u8; 32]) -> String {
+    let (event, _) = body.split_once(r#""chain":{"#).unwrap();
+    let sealed = format!(r#"{event}"chain":{{{chain}"#);
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(b"audit-log record v1\n");
+    mac.update(sealed.as_bytes());
+    let mac = mac.finalize().into_bytes();
+    let mac: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(r#"{sealed},"mac":"{mac}"}}}}}}"#)
+}
+
+fn chain_of(line: &str) -> serde_json::Value {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    line["unmapped"]["chain"].clone()
+}
+
+/// Who has a key that was replaced cuts off the end of a newer segment, and writes on in it.
+#[tokio::test]
+async fn an_older_key_does_not_take_over_a_segment() {
+    let (_parent, folder) = folder();
+    write(&folder, 1).await;
+    let trail = FileTrail::at(&folder, writer("w"), PRODUCT, other_key()).previous_key(key());
+    let trail = trail.open().await.unwrap();
+    trail.append_durable(&event("new")).await.unwrap();
+    trail.append_durable(&event("cut")).await.unwrap();
+    drop(trail);
+    let verifier = Verifier::new([other_key(), key()]);
+    assert!(verifier.verify(&folder).unwrap().is_intact());
+
+    let mut kept = lines(&segment(&folder, 2));
+    let cut = chain_of(&kept.pop().unwrap());
+    let (last, old) = (chain_of(kept.last().unwrap()), chain_of(&lines(&segment(&folder, 1))[0]));
+    let chain = |opening: &str| {
+        let (sequence, prev) = (&cut["sequence"], &last["mac"]);
+        format!(
+            r#""writer":"w","segment":2,"sequence":{sequence},"batch":{sequence}{opening},"prev":{prev}"#
+        )
+    };
+    let opening = format!(r#","key":{},"after":{{"segment":1,"sequence":2}}"#, old["key"]);
+    let expected = FindingKind::Altered { expected: cut["sequence"].as_u64().unwrap() };
+    // The same made with the key in use verifies: the forger knows how.
+    for (opening, key, found) in [
+        (String::new(), [8; 32], vec![]),
+        (String::new(), [7; 32], vec![(2, expected)]),
+        (opening, [7; 32], vec![(2, expected)]),
+    ] {
+        let forged = forge(&kept[0], &chain(&opening), key);
+        let text =
+            kept.iter().chain([&forged]).fold(String::new(), |text, line| text + line + "\n");
+        fs::write(segment(&folder, 2), text).unwrap();
+        let report = verifier.verify(&folder).unwrap();
+        assert_eq!(findings(&report), found, "{opening}");
+    }
+}
+
+/// Anchors are not secret, and come from outside.
+#[tokio::test]
+async fn a_beginning_that_cannot_be_is_told_at_once() {
+    let (_parent, folder, archive) = segmented(3).await;
+    let ends = put_away(&folder, &archive);
+    let newest = ends.last().unwrap();
+    let at = |sequence: u64| {
+        let was = format!(r#""sequence":{}"#, newest.sequence);
+        let json = newest.to_json().replace(&was, &format!(r#""sequence":{sequence}"#));
+        Anchor::from_json(&json).unwrap()
+    };
+    for sequence in [u64::MAX, u64::MAX - 1, 1 << 60] {
+        let verifier = Verifier::new([key()]).beginning_after([at(sequence)]);
+        let found = findings(&verifier.verify(&folder).unwrap());
+        assert!(matches!(found[0].1, FindingKind::Moved { .. }), "{found:?}");
+    }
+    // It says another thing than what was anchored.
+    let forged = newest.to_json().replace(&mac_of(newest), &mac_of(&ends[0]));
+    let forged = Anchor::from_json(&forged).unwrap();
+    let verifier = Verifier::new([key()]).with_anchors([newest.clone()]);
+    let found = findings(&verifier.beginning_after([forged]).verify(&folder).unwrap());
+    assert_eq!(found[0].1, FindingKind::Rewritten { sequence: newest.sequence });
+}
+
+/// How many records are missing does not matter to how long it takes to say so.
+#[tokio::test]
+async fn a_gap_of_any_size_is_told_at_once() {
+    let (_parent, folder) = folder();
+    write(&folder, 1).await;
+    let mut kept = lines(&segment(&folder, 1));
+    let last = chain_of(kept.last().unwrap());
+    let chain = format!(
+        r#""writer":"w","segment":1,"sequence":{0},"batch":{0},"prev":{1}"#,
+        1_u64 << 60,
+        last["mac"]
+    );
+    kept.push(forge(&kept[0], &chain, [7; 32]));
+    fs::write(segment(&folder, 1), kept.join("\n") + "\n").unwrap();
+    let missing = FindingKind::Missing { first: 3, last: (1 << 60) - 1 };
+    let reading = tokio::task::spawn_blocking(move || findings(&verify(&folder)));
+    let found = tokio::time::timeout(Duration::from_secs(20), reading).await;
+    assert_eq!(found.expect("in time").unwrap(), [(1, missing)]);
 }

@@ -179,8 +179,9 @@ impl Verifier {
             else {
                 return Read::UnknownKey;
             };
-            // The name of another key counts for nothing until its seal shows it.
-            if record.is_sealed_by(known, bytes) {
+            // The name of another key counts for nothing until its seal shows it, and for nothing
+            // where the segment goes on by one already: who has an old key could take it over.
+            if key.is_none() && record.is_sealed_by(known, bytes) {
                 *key = Some(index);
             }
         }

@@ -51,8 +51,13 @@ impl<'a> Walk<'a> {
         };
         let anchors = anchors.iter().filter(|anchor| anchor.writer == *writer).collect();
         let (next, prev) =
-            begin.map_or((1, Mac::NONE), |anchor| (anchor.sequence + 1, anchor.mac()));
-        Self { writer, anchors, places, next, prev: Some(prev), newest_key: None, report }
+            begin.map_or((1, Mac::NONE), |begin| (after(begin.sequence), begin.mac()));
+        let mut walk =
+            Self { writer, anchors, places, next, prev: Some(prev), newest_key: None, report };
+        if let Some(begin) = begin {
+            walk.compare(begin.segment, 0, begin.sequence, begin.mac());
+        }
+        walk
     }
 
     /// Along a segment; `later` are those that come after it.
@@ -107,7 +112,7 @@ impl<'a> Walk<'a> {
                     self.fault(number, line, FindingKind::Altered { expected: self.next });
                     // The record that stood there is what the next one follows.
                     if !self.places.contains_key(&self.next) {
-                        self.next += 1;
+                        self.next = after(self.next);
                     }
                     self.prev = None;
                 }
@@ -116,7 +121,7 @@ impl<'a> Walk<'a> {
         if let Some(cut) = cut.filter(|cut| self.next <= *cut) {
             let kind = FindingKind::Missing { first: self.next, last: cut };
             self.fault(number, 0, kind);
-            (self.next, self.prev) = (cut + 1, None);
+            (self.next, self.prev) = (after(cut), None);
         }
     }
 
@@ -128,11 +133,11 @@ impl<'a> Walk<'a> {
         let rest = segment.entries.iter().filter(|(at, _)| *at >= line);
         let records = || rest.clone().filter_map(|(_, entry)| entry.as_ref());
         let Some(begun) = records().next().map(|entry| entry.batch) else { return };
-        if records().all(|entry| entry.batch == begun && entry.batch <= resumed + 1) {
+        if records().all(|entry| entry.batch == begun && entry.batch <= after(resumed)) {
             return;
         }
         let last = records().map(|entry| entry.sequence).max().unwrap_or_default();
-        self.fault(segment.number, line, FindingKind::LeftOut { first: resumed + 1, last });
+        self.fault(segment.number, line, FindingKind::LeftOut { first: after(resumed), last });
     }
 
     fn record(&mut self, segment: u64, line: u64, entry: &Entry) {
@@ -144,9 +149,10 @@ impl<'a> Walk<'a> {
             let missing = (self.next..sequence).find(|number| !self.places.contains_key(number));
             let kind = match missing {
                 Some(first) => {
-                    let mut rest = first..sequence;
-                    let end = rest.find(|number| self.places.contains_key(number));
-                    FindingKind::Missing { first, last: end.unwrap_or(sequence) - 1 }
+                    // One by one the missing ones may be too many.
+                    let end = self.places.range(first..sequence).next();
+                    let end = end.map_or(sequence, |(number, _)| *number);
+                    FindingKind::Missing { first, last: end - 1 }
                 }
                 None => FindingKind::Moved { sequence },
             };
@@ -155,13 +161,18 @@ impl<'a> Walk<'a> {
             self.fault(segment, line, FindingKind::Altered { expected: sequence });
         }
         let anchor = Anchor::new(self.writer.clone(), Position { segment, sequence }, entry.mac);
-        let is_other = |known: &&&Anchor| known.sequence == sequence && known.mac() != entry.mac;
-        if self.anchors.iter().any(|known| is_other(&known)) {
-            self.fault(segment, line, FindingKind::Rewritten { sequence });
-        }
-        (self.next, self.prev) = (sequence + 1, Some(entry.mac));
+        self.compare(segment, line, sequence, entry.mac);
+        (self.next, self.prev) = (after(sequence), Some(entry.mac));
         self.report.records += 1;
         self.report.last = Some(anchor);
+    }
+
+    /// With what was anchored.
+    fn compare(&mut self, segment: u64, line: u64, sequence: u64, mac: Mac) {
+        let is_other = |known: &&Anchor| known.sequence == sequence && known.mac() != mac;
+        if self.anchors.iter().any(is_other) {
+            self.fault(segment, line, FindingKind::Rewritten { sequence });
+        }
     }
 
     fn fault(&mut self, segment: u64, line: u64, kind: FindingKind) {
@@ -181,4 +192,9 @@ impl<'a> Walk<'a> {
         }
         self.report
     }
+}
+
+/// Where a chain is to begin comes from outside, and may be the end of all numbers.
+const fn after(sequence: u64) -> u64 {
+    sequence.saturating_add(1)
 }
