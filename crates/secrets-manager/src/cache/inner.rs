@@ -138,8 +138,11 @@ impl Inner {
         for (reference, version, kind) in after.warnings {
             contain(&mut || self.setting.rule.warn(&reference, &version, kind));
         }
-        let mut woken = after.woken;
-        contain(&mut || woken.wake());
+        let (mut woken, mut is_more) = (after.woken, true);
+        while is_more {
+            // Of one that panics the others must hear nothing.
+            contain(&mut || is_more = woken.wake_one());
+        }
         for turn in after.turns {
             contain(&mut || turn.tell(self.setting.label));
         }

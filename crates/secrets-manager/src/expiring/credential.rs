@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -270,7 +270,7 @@ impl<T: Send + Sync + 'static> Core<T> {
         match issue(&*self.source, &self.policy, asked).await {
             Ok(lease) => {
                 *self.plan() = Plan::after(&lease, asked, &self.policy, &self.jitter);
-                self.publisher.publish(lease);
+                self.publish(lease);
             }
             Err(error) => {
                 {
@@ -281,9 +281,15 @@ impl<T: Send + Sync + 'static> Core<T> {
                     plan.renew_at = plan.gate;
                 }
                 let lease = self.publisher.load().in_trouble(error);
-                self.publisher.publish(lease);
+                self.publish(lease);
             }
         }
+    }
+
+    /// Wakers, and the destructor of what is replaced, may panic: it is published all the same, and
+    /// renewals go on.
+    fn publish(&self, lease: Lease<T>) {
+        drop(catch_unwind(AssertUnwindSafe(|| self.publisher.publish(lease))));
     }
 }
 
@@ -307,11 +313,14 @@ async fn issue<S: CredentialSource + ?Sized>(
     policy: &RenewalPolicy,
     asked: (Instant, SystemTime),
 ) -> Result<Lease<S::Credential>> {
-    let call = AssertUnwindSafe(async { source.issue().await }).catch_unwind();
-    let issued = match tokio::time::timeout(policy.call_timeout, call).await {
+    // The call is given up in here: that may panic, too.
+    let call = async { tokio::time::timeout(policy.call_timeout, source.issue()).await };
+    let issued = match AssertUnwindSafe(call).catch_unwind().await {
         Ok(Ok(issued)) => issued?,
-        Ok(Err(_)) => return Err(Error::new(ErrorKind::Internal, "the source panicked")),
-        Err(_) => return Err(Error::new(ErrorKind::Timeout, "the source did not answer in time")),
+        Ok(Err(_)) => {
+            return Err(Error::new(ErrorKind::Timeout, "the source did not answer in time"));
+        }
+        Err(_) => return Err(Error::new(ErrorKind::Internal, "the source panicked")),
     };
     let expired = || Error::new(ErrorKind::Expired, "what was issued has expired already");
     Lease::new(issued, asked).ok_or_else(expired)

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::{Stream, stream};
@@ -112,11 +113,11 @@ impl Subscribers {
 }
 
 impl Woken {
-    /// Runs their wakers.
-    pub(crate) fn wake(&mut self) {
-        while let Some(mailbox) = self.0.pop() {
-            mailbox.news.notify_one();
-        }
+    /// Runs the waker of one of them, which may panic; false when none is left.
+    pub(crate) fn wake_one(&mut self) -> bool {
+        let Some(mailbox) = self.0.pop() else { return false };
+        mailbox.news.notify_one();
+        true
     }
 }
 
@@ -124,7 +125,8 @@ impl Drop for Subscribers {
     fn drop(&mut self) {
         for mailbox in self.0.iter().filter_map(Weak::upgrade) {
             mailbox.content().is_closed = true;
-            mailbox.news.notify_one();
+            // Who panics must keep nobody else waiting, nor end the process in an unwinding.
+            drop(catch_unwind(AssertUnwindSafe(|| mailbox.news.notify_one())));
         }
     }
 }

@@ -3,19 +3,24 @@ use std::fmt;
 use secrets_core::{ErrorKind, SecretValue};
 
 use crate::view::error::{ViewError, ViewFault};
+use crate::view::json;
 
 /// Fields of one version of a JSON secret.
 pub struct Fields(Vec<(Box<str>, SecretValue)>);
 
 impl Fields {
     pub(crate) fn parse(names: &[Box<str>], value: &SecretValue) -> Result<Self, ViewError> {
+        if names.is_empty() {
+            json::object(value)?;
+        }
         let fields = names.iter().map(|name| {
             let field = value.json_field(name).map_err(|error| {
                 // Which of the two it is the parser alone knows, and tells by what it says it about.
-                let is_object = error.kind() == ErrorKind::NotFound || is_object(value);
-                let fault = match is_object {
-                    true => ViewFault::Field { name: name.clone() },
-                    false => ViewFault::Json { line: 1, column: 1 },
+                let fault = match (error.kind(), json::object(value)) {
+                    (ErrorKind::NotFound, _) | (_, Ok(())) => {
+                        ViewFault::Field { name: name.clone() }
+                    }
+                    (_, Err(error)) => return error,
                 };
                 ViewError::new(fault)
             })?;
@@ -29,13 +34,6 @@ impl Fields {
     pub fn get(&self, name: &str) -> Option<&SecretValue> {
         self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
     }
-}
-
-fn is_object(value: &SecretValue) -> bool {
-    let mut json = serde_json::Deserializer::from_slice(value.expose_secret());
-    let is_object = value.expose_secret().trim_ascii_start().starts_with(b"{");
-    let skipped: Result<serde::de::IgnoredAny, _> = serde::Deserialize::deserialize(&mut json);
-    is_object && skipped.is_ok() && json.end().is_ok()
 }
 
 /// Shows the names.

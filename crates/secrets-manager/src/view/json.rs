@@ -1,5 +1,7 @@
+use std::fmt;
+
 use secrets_core::SecretValue;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -8,9 +10,36 @@ use crate::view::error::{ViewError, ViewFault};
 /// The parser's message may quote the value, so the place alone is kept.
 pub(crate) fn parse<T: DeserializeOwned>(value: &SecretValue) -> Result<T, ViewError> {
     serde_json::from_slice(value.expose_secret()).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
+        // What is wrong before its first byte shows at that.
+        let (line, column) = (error.line(), error.column().max(1));
         ViewError::new(ViewFault::Json { line, column })
     })
+}
+
+/// That it is an object, whatever is in it.
+pub(crate) fn object(value: &SecretValue) -> Result<(), ViewError> {
+    parse::<Object>(value).map(|Object| ())
+}
+
+struct Object;
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object)
+    }
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// Reads a field of JSON into a [`SecretValue`], so that no copy of it stays in memory: for

@@ -379,3 +379,63 @@ async fn credentials_are_wiped_and_not_shown() {
     assert!(running.is_finished());
     assert!(scan.finish().is_clean());
 }
+
+/// What goes off when it is dropped: a credential, or a call that is given up.
+#[derive(Debug)]
+struct Bomb(Arc<Mutex<bool>>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if *self.0.lock().unwrap() && !std::thread::panicking() {
+            panic!("a destructor that panics");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Arsenal {
+    is_live: Arc<Mutex<bool>>,
+    hangs: Arc<Mutex<bool>>,
+    calls: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl CredentialSource for Arsenal {
+    type Credential = Bomb;
+
+    async fn issue(&self) -> Result<Issued<Bomb>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if *self.hangs.lock().unwrap() {
+            let _bomb = Bomb(Arc::clone(&self.is_live));
+            std::future::pending::<()>().await;
+        }
+        Ok(Issued::for_span(Bomb(Arc::clone(&self.is_live)), secs(LIFE)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn destructors_that_panic_do_not_end_the_renewals() {
+    let (is_live, hangs, calls) = (Arc::default(), Arc::default(), Arc::<AtomicU64>::default());
+    let source = Arsenal {
+        is_live: Arc::clone(&is_live),
+        hangs: Arc::clone(&hangs),
+        calls: Arc::clone(&calls),
+    };
+    let builder = ExpiringCredential::builder(source).policy(policy()).clock(Arc::new(Wall::new()));
+    let credential = builder.jitter(Jitter::seeded(3)).obtain().await.unwrap();
+    let running = tokio::spawn(credential.run());
+    *is_live.lock().unwrap() = true;
+    pass(secs(3 * LIFE)).await;
+    assert!(!running.is_finished(), "a credential that was replaced");
+    assert!(calls.load(Ordering::SeqCst) >= 4);
+    assert!(credential.load_checked().is_ok());
+
+    *hangs.lock().unwrap() = true;
+    pass(secs(3 * LIFE)).await;
+    assert!(!running.is_finished(), "a call that was given up");
+    assert_eq!(credential.load().trouble().unwrap().kind(), ErrorKind::Internal);
+    *hangs.lock().unwrap() = false;
+    pass(secs(2 * LIFE)).await;
+    assert!(credential.load_checked().is_ok());
+    *is_live.lock().unwrap() = false;
+}

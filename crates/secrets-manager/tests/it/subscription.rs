@@ -236,3 +236,64 @@ async fn a_field_that_is_missed_is_told_once() {
     assert_eq!(back, [("mine v1>v5 Orphaned>Orphaned".to_owned(), true)]);
     assert_eq!(shown(&mine), "five");
 }
+
+/// Wakers are foreign code.
+struct Bad;
+
+impl std::task::Wake for Bad {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics");
+    }
+}
+
+/// Polls once with a waker that panics when it is called.
+fn waits_badly(changes: &mut SecretChanges) -> impl Future<Output = Option<ChangeNotice>> + '_ {
+    let mut next = Box::pin(changes.next());
+    let waker = std::task::Waker::from(Arc::new(Bad));
+    let polled = next.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    next
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_keeps_nobody_else_waiting() {
+    let (cloud, provider) = Cloud::new();
+    let manager = builder(provider).clock(Arc::new(Wall::new())).build().unwrap();
+    let _handle = manager.handle(NAME).await.unwrap();
+    let (mut first, mut last) = (manager.subscribe(room(9)), manager.subscribe(room(9)));
+    let mut bad = [manager.subscribe(room(9)), manager.subscribe(room(9))];
+    let mut end = manager.subscribe(room(9));
+    let [one, other] = &mut bad;
+    let stuck = (waits_badly(one), waits_badly(other));
+    let waiters = [
+        tokio::spawn(async move { (first.next().await, first) }),
+        tokio::spawn(async move { (last.next().await, last) }),
+        tokio::spawn(async move { (end.next().await, end) }),
+    ];
+    settle().await;
+    cloud.answers(Ok(version("v2")));
+    ask(&manager).await;
+    manager.get(NAME).await.unwrap();
+    drop(stuck);
+    let mut told = Vec::new();
+    for waiter in waiters {
+        let (notice, changes) = tokio::time::timeout(secs(1), waiter).await.unwrap().unwrap();
+        assert!(matches!(notice, Some(ChangeNotice::Change(_))));
+        told.push(changes);
+    }
+
+    // The same when the manager goes.
+    told.iter_mut().for_each(|changes| drop(waiting(changes)));
+    bad.iter_mut().for_each(|changes| drop(waiting(changes)));
+    let [one, other] = &mut bad;
+    let _stuck = (waits_badly(one), waits_badly(other));
+    let waiters: Vec<_> = told
+        .into_iter()
+        .map(|mut changes| tokio::spawn(async move { changes.next().await }))
+        .collect();
+    settle().await;
+    drop(manager);
+    for waiter in waiters {
+        assert_eq!(tokio::time::timeout(secs(1), waiter).await.unwrap().unwrap(), None);
+    }
+}

@@ -63,7 +63,7 @@ async fn what_does_not_parse_keeps_the_last_good_and_says_why() {
         (r#"{"password":null}"#, ViewFault::Field { name: "password".into() }),
         (r#"{"password":"canary","password":"b"}"#, ViewFault::Field { name: "password".into() }),
         ("canary", ViewFault::Json { line: 1, column: 1 }),
-        (r#"{"password":"canary""#, ViewFault::Json { line: 1, column: 1 }),
+        (r#"{"password":"canary""#, ViewFault::Json { line: 1, column: 20 }),
         (r#"["canary"]"#, ViewFault::Json { line: 1, column: 1 }),
     ] {
         put(&manager, bad).await;
@@ -221,4 +221,18 @@ async fn views_are_wiped() {
         drop((views, handle, manager));
     }
     assert!(scan.finish().is_clean());
+}
+
+/// The place is where the parser saw it, not always the beginning.
+#[tokio::test]
+async fn what_is_no_json_is_said_where() {
+    let (_manager, handle) = hold("{\n  \"user\": \"a\",\n  \"password\" \"b\"\n}").await;
+    let fault = handle.fields(["user"]).unwrap_err().fault().clone();
+    assert_eq!(fault, ViewFault::Json { line: 3, column: 14 });
+    let (_manager, handle) = hold("{\"user\":\"a\"}\n x").await;
+    let fault = handle.fields(["user"]).unwrap_err().fault().clone();
+    assert_eq!(fault, ViewFault::Json { line: 2, column: 2 });
+    let (_manager, handle) = hold("[1]").await;
+    let none: [&str; 0] = [];
+    assert!(handle.fields(none).is_err(), "a list has no fields, not even none");
 }
