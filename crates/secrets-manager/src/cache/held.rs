@@ -52,6 +52,8 @@ pub(crate) struct Held {
     is_distrusted: bool,
     /// It comes from before this process, and no provider has confirmed it since.
     pub(crate) is_restored: bool,
+    /// Until when that may be used, by the clock on the wall.
+    restored_until: Option<SystemTime>,
     stale_since: Option<SystemTime>,
 }
 
@@ -166,6 +168,7 @@ impl Held {
             trouble: None,
             is_distrusted: false,
             is_restored: false,
+            restored_until: None,
             stale_since: None,
         };
         held.confirm(true, moment, terms);
@@ -183,6 +186,7 @@ impl Held {
     ) -> Self {
         let mut held = Self::new(recalled.secret, moment, terms);
         held.is_restored = true;
+        held.restored_until = moment.wall.checked_add(recalled.left);
         held.confirmed = recalled.confirmed;
         held.stale_since = Some(recalled.confirmed);
         held.fresh_until = moment.now;
@@ -220,6 +224,7 @@ impl Held {
         self.trouble = None;
         self.is_distrusted = false;
         self.is_restored = false;
+        self.restored_until = None;
         self.is_wanted = false;
         self.stale_since = None;
     }
@@ -307,6 +312,15 @@ impl Held {
         if self.gone.is_some() {
             self.gate = moment.now;
         }
+    }
+
+    /// The clock on the wall may have gone on while the other one stood still: a value from before
+    /// this process gets older meanwhile.
+    pub(crate) fn heed_wall(&mut self, moment: &Moment) {
+        let Some(until) = self.restored_until else { return };
+        let left = until.duration_since(moment.wall).unwrap_or_default();
+        self.usable_until = self.usable_until.min(moment.now + left);
+        self.serve_until = self.serve_until.min(self.usable_until);
     }
 
     pub(crate) fn kind(&self, moment: &Moment, rule: &ValidityRule) -> Kind {

@@ -236,6 +236,7 @@ impl Inner {
     fn approach(self: &Arc<Self>, desk: &mut Desk<'_>, key: &Key) -> Step {
         let id = desk.line_of(key);
         let moment = desk.moment;
+        desk.held_mut(id).into_iter().for_each(|held| held.heed_wall(&moment));
         let Some(line) = desk.line(id) else { return Step::Refuse(lost_line()) };
         let is_kept_up = desk.is_kept_up(line);
         let offer = match &line.content {

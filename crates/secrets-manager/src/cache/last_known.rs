@@ -44,6 +44,9 @@ impl Inner {
     pub(crate) async fn restore(&self, key: &Key, error: &Error) -> Option<Secret> {
         let last_known = self.setting.last_known.as_ref().filter(|_| is_outage(error))?;
         let source = self.setting.sources.get(key.source)?;
+        if self.with(|desk| desk.store.lost.may_have(key)) {
+            return None;
+        }
         let wall = self.setting.rule.clock.now();
         let recall = last_known.recall(source.provider.id(), key, wall);
         let limit = self.setting.terms.policy.call_timeout;
@@ -72,6 +75,9 @@ fn is_outage(error: &Error) -> bool {
 
 impl Desk<'_> {
     fn restore(&mut self, key: &Key, recalled: Recalled, error: &Error) -> Option<Secret> {
+        if self.store.lost.may_have(key) {
+            return None;
+        }
         let id = self.line_of(key);
         let moment = self.moment;
         let absent = match &self.line(id)?.content {
@@ -98,12 +104,17 @@ impl Desk<'_> {
 
     /// The provider has no value any more.
     pub(crate) fn note_loss(&mut self, id: LineId) {
-        self.note_change();
-        if self.setting.last_known.is_some()
-            && let Some(line) = self.line(id)
-        {
+        if let Some(line) = self.line(id) {
             let key = line.key.clone();
-            self.store.lost.insert(key);
+            self.note_loss_of(key);
+        }
+    }
+
+    /// What there was is not to be had from a copy either, whether it is in the cache or not.
+    pub(crate) fn note_loss_of(&mut self, key: Key) {
+        self.note_change();
+        if self.setting.last_known.is_some() {
+            self.store.lost.note(key, self.setting.terms.policy.max_absent.get());
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod inner;
 pub(crate) mod jitter;
 pub(crate) mod last_known;
 pub(crate) mod line;
+pub(crate) mod lost;
 mod many;
 mod moment;
 mod outlet;

@@ -17,7 +17,7 @@ use crate::cache::asker::Asker;
 use crate::cache::flight::{Flight, WeakFlight};
 use crate::cache::hints;
 use crate::cache::inner::Inner;
-use crate::cache::line::{Content, LineId};
+use crate::cache::line::{Content, Line, LineId};
 use crate::cache::store::{Desk, Trash};
 use crate::telemetry;
 
@@ -434,10 +434,13 @@ impl Inner {
 fn look_again(desk: &mut Desk<'_>, has_slept: bool) {
     let lines: Vec<_> = desk.store.lines.keys().copied().collect();
     for id in lines {
-        let Some(line) = desk.line(id).filter(|line| line.held().is_some()) else { continue };
+        let moment = desk.moment;
+        let Some(held) = desk.held_mut(id) else { continue };
+        held.heed_wall(&moment);
+        let is_restored = held.is_restored;
         if has_slept {
             desk.miss(id);
-        } else if line.has_bounds() {
+        } else if is_restored || desk.line(id).is_some_and(Line::has_bounds) {
             desk.reconcile(id);
         }
     }

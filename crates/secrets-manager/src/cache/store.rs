@@ -3,7 +3,7 @@
 //! No foreign code (providers, wakers, derivations, observers, destructors of futures) runs while
 //! the lock is held: what there is to do of that kind is left in the [`Aftermath`].
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::iter;
 use std::mem;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::cache::held::{Held, Kind, is_absence, next_validity};
 use crate::cache::index::Listed;
 use crate::cache::inner::Setting;
 use crate::cache::line::{Absent, Content, Key, Line, LineId};
+use crate::cache::lost::Lost;
 use crate::cache::moment::Moment;
 use crate::cache::policy::Upkeep;
 use crate::cache::upsets::Upsets;
@@ -65,7 +66,7 @@ pub(crate) struct Store {
     /// Counts values that came, changed or went.
     pub(crate) changes: u64,
     /// What was lost lately, where copies are kept.
-    pub(crate) lost: HashSet<Key>,
+    pub(crate) lost: Lost,
     /// What resources said of what handles gave out.
     pub(crate) trials: Trials,
     /// When the run future will look by itself.
@@ -113,7 +114,7 @@ impl Store {
             has_run: false,
             subscribers: Subscribers::default(),
             changes: 0,
-            lost: HashSet::new(),
+            lost: Lost::default(),
             trials: Trials::default(),
             wakes_at: None,
         }

@@ -164,9 +164,12 @@ impl Change {
                 let replaced: Vec<_> = replaced.filter(|seen| seen.id != to.current).collect();
                 let wrote = Wrote::Version(Seen::id(to.current));
                 desk.store.guards.note(guard, wrote, replaced, term);
+                // A copy may be all there is of what was current until now.
+                desk.note_loss_of(current_key(source, reference));
                 related.into_iter().for_each(|id| desk.distrust(id));
             }
             Self::Deleted(kind) => {
+                desk.note_loss_of(current_key(source, reference));
                 desk.store.guards.note(guard, Wrote::Nothing, held, term);
                 related.into_iter().for_each(|id| close(desk, id, reference, None, kind));
             }
@@ -238,11 +241,17 @@ fn restage(desk: &mut Desk<'_>, related: Vec<LineId>, version: &VersionId) {
 
 /// The written version is what the next read gives.
 fn write_through(desk: &mut Desk<'_>, source: &Source, reference: &SecretRef, secret: Secret) {
-    let selector = VersionSelector::Current;
-    let key = Key { source: source.number, reference: reference.clone(), selector };
+    let key = current_key(source, reference);
     let id = desk.line_of(&key);
+    // A copy has what was there before.
+    desk.note_loss_of(key);
     desk.hold(id, secret);
     desk.reconcile(id);
+}
+
+fn current_key(source: &Source, reference: &SecretRef) -> Key {
+    let selector = VersionSelector::Current;
+    Key { source: source.number, reference: reference.clone(), selector }
 }
 
 /// What was closed is gone at once; the rest is asked for again. `version` is `None` when the

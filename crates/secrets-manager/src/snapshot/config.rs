@@ -66,7 +66,8 @@ impl Snapshot {
         self
     }
 
-    /// What is copied. What handles hold.
+    /// What is copied. What handles hold. What is in the file for having been held is brought up to date
+    /// by reads as well, so that it does not fall behind.
     pub fn with_coverage(mut self, coverage: Coverage) -> Self {
         self.coverage = coverage;
         self

@@ -56,8 +56,6 @@ struct Progress {
     /// The manager's count of changes that is in the file.
     changes: Option<u64>,
     renewed: Option<Instant>,
-    /// What the providers no longer have, and the file may.
-    lost: BTreeSet<SecretName>,
 }
 
 impl Keeper {
@@ -120,16 +118,21 @@ impl Keeper {
         let news = inner.with(|desk| {
             let changes = desk.store.changes;
             let is_news = progress.changes != Some(changes) || is_due;
-            is_news.then(|| (changes, desk.holdings(), std::mem::take(&mut desk.store.lost)))
+            is_news.then(|| (changes, desk.holdings(), desk.store.lost.clone()))
         });
         let Some((changes, holdings, lost)) = news else { return Ok(()) };
-        let lost = lost.iter().filter_map(|key| entry::name_of(&self.subject(key)?));
-        progress.lost.extend(lost);
-        let plan = self.plan(contents, &progress.lost, holdings);
+        let name = |key: &Key| entry::name_of(&self.subject(key)?);
+        let is_in_file = |key: &Key| name(key).is_some_and(|name| contents.contains_key(&name));
+        // Forgotten even if the file cannot be written: they are not in it.
+        let elsewhere: Vec<_> = lost.keys().filter(|key| !is_in_file(key)).collect();
+        inner.with(|desk| desk.store.lost.settle(elsewhere));
+        let names = lost.keys().filter_map(name).collect();
+        let plan = self.plan(contents, (&names, lost.is_more()), holdings);
         if !plan.changes.is_empty() && !self.write(contents, plan).await? {
             return Ok(());
         }
-        progress.lost.clear();
+        // Only now: a run future that ends before leaves it to the next one.
+        inner.with(|desk| desk.store.lost.settle_all(&lost));
         progress.changes = Some(changes);
         progress.renewed = Some(now);
         Ok(())
@@ -139,15 +142,19 @@ impl Keeper {
     fn plan(
         &self,
         contents: &Contents,
-        lost: &BTreeSet<SecretName>,
+        (lost, is_more_lost): (&BTreeSet<SecretName>, bool),
         holdings: Vec<Holding>,
     ) -> Plan {
         let wall = self.clock.now();
         let mut plan = Plan::default();
         let mut current = BTreeSet::new();
-        for holding in holdings.into_iter().filter(|holding| self.covers(holding)) {
+        for holding in holdings {
             let Some(subject) = self.subject(&holding.key) else { continue };
             let Some(name) = entry::name_of(&subject) else { continue };
+            // What is in the file must not fall behind what is known.
+            if !self.covers(&holding) && !contents.contains_key(&name) {
+                continue;
+            }
             if self.left(holding.confirmed, wall).is_err() {
                 continue;
             }
@@ -166,7 +173,7 @@ impl Keeper {
         let is_up = !plan.changes.is_empty();
         for (name, known) in contents.iter().filter(|(name, _)| !current.contains(*name)) {
             let is_old = || self.left(known.confirmed, wall) == Err(SnapshotErrorKind::TooOld);
-            if lost.contains(name) || (is_up && is_old()) {
+            if is_more_lost || lost.contains(name) || (is_up && is_old()) {
                 plan.changes.push((name.clone(), None));
             }
         }

@@ -42,7 +42,8 @@
 //! |---|---|
 //! | cannot be reached, or limits the rate, and the cache has no value | is served, as stale; each is told by a `tracing` warning, all by [`Usage::restored`](crate::Usage::restored) |
 //! | answers later | is replaced by what it answers |
-//! | says not found, disabled, destroyed or pending deletion | is not served, and leaves the file |
+//! | says not found, disabled, destroyed or pending deletion | is not served from then on, and leaves the file |
+//! | is written to by this process: a deletion, a promotion, another value | the same for what there was before |
 //! | denies access, or does not accept the identity | is not served, or no longer |
 //!
 //! | the file | what follows |
@@ -60,7 +61,12 @@
 //! |---|---|
 //! | was confirmed longer ago than `max_age` by the clock on the wall | it is not served; it leaves the file with the next value that is written |
 //! | was confirmed in the future, by more than five minutes | it is not served: the clock was set back, so its age is not known |
-//! | was replaced | the old one leaves the file at once: it keeps no versions |
+//! | was replaced, by whomever | the old one leaves the file as soon as this process has read the new one: it keeps no versions |
+//!
+//! How many secrets may be known to be gone before that is written is bounded by
+//! [`max_absent`](crate::CachePolicy::with_max_absent), as it happens while nobody runs `run` or the file cannot be
+//! written. Beyond that nothing is served from the file until it is, and then the file keeps what is in the
+//! cache alone.
 //!
 //! A clock that is set back by less than a value is old makes it look younger; nothing in a file can tell.
 //! Whoever has the key and the file has the values. A key in the provider's own cloud may be out of

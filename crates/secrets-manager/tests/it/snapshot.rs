@@ -301,6 +301,44 @@ async fn what_this_process_deletes_leaves_the_file() {
     assert_eq!(manager.snapshot().unwrap().entries, 0);
 }
 
+/// The same of what it has never read.
+#[tokio::test(start_paused = true)]
+async fn what_this_process_deletes_or_promotes_is_not_served_from_the_file() {
+    use secrets_core::memory::{Fault, FaultRule, Faults, MemoryProvider, Personality};
+    use secrets_core::{DeleteMode, IdempotencyKey, SetOptions};
+    let provider = MemoryProvider::new(Personality::Aws);
+    let base = provider.put_text(NAME, CANARY).await.unwrap();
+    let options = SetOptions::pending();
+    let pending =
+        provider.set_secret(&reference(NAME), crate::support::value("new"), options).await;
+    let pending = pending.unwrap();
+    let db = reference(NAME);
+    for deletes in [false, true] {
+        let host = Host::new();
+        let manager = host.manager(provider.clone());
+        let running = Running::start(&manager).await;
+        let handle = manager.handle(NAME).await.unwrap();
+        pass(secs(3)).await;
+        running.stop().await;
+        drop((manager, handle));
+        let down = Faults::seeded(1).with(FaultRule::new(Fault::Unavailable));
+
+        let manager = host.manager(provider.clone());
+        if deletes {
+            let deleted = manager.cached().delete_secret(&db, DeleteMode::Immediate);
+            deleted.await.unwrap();
+        } else {
+            let key = IdempotencyKey::from_random([7; 16]);
+            let promoted = manager.cached().promote(&db, &pending.id, &base.id, &key);
+            promoted.await.unwrap();
+        }
+        provider.inject(down).unwrap();
+        let answer = manager.get(NAME).await;
+        assert!(answer.is_err(), "deletes: {deletes}");
+        provider.inject(Faults::none()).unwrap();
+    }
+}
+
 /// Of a value that was replaced nothing is left, and of what is there nothing shows.
 #[tokio::test(start_paused = true)]
 async fn the_file_holds_the_newest_value_alone_and_shows_nothing() {
@@ -666,4 +704,115 @@ async fn aliases_are_served_from_what_was_kept_of_their_secret() {
     pass(secs(40)).await;
     assert_eq!(text(handle.load().secret().unwrap()), served("v2"));
     assert!(handle.load().is_fresh());
+}
+
+/// It is in the file still, for nothing is written without a run future.
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_said_is_gone_is_not_served_from_the_file() {
+    let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    host.run_once(&cloud).await;
+    let manager = host.manager(cloud.provider());
+    cloud.answers(Err(absent()));
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::NotFound);
+    pass(secs(HOUR)).await;
+    cloud.answers(Err(unavailable()));
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    // There is another one now, of which the file knows nothing either.
+    cloud.answers(Ok(canary("v2")));
+    pass(secs(HOUR)).await;
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), served("v2"));
+    pass(secs(HOUR)).await;
+    cloud.answers(Err(unavailable()));
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// More is gone than is remembered: nothing that is in doubt is served.
+#[tokio::test(start_paused = true)]
+async fn many_absences_do_not_bring_back_what_is_gone() {
+    let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    host.run_once(&cloud).await;
+    let policy = crate::support::policy().with_max_absent(4.try_into().unwrap());
+    let builder = builder(cloud.provider()).policy(policy).clock(Arc::new(host.clock.clone()));
+    let manager = builder.snapshot(host.snapshot()).build().unwrap();
+    cloud.answers(Err(absent()));
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::NotFound);
+    for other in 0..20 {
+        assert!(manager.get(&*format!("other/{other}")).await.is_err());
+    }
+    pass(secs(HOUR)).await;
+    cloud.answers(Err(unavailable()));
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    // Once it runs the file is brought in line with that.
+    let running = Running::start(&manager).await;
+    pass(secs(3)).await;
+    assert_eq!(manager.snapshot().unwrap().entries, 0);
+    running.stop().await;
+    assert!(host.next_run().await.0.is_err());
+}
+
+/// The run future ends at any point of the writing, and another one takes over.
+#[tokio::test(start_paused = true)]
+async fn a_run_future_that_ends_does_not_forget_what_is_gone() {
+    let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    for yields in 0..24 {
+        cloud.answers(Ok(canary("v1")));
+        let manager = host.manager(cloud.provider());
+        let running = Running::start(&manager).await;
+        let handle = manager.handle(NAME).await.unwrap();
+        pass(secs(3)).await;
+        assert_eq!(manager.snapshot().unwrap().entries, 1);
+        cloud.answers(Err(absent()));
+        manager.invalidate_all();
+        assert!(manager.get(NAME).await.is_err());
+        tokio::time::advance(secs(1)).await;
+        for _ in 0..yields {
+            tokio::task::yield_now().await;
+        }
+        running.stop().await;
+        let _running = Running::start(&manager).await;
+        pass(secs(30)).await;
+        assert_eq!(manager.snapshot().unwrap().entries, 0, "after {yields} turns");
+        drop(handle);
+    }
+}
+
+/// A machine that slept: the clock that cannot be set stood still meanwhile.
+#[tokio::test(start_paused = true)]
+async fn its_age_is_bounded_by_the_clock_on_the_wall_too() {
+    let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    host.run_once(&cloud).await;
+    host.clock.advance(secs(12 * HOUR));
+    cloud.answers(Err(unavailable()));
+    let manager = host.manager(cloud.provider());
+    let running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    assert!(handle.load_checked().is_ok());
+    host.clock.advance(secs(13 * HOUR));
+    pass(secs(3)).await;
+    assert_eq!(handle.load_checked().unwrap_err().kind(), UnusableKind::TooStale);
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    running.stop().await;
+
+    // Nobody watches the clock here, but for the reader.
+    host.clock.set(crate::support::noon() + secs(12 * HOUR));
+    let manager = host.manager(cloud.provider());
+    assert!(manager.get(NAME).await.is_ok());
+    host.clock.advance(secs(13 * HOUR));
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// It was held once and is not now: what was replaced is not to come back.
+#[tokio::test(start_paused = true)]
+async fn what_was_replaced_leaves_the_file_though_nobody_holds_it() {
+    let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+    host.run_once(&cloud).await;
+    cloud.answers(Ok(canary("v2")));
+    let manager = host.manager(cloud.provider());
+    let running = Running::start(&manager).await;
+    assert_eq!(text(&manager.get(NAME).await.unwrap()), served("v2"));
+    pass(secs(3)).await;
+    running.stop().await;
+    assert_eq!(host.next_run().await.0.unwrap(), served("v2"));
 }
