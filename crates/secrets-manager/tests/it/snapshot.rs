@@ -738,7 +738,7 @@ async fn many_absences_do_not_bring_back_what_is_gone() {
     cloud.answers(Err(absent()));
     assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::NotFound);
     for other in 0..20 {
-        assert!(manager.get(&*format!("other/{other}")).await.is_err());
+        assert!(manager.get(&format!("other/{other}")).await.is_err());
     }
     pass(secs(HOUR)).await;
     cloud.answers(Err(unavailable()));
