@@ -26,12 +26,22 @@ impl Fallback {
             let is_asked = |quest: &Quest<'_>| {
                 quest.is_open() && (is_primary || member.expresses(quest.reference))
             };
-            let asked: Vec<_> = quests.iter_mut().filter(|quest| is_asked(quest)).collect();
+            let (mut asked, mut questions, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
+            for quest in quests.iter_mut().filter(|quest| is_asked(quest)) {
+                match asked_for(member, quest.options) {
+                    Some(options) => {
+                        questions.push((quest.reference.clone(), options));
+                        asked.push(quest);
+                    }
+                    None => foreign.push(quest),
+                }
+            }
+            self.cover_many(member, foreign).await;
             if asked.is_empty() {
                 continue;
             }
             let is_whole = is_primary && asked.len() == wanted.len();
-            let answers = match self.ask_many(member, &asked).await {
+            let answers = match self.ask_many(member, &questions).await {
                 Ok(answers) => answers,
                 Err(error) if is_whole && self.ends(&error, &asked) => {
                     return Err(member.name(error));
@@ -56,13 +66,10 @@ impl Fallback {
     async fn ask_many(
         &self,
         member: &Member,
-        asked: &[&mut Quest<'_>],
+        questions: &[(SecretRef, GetOptions)],
     ) -> Result<Vec<Result<Secret>>> {
-        let question =
-            |quest: &&mut Quest<'_>| (quest.reference.clone(), asked_for(member, quest.options));
-        let questions: Vec<_> = asked.iter().map(question).collect();
         if questions.len() > 1 && member.provider.capabilities().batch.is_available() {
-            let answers = member.provider.get_secrets(&questions).await?;
+            let answers = member.provider.get_secrets(questions).await?;
             if answers.len() != questions.len() {
                 let message = "the provider gave another number of answers than was asked for";
                 let error = Error::new(ErrorKind::Integrity, message);
@@ -74,6 +81,19 @@ impl Fallback {
         let reads = questions.iter().map(|(r, options)| provider.get_secret(r, options.clone()));
         let reads: Vec<_> = reads.collect();
         Ok(stream::iter(reads).buffered(AT_A_TIME).collect().await)
+    }
+
+    /// Whether a provider has the secrets of which versions of others are asked for.
+    async fn cover_many(&self, member: &Member, foreign: Vec<&mut Quest<'_>>) {
+        let covers = foreign.iter().map(|quest| {
+            let (reference, options) = (quest.reference, quest.options);
+            async move { self.members.cover(member, reference, options).await }
+        });
+        let covers: Vec<_> = covers.collect();
+        let looks: Vec<_> = stream::iter(covers).buffered(AT_A_TIME).collect().await;
+        for (quest, look) in foreign.into_iter().zip(looks) {
+            quest.hear(self, member, look);
+        }
     }
 
     async fn judge_many(

@@ -110,9 +110,28 @@ impl Fallback {
 
 impl Members {
     async fn look(&self, member: &Member, reference: &SecretRef, options: &GetOptions) -> Look {
-        let asked = asked_for(member, options);
-        let answer = member.provider.get_secret(reference, asked).await;
-        self.judge(member, reference, options, answer).await
+        match asked_for(member, options) {
+            Some(asked) => {
+                let answer = member.provider.get_secret(reference, asked).await;
+                self.judge(member, reference, options, answer).await
+            }
+            None => self.cover(member, reference, options).await,
+        }
+    }
+
+    /// What a provider says to a version of another one: that it has the secret and not the version, or
+    /// that it does not have the secret.
+    pub(crate) async fn cover(
+        &self,
+        member: &Member,
+        reference: &SecretRef,
+        options: &GetOptions,
+    ) -> Look {
+        match self.absence(member, reference, &options.version).await {
+            Ok(None) => Look::Has(Err(no_such_version())),
+            Ok(Some(absence)) => Look::Lacks(absence.with_operation(Operation::GetSecret)),
+            Err(unknown) => Look::Has(Err(unknown.with_operation(Operation::GetSecret))),
+        }
     }
 
     /// What an answer to [`asked_for`] means.
@@ -126,7 +145,7 @@ impl Members {
         let error = match answer {
             Ok(mut secret) => {
                 secret.version = member.marked_version(secret.version);
-                let is_asked_for = is_direct(member, options);
+                let is_asked_for = reads(member.provider.capabilities(), &options.version);
                 return Look::Has(match is_asked_for {
                     true => Ok(secret),
                     false => only_current(secret, &options.version),
@@ -144,85 +163,85 @@ impl Members {
         if is_told {
             return Look::Lacks(error);
         }
-        match self.has(member, reference, &asked_for(member, options).version).await {
-            Ok(true) => Look::Has(Err(error)),
-            Ok(false) => Look::Lacks(error),
+        match self.absence(member, reference, &options.version).await {
+            Ok(None) => Look::Has(Err(error)),
+            Ok(Some(_)) => Look::Lacks(error),
             Err(unknown) => Look::Has(Err(unknown.with_operation(Operation::GetSecret))),
         }
     }
 
-    /// Whether a provider has a secret at all of which it does not have this version; without reading
-    /// a value where there is another way.
-    async fn has(
+    /// Why a provider does not have a secret at all of which it does not have this version, or `None`
+    /// if it has; without reading a value where there is another way.
+    async fn absence(
         &self,
         member: &Member,
         reference: &SecretRef,
         missing: &VersionSelector,
-    ) -> Result<bool> {
+    ) -> Result<Option<Error>> {
         let (provider, capabilities) = (&member.provider, member.provider.capabilities());
         if capabilities.describe.is_available() {
             let described = provider.describe_secret(reference).await.map(drop);
-            return self.is_there(member, reference, described);
+            return self.lack(member, reference, described);
         }
         if capabilities.versions.is_available() {
             let page = PageRequest::first().with_limit(NonZeroU32::MIN);
             let listed = provider.list_versions(reference, page).await.map(drop);
-            return self.is_there(member, reference, listed);
+            return self.lack(member, reference, listed);
         }
         let mut others = vec![VersionSelector::Current];
         if capabilities.staging != Staging::No {
             others.push(VersionSelector::Pending);
         }
         others.retain(|other| other != missing);
+        let mut absence = None;
         for other in others {
             let options = GetOptions::version(other).ignore_validity();
             let read = provider.get_secret(reference, options).await.map(drop);
-            if self.is_there(member, reference, read)? {
-                return Ok(true);
+            match self.lack(member, reference, read)? {
+                Some(error) => absence = absence.or(Some(error)),
+                None => return Ok(None),
             }
         }
-        Ok(false)
+        Ok(absence.or_else(|| Some(no_such_version())))
     }
 
-    fn is_there(&self, member: &Member, reference: &SecretRef, told: Result<()>) -> Result<bool> {
+    fn lack(
+        &self,
+        member: &Member,
+        reference: &SecretRef,
+        told: Result<()>,
+    ) -> Result<Option<Error>> {
         match told {
-            Ok(()) => Ok(true),
-            Err(error) if self.lacks(member, reference, &error) => Ok(false),
+            Ok(()) => Ok(None),
+            Err(error) if self.lacks(member, reference, &error) => Ok(Some(error)),
             Err(error) => Err(error),
         }
     }
 }
 
-/// Whether the provider itself can be asked for this version: it has such versions, and an id is of
-/// one of its own.
-fn is_direct(member: &Member, options: &GetOptions) -> bool {
-    let is_own = match &options.version {
-        VersionSelector::Id(id) => member.unmarked(id).is_some(),
-        _ => true,
-    };
-    is_own && reads(member.provider.capabilities(), &options.version)
-}
-
-/// What to ask a provider: where it cannot have the version, for the current one.
-pub(crate) fn asked_for(member: &Member, options: &GetOptions) -> GetOptions {
-    let mut asked = options.clone();
-    asked.version = match &options.version {
-        _ if !is_direct(member, options) => VersionSelector::Current,
-        VersionSelector::Id(id) => {
-            VersionSelector::Id(member.unmarked(id).unwrap_or_else(|| id.clone()))
-        }
+/// What to ask a provider: where it does not have such versions, for the current one; nothing where
+/// the version is another provider's.
+pub(crate) fn asked_for(member: &Member, options: &GetOptions) -> Option<GetOptions> {
+    let own = match &options.version {
+        VersionSelector::Id(id) => VersionSelector::Id(member.unmarked(id)?),
         other => other.clone(),
     };
-    asked
+    let is_there = reads(member.provider.capabilities(), &own);
+    let version = if is_there { own } else { VersionSelector::Current };
+    let mut asked = options.clone();
+    asked.version = version;
+    Some(asked)
 }
 
 /// The answer of a provider that has nothing but current versions.
 fn only_current(current: Secret, version: &VersionSelector) -> Result<Secret> {
     match version {
         VersionSelector::Id(id) if current.version.id == *id => Ok(current),
-        _ => {
-            let message = "the provider does not have the version";
-            Err(Error::new(ErrorKind::NotFound, message).with_operation(Operation::GetSecret))
-        }
+        _ => Err(no_such_version()),
     }
+}
+
+fn no_such_version() -> Error {
+    let message = "the provider does not have the version";
+    Error::new(ErrorKind::NotFound, message).with_operation(Operation::GetSecret)
 }

@@ -10,25 +10,29 @@ use secrets_core::{
 /// What stands between the parts of a chain's identity.
 const SEPARATOR: &str = " > ";
 
+/// What ids of versions that are not the primary's begin with.
+const MARK: char = '~';
+
 /// One provider of a chain.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) provider: Arc<dyn SecretProvider>,
-    /// Stands before its versions' ids; nothing before the primary's.
+    /// Stands before its versions' ids; before the primary's only where they begin as marks do, as
+    /// those of a chain can.
     mark: String,
+    is_primary: bool,
 }
 
 impl Member {
     /// The provider at this place of a chain.
     fn new(provider: Arc<dyn SecretProvider>, place: usize) -> Self {
-        let mark = if place == 0 { String::new() } else { format!("~{place}~") };
-        Self { provider, mark }
+        Self { provider, mark: format!("{MARK}{place}{MARK}"), is_primary: place == 0 }
     }
 
     /// What the chain calls a version of it: stores that count from 1 must not mean two versions by
     /// one id. One that is too long for it stays as it is.
     pub(crate) fn marked(&self, id: VersionId) -> VersionId {
-        if self.mark.is_empty() {
+        if self.is_primary && !id.as_str().starts_with(MARK) {
             return id;
         }
         VersionId::new(&format!("{}{id}", self.mark)).unwrap_or(id)
@@ -36,8 +40,14 @@ impl Member {
 
     /// What it calls this version itself, if it is one of its own.
     pub(crate) fn unmarked(&self, id: &VersionId) -> Option<VersionId> {
-        let own = id.as_str().strip_prefix(&*self.mark)?;
-        VersionId::new(own).ok()
+        let own = id.as_str().strip_prefix(&*self.mark);
+        let own = own.and_then(|own| VersionId::new(own).ok()).unwrap_or_else(|| id.clone());
+        (self.marked(own.clone()) == *id).then_some(own)
+    }
+
+    /// What to call a version to it, whose ever it is.
+    pub(crate) fn called(&self, id: &VersionId) -> VersionId {
+        self.unmarked(id).unwrap_or_else(|| id.clone())
     }
 
     /// A description with the versions called as the chain does.
@@ -66,7 +76,7 @@ impl Member {
             named = named.with_request_id(id);
         }
         if let Some(version) = error.version() {
-            named = named.with_version(version.clone());
+            named = named.with_version(self.marked(version.clone()));
         }
         if error.maybe_absent() {
             named = named.with_maybe_absent();

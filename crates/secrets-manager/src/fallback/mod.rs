@@ -71,7 +71,10 @@ pub enum OnUnavailable {
 ///
 /// Ids of the primary's versions are its own. Those of the others have their place in the chain before
 /// them (`~1~` for the second provider), so that no id means versions of two stores: one that was read
-/// from another provider is `NotFound` once the primary has the secret, never another value.
+/// from another provider is `NotFound` once the primary has the secret, never another value. Where the
+/// primary's own ids begin with `~`, as those of a chain within the chain can, `~0~` stands before them. No
+/// provider is asked for a version by an id that is another's. (An id of which no room is left for what
+/// should stand before it, of 512 bytes, stays as it is.)
 ///
 /// # Lists
 ///

@@ -43,10 +43,12 @@ impl SecretProvider for Fallback {
         &self,
         reference: &SecretRef,
         value: SecretValue,
-        options: SetOptions,
+        mut options: SetOptions,
     ) -> Result<VersionInfo> {
         let primary = &self.members.primary;
+        options.precondition = self.called(options.precondition);
         let written = primary.provider.set_secret(reference, value, options).await;
+        let written = written.map(|version| primary.marked_version(version));
         written.map_err(|error| primary.name(error))
     }
 
@@ -58,13 +60,20 @@ impl SecretProvider for Fallback {
         token: &IdempotencyKey,
     ) -> Result<Promoted> {
         let primary = &self.members.primary;
-        let promoted = primary.provider.promote(reference, pending, base, token).await;
+        let (pending, base) = (primary.called(pending), primary.called(base));
+        let promoted = primary.provider.promote(reference, &pending, &base, token).await;
+        let promoted = promoted.map(|mut promoted| {
+            promoted.current = primary.marked(promoted.current);
+            promoted.previous = promoted.previous.map(|id| primary.marked(id));
+            promoted
+        });
         promoted.map_err(|error| primary.name(error))
     }
 
     async fn discard_pending(&self, reference: &SecretRef, pending: &VersionId) -> Result<()> {
         let primary = &self.members.primary;
-        let discarded = primary.provider.discard_pending(reference, pending).await;
+        let pending = primary.called(pending);
+        let discarded = primary.provider.discard_pending(reference, &pending).await;
         discarded.map_err(|error| primary.name(error))
     }
 
@@ -76,8 +85,11 @@ impl SecretProvider for Fallback {
         precondition: Precondition,
     ) -> Result<()> {
         let primary = &self.members.primary;
-        let updated =
-            primary.provider.update_metadata(reference, version, patch, precondition).await;
+        let version = version.map(|version| primary.called(version));
+        let precondition = self.called(precondition);
+        let call =
+            primary.provider.update_metadata(reference, version.as_ref(), patch, precondition);
+        let updated = call.await;
         updated.map_err(|error| primary.name(error))
     }
 
@@ -88,7 +100,8 @@ impl SecretProvider for Fallback {
         state: VersionState,
     ) -> Result<()> {
         let primary = &self.members.primary;
-        let set = primary.provider.set_version_state(reference, version, state).await;
+        let version = primary.called(version);
+        let set = primary.provider.set_version_state(reference, &version, state).await;
         set.map_err(|error| primary.name(error))
     }
 
@@ -148,8 +161,10 @@ impl SecretProvider for Fallback {
             let is_primary = self.members.is_primary(member);
             let Some(hints) = member.provider.changes() else { continue };
             // What is current there may be covered here.
+            let primary = member.clone();
             let of_chain = move |mut hint: ChangeHint| {
-                hint.version = hint.version.filter(|_| is_primary);
+                let version = hint.version.take().filter(|_| is_primary);
+                hint.version = version.map(|version| primary.marked(version));
                 Some(hint)
             };
             let with_end = hints.map(of_chain).chain(stream::once(future::ready(None)));
@@ -185,6 +200,18 @@ impl SecretProvider for Fallback {
             all.findings.extend(health.findings.iter().map(|text| format!("{id}: {text}").into()));
         }
         Ok(all)
+    }
+}
+
+impl Fallback {
+    /// A precondition of a write, in the primary's words.
+    fn called(&self, precondition: Precondition) -> Precondition {
+        match precondition {
+            Precondition::CurrentIs(id) => {
+                Precondition::CurrentIs(self.members.primary.called(&id))
+            }
+            other => other,
+        }
     }
 }
 

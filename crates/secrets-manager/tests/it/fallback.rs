@@ -1,18 +1,20 @@
 //! Chains of providers: who is asked, who answers, and what an error does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{FutureExt, StreamExt};
 use secrets_core::memory::{MemoryProvider, Personality};
 use secrets_core::{
-    Capabilities, ChangeHint, DeleteMode, ErrorKind, GetOptions, Health, HealthStatus, NameRules,
-    NativeId, Operation, PageRequest, PageToken, Result, Secret, SecretFilter, SecretProvider,
-    SecretProviderExt, SecretRef, SetOptions, Staging, Support, VersionId, VersionSelector,
+    Capabilities, ChangeHint, DeleteMode, Error, ErrorKind, GetOptions, Health, HealthStatus,
+    IdempotencyKey, MetadataPatch, NameRules, NativeId, Operation, PageRequest, PageToken,
+    Precondition, Promoted, ProviderId, Result, Secret, SecretFilter, SecretProvider,
+    SecretProviderExt, SecretRef, SecretValue, SetOptions, Staging, Support, VersionId,
+    VersionInfo, VersionSelector, VersionState, async_trait,
 };
 use secrets_manager::{Fallback, OnUnavailable};
 
 use crate::shelf::{Entry, Shelf};
-use crate::support::{NAME, Running, Wall, build, reference, secs, text, value};
+use crate::support::{NAME, Running, Wall, build, noon, reference, secs, text, value};
 
 fn full(scope: &str) -> Shelf {
     Shelf::new(scope)
@@ -610,4 +612,160 @@ async fn what_was_written_covers_the_other_store_though_the_primary_lags() {
         assert_eq!(text(handle.load().secret().unwrap()), "ours");
         tokio::time::sleep(secs(10)).await;
     }
+}
+
+/// A chain within a chain has ids that begin as those of the outer one's later providers do.
+#[tokio::test]
+async fn no_id_means_versions_of_two_stores_of_chains_of_chains() {
+    let google = |scope| MemoryProvider::builder(Personality::Google).scope(scope).build().unwrap();
+    let (one, two, three) = (google("one"), google("two"), google("three"));
+    let inner = Fallback::new(one).then(two.clone());
+    let chain = Fallback::new(inner).then(three.clone());
+    let by_id = |version: &VersionId| VersionSelector::Id(version.clone());
+    three.put_text(NAME, "third").await.unwrap();
+    let third = chain.read(NAME).await.unwrap().version.id;
+    assert_eq!(read(&chain, by_id(&third)).await.unwrap(), "third");
+
+    two.put_text(NAME, "second").await.unwrap();
+    let second = chain.read(NAME).await.unwrap().version.id;
+    assert_eq!(read(&chain, by_id(&second)).await.unwrap(), "second");
+    let error = read(&chain, by_id(&third)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "never another value");
+    assert_ne!(second, third);
+}
+
+/// Who knows only ids of its own form is not asked for those of others.
+#[tokio::test]
+async fn ids_of_later_providers_are_not_put_to_the_primary() {
+    let (one, two) = two();
+    two.put(NAME, Entry { current: Some("t2"), previous: Some("t1"), pending: None });
+    let chain = chain(&one, &two);
+    one.calls();
+    assert_eq!(read(&chain, id("~1~t1")).await.unwrap(), "t1");
+    assert_eq!(one.calls(), [(Operation::DescribeSecret, vec![NAME.to_owned()])]);
+    let wanted = ["~1~t1", "~1~t2"].map(|v| (reference(NAME), GetOptions::version(id(v))));
+    assert!(chain.get_secrets(&wanted).await.unwrap().iter().all(Result::is_ok));
+    assert!(one.calls().iter().all(|(operation, _)| *operation == Operation::DescribeSecret));
+
+    // Nor are later ones for those of the primary.
+    two.calls();
+    assert_eq!(read(&chain, id("t1")).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(two.calls(), [(Operation::DescribeSecret, vec![NAME.to_owned()])]);
+}
+
+/// A store whose own ids look like those of later providers; it notes the ids that it is given.
+#[derive(Debug)]
+struct Tilde {
+    inner: MemoryProvider,
+    given: Arc<Mutex<Vec<String>>>,
+}
+
+impl Tilde {
+    fn note(&self, id: &VersionId) {
+        self.given.lock().unwrap().push(id.to_string());
+    }
+
+    fn own() -> VersionId {
+        VersionId::new("~1~1").unwrap()
+    }
+}
+
+#[async_trait]
+impl SecretProvider for Tilde {
+    fn id(&self) -> &ProviderId {
+        self.inner.id()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn name_rules(&self) -> &NameRules {
+        self.inner.name_rules()
+    }
+
+    async fn get_secret(&self, _: &SecretRef, options: GetOptions) -> Result<Secret> {
+        if let VersionSelector::Id(id) = options.version {
+            self.note(&id);
+        }
+        Ok(Secret::new(value("tilde"), VersionInfo::new(Self::own(), noon())))
+    }
+
+    async fn set_secret(
+        &self,
+        _: &SecretRef,
+        _: SecretValue,
+        options: SetOptions,
+    ) -> Result<VersionInfo> {
+        if let Precondition::CurrentIs(id) = &options.precondition {
+            self.note(id);
+        }
+        Ok(VersionInfo::new(Self::own(), noon()))
+    }
+
+    async fn promote(
+        &self,
+        _: &SecretRef,
+        pending: &VersionId,
+        base: &VersionId,
+        _: &IdempotencyKey,
+    ) -> Result<Promoted> {
+        [pending, base].into_iter().for_each(|id| self.note(id));
+        Ok(Promoted::new(Self::own(), Some(Self::own())))
+    }
+
+    async fn discard_pending(&self, _: &SecretRef, pending: &VersionId) -> Result<()> {
+        self.note(pending);
+        Ok(())
+    }
+
+    async fn update_metadata(
+        &self,
+        _: &SecretRef,
+        version: Option<&VersionId>,
+        _: MetadataPatch,
+        precondition: Precondition,
+    ) -> Result<()> {
+        version.into_iter().for_each(|id| self.note(id));
+        if let Precondition::CurrentIs(id) = &precondition {
+            self.note(id);
+        }
+        Ok(())
+    }
+
+    async fn set_version_state(
+        &self,
+        _: &SecretRef,
+        version: &VersionId,
+        _: VersionState,
+    ) -> Result<()> {
+        self.note(version);
+        let error = Error::new(ErrorKind::Conflict, "not now").with_version(version.clone());
+        Err(error.with_operation(Operation::SetVersionState))
+    }
+}
+
+/// What a chain calls a version of its primary it takes back in every call.
+#[tokio::test]
+async fn ids_that_a_chain_gives_are_understood_by_its_writes() {
+    let given = Arc::new(Mutex::new(Vec::new()));
+    let inner = MemoryProvider::new(Personality::Aws);
+    let chain = Fallback::new(Tilde { inner, given: Arc::clone(&given) }).then(full("two"));
+    let (name, token) = (reference(NAME), IdempotencyKey::from_random([1; 16]));
+    let id = chain.put_text(NAME, "x").await.unwrap().id;
+    assert_eq!(id.as_str(), "~0~~1~1");
+    let is_current = || Precondition::CurrentIs(id.clone());
+    assert_eq!(chain.read(NAME).await.unwrap().version.id, id);
+    assert_eq!(read(&chain, VersionSelector::Id(id.clone())).await.unwrap(), "tilde");
+    let options = SetOptions::new().when(is_current());
+    chain.set_secret(&name, value("x"), options).await.unwrap();
+    let promoted = chain.promote(&name, &id, &id, &token).await.unwrap();
+    assert_eq!((&promoted.current, promoted.previous.as_ref()), (&id, Some(&id)));
+    chain.discard_pending(&name, &id).await.unwrap();
+    let patch = MetadataPatch::default();
+    chain.update_metadata(&name, Some(&id), patch, is_current()).await.unwrap();
+    let set = chain.set_version_state(&name, &id, VersionState::Disabled).await;
+    assert_eq!(set.unwrap_err().version(), Some(&id));
+    let given: Vec<_> = std::mem::take(&mut given.lock().unwrap());
+    assert_eq!(given, ["~1~1"; 8]);
 }
