@@ -7,8 +7,10 @@ use audit_log::{
 };
 use secrets_core::SecretResolver;
 use serde::de::{Deserialize, Deserializer, Error as _};
-use service_settings::{DurationSetting, Problem, Rules, SecretSetting};
+use service_settings::{DurationSetting, Placed, Problem, Rules, SecretSetting};
 
+use super::Outline;
+use super::chain::unknown;
 use super::error::AuditFailure;
 
 /// Where the audit trail is written, and what happens when it cannot be: the table `audit` of the
@@ -19,6 +21,7 @@ use super::error::AuditFailure;
 /// folder = "/var/log/billing/audit"   # shared by all writers
 /// writer = "billing-1"                # a name for each process: usually from a variable
 /// key = "secret://audit/chain-key"    # 64 hexadecimal digits, at random
+/// credentials_from = "bootstrap"      # the provider that has the key; the manager itself unless set
 /// previous_keys = []                  # those before it, the newest first
 /// on_failure = "refuse"               # what is not recorded is not done; `proceed` unless set
 /// anchors = "/mnt/anchors"            # a folder elsewhere; none unless set
@@ -38,6 +41,9 @@ pub struct AuditSettings {
     /// The keys before it, the newest first.
     #[serde(default)]
     pub previous_keys: Vec<SecretSetting>,
+    /// The name of the provider that has the keys, which is asked directly; otherwise they are read
+    /// by the application's names, from the provider or the chain.
+    pub credentials_from: Option<String>,
     /// What happens to reads and writes of secrets that cannot be recorded.
     #[serde(default)]
     pub on_failure: AuditFailureSetting,
@@ -102,6 +108,38 @@ impl Rules for AuditSettings {
         }
         problems
     }
+}
+
+impl AuditSettings {
+    /// The setting of a key that is a reference to a secret.
+    fn reference(&self) -> Option<String> {
+        let before = self.previous_keys.iter().enumerate();
+        let before = before.map(|(number, key)| (format!("previous_keys[{number}]"), key));
+        let mut keys = std::iter::once(("key".to_owned(), &self.key)).chain(before);
+        keys.find(|(_, key)| !key.is_inline()).map(|(path, _)| path)
+    }
+}
+
+pub(super) fn problems(outline: &Placed<Outline>) -> Vec<Problem> {
+    let Some(audit) = &outline.value.audit else { return Vec::new() };
+    let mut problems = audit.problems();
+    let from = audit.value.credentials_from.as_deref();
+    let unknown = from.and_then(|from| unknown(outline, from));
+    problems.extend(unknown.map(|message| audit.problem("credentials_from", message)));
+    // The trail is opened before anything is read by the manager, and so before the snapshot helps.
+    let is_of_provider = match from {
+        Some(from) => from == outline.value.provider,
+        None => !outline.value.fall_back_on_unavailable,
+    };
+    if outline.value.snapshot.is_some()
+        && is_of_provider
+        && let Some(path) = audit.value.reference()
+    {
+        let message = "no start without the provider, which the `snapshot` is for, has this key; \
+            set `credentials_from` to the name of another provider";
+        problems.push(audit.problem(&path, message));
+    }
+    problems
 }
 
 const KEY_FORM: &str = "is not 64 lower-case hexadecimal digits";

@@ -68,7 +68,7 @@ async fn one(
         let message = "it was not tried: the provider that has its credentials failed";
         return Err(Error::new(ErrorKind::Unavailable, message));
     }
-    let secrets = resolver(from.flatten().as_ref());
+    let secrets = resolver(from.flatten().as_ref(), limit);
     let ProviderPlan { connect, .. } = planned.plan;
     let Ok(connected) = tokio::time::timeout(limit, connect(secrets)).await else {
         let message = "it was not connected within `start_timeout`";

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrets_core::{
@@ -6,23 +7,34 @@ use secrets_core::{
     SecretResolver, SecretValue,
 };
 
-/// What has the secrets of a provider, if there is one.
-pub(super) fn resolver(from: Option<&Arc<dyn SecretProvider>>) -> Arc<dyn SecretResolver> {
+/// What has the secrets of a provider, if there is one. Each is waited for as long as this.
+pub(super) fn resolver(
+    from: Option<&Arc<dyn SecretProvider>>,
+    limit: Duration,
+) -> Arc<dyn SecretResolver> {
     match from {
-        Some(provider) => Arc::new(CredentialsFrom(Arc::clone(provider))),
+        Some(provider) => Arc::new(CredentialsFrom { provider: Arc::clone(provider), limit }),
         None => Arc::new(NoCredentials),
     }
 }
 
 /// The secrets of the provider that `credentials_from` names, as they are there.
 #[derive(Debug)]
-struct CredentialsFrom(Arc<dyn SecretProvider>);
+struct CredentialsFrom {
+    provider: Arc<dyn SecretProvider>,
+    limit: Duration,
+}
 
 #[async_trait]
 impl SecretResolver for CredentialsFrom {
     async fn resolve(&self, reference: &SecretReference) -> Result<SecretValue> {
         let name = SecretRef::from(reference.name());
-        let secret = self.0.get_secret(&name, GetOptions::default()).await?;
+        let call = self.provider.get_secret(&name, GetOptions::default());
+        let Ok(secret) = tokio::time::timeout(self.limit, call).await else {
+            let message = "the provider did not answer within `start_timeout`";
+            return Err(Error::new(ErrorKind::Timeout, message));
+        };
+        let secret = secret?;
         match reference.field() {
             None => Ok(secret.value),
             Some(field) => secret.value.json_field(field),

@@ -162,7 +162,7 @@ impl SecretManagerSettings {
         problems.extend(aliases::problems(outline));
         problems.extend(outline.value.cache.problems());
         problems.extend(outline.value.health.problems());
-        problems.extend(outline.value.audit.iter().flat_map(Rules::problems));
+        problems.extend(audit::problems(outline));
         problems.extend(snapshot::problems(outline));
         let (hour, day) = (Duration::from_secs(60 * 60), Duration::from_secs(24 * 60 * 60));
         let spans = [

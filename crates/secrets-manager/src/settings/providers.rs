@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use service_settings::{DurationSetting, Placed, Problem, Problems, Subtree};
+use service_settings::{DurationSetting, Placed, Problem, ProblemKind, Problems, Subtree, nearest};
 
 use super::Outline;
 use super::chain::unknown;
@@ -18,6 +18,9 @@ pub(super) struct Planned {
     pub(super) credentials_from: Option<String>,
     pub(super) timeout: Option<Duration>,
 }
+
+/// The options that are the manager's, of whatever type a provider is.
+const OURS: [&str; 3] = ["type", "credentials_from", "timeout"];
 
 /// What the manager itself knows of a provider.
 struct Face {
@@ -58,7 +61,9 @@ pub(super) fn plan(
                 let made = Planned { plan, options, credentials_from, timeout: *timeout };
                 planned.insert((*name).to_owned(), made);
             }
-            Err(found) => problems.extend(found),
+            Err(found) => {
+                problems.extend(found.into_iter().map(|problem| face.with_our_names(problem)));
+            }
         }
     }
     problems.extend(credentials(outline, &faces));
@@ -74,12 +79,24 @@ impl Face {
                 None
             })
         };
+        if let Err(found) = options.read::<BTreeMap<String, Subtree>>() {
+            problems.extend(found);
+            let options = options.clone();
+            return Self { kind: None, credentials_from: None, timeout: None, options };
+        }
         let kind = options.text("type");
         let is_missing = matches!(kind, Ok(None));
         let kind = noted(kind);
         let credentials_from = noted(options.text("credentials_from"));
         if is_missing {
             problems.push(options.missing("type"));
+            let keys = options.keys();
+            let near = nearest("type", keys.iter().map(String::as_str));
+            problems.extend(near.map(|near| {
+                let mut problem = options.problem(near, "nothing has this name; is `type` meant?");
+                problem.kind = ProblemKind::UnknownKey;
+                problem
+            }));
         }
         let timeout = options.part("timeout").and_then(|part| {
             let time: DurationSetting = part.read().map_err(|found| problems.extend(found)).ok()?;
@@ -90,9 +107,22 @@ impl Face {
         Self { kind, credentials_from, timeout, options: options.clone() }
     }
 
+    /// What a factory says of a name that it does not know, and that is nearly one of ours.
+    fn with_our_names(&self, mut problem: Problem) -> Problem {
+        // What it knows itself is nearer.
+        let is_open =
+            problem.kind == ProblemKind::UnknownKey && !problem.message.ends_with("meant?");
+        let key = problem.path.strip_prefix(self.options.path());
+        let key = key.and_then(|rest| rest.strip_prefix('.')).filter(|_| is_open);
+        if let Some(near) = key.and_then(|key| nearest(key, OURS)) {
+            problem.message = format!("nothing has this name; is `{near}` meant?");
+        }
+        problem
+    }
+
     /// What the factory is given.
     fn rest(&self) -> Subtree {
-        self.options.without("type").without("credentials_from").without("timeout")
+        OURS.into_iter().fold(self.options.clone(), |rest, name| rest.without(name))
     }
 
     /// References to secrets that nobody has.
@@ -107,10 +137,11 @@ impl Face {
 
 /// Those that are asked, and those that have the credentials of these, and so on.
 fn used<'s>(outline: &'s Placed<Outline>, faces: &'s BTreeMap<&str, Face>) -> BTreeSet<&'s str> {
-    let Outline { provider, fallback, snapshot, .. } = &outline.value;
+    let Outline { provider, fallback, snapshot, audit, .. } = &outline.value;
     let of_snapshot =
         snapshot.as_ref().and_then(|snapshot| snapshot.value.credentials_from.as_ref());
-    let named = std::iter::once(provider).chain(fallback).chain(of_snapshot);
+    let of_audit = audit.as_ref().and_then(|audit| audit.value.credentials_from.as_ref());
+    let named = std::iter::once(provider).chain(fallback).chain(of_snapshot).chain(of_audit);
     let mut used = BTreeSet::new();
     let mut open: Vec<&str> = named.map(String::as_str).collect();
     while let Some(name) = open.pop() {

@@ -62,15 +62,8 @@ pub struct Registry {
 }
 
 /// The types that this crate knows, and the features that turn them on.
-const KNOWN: [(&str, &str); 7] = [
-    ("aws", "aws"),
-    ("azure", "azure"),
-    ("directory", "local"),
-    ("dotenv", "local"),
-    ("env", "local"),
-    ("file", "local"),
-    ("gcp", "gcp"),
-];
+const KNOWN: [(&str, &str); 4] =
+    [("directory", "local"), ("dotenv", "local"), ("env", "local"), ("file", "local")];
 
 impl Default for Registry {
     fn default() -> Self {
@@ -135,5 +128,22 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.factories.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who is told to turn on a feature has to find it.
+    #[test]
+    fn the_features_that_are_named_are_there() {
+        let manifest = include_str!("../../Cargo.toml");
+        let features = manifest.split("[features]").nth(1).unwrap_or_default();
+        let features = features.split("\n[").next().unwrap_or_default();
+        for (kind, feature) in KNOWN {
+            let begin = format!("{feature} = ");
+            assert!(features.lines().any(|line| line.starts_with(&begin)), "{kind}: {feature}");
+        }
     }
 }

@@ -8,9 +8,10 @@ use super::{Outline, SecretManagerSettings};
 
 impl SecretManagerSettings {
     /// The settings, by their paths, that differ from those that a manager was started from, and that
-    /// it does not take while it runs: all but `required` and `rules`, which
-    /// [`check_required`](crate::SecretManager::check_required) is given. None where a restart would
-    /// change nothing.
+    /// it does not take while it runs: all but `start_timeout`, which is over, and `required` and
+    /// `rules`, which [`check_required`](crate::SecretManager::check_required) is given. The snapshot
+    /// keeps what was required at the start. None where a restart would change nothing. What a
+    /// variable holds is a text, which is never the same as a number or a list in a file.
     #[must_use]
     pub fn needs_restart(&self, started_from: &Self) -> Vec<String> {
         let (new, old) = (&self.outline.value, &started_from.outline.value);
@@ -28,7 +29,8 @@ impl SecretManagerSettings {
         note(new.cache.is_same(&old.cache), "cache");
         note(new.health.is_same(&old.health), "health");
         note(is_same(new.audit.as_ref(), old.audit.as_ref()), "audit");
-        note(is_same(new.snapshot.as_ref(), old.snapshot.as_ref()), "snapshot");
+        let is_kept = new.snapshot.is_none() || required(new).eq(required(old));
+        note(is_kept && is_same(new.snapshot.as_ref(), old.snapshot.as_ref()), "snapshot");
         found.extend(providers(new, old).into_iter().map(|name| format!("providers.{name}")));
         found.extend(names(new, old).into_iter().map(|name| format!("secret.{name}")));
         let whole = self.outline.path();
@@ -43,6 +45,10 @@ fn is_same<T>(one: Option<&Placed<T>>, other: Option<&Placed<T>>) -> bool {
         (Some(one), Some(other)) => one.is_same(other),
         _ => false,
     }
+}
+
+fn required(outline: &Outline) -> impl Iterator<Item = &super::AppName> {
+    outline.secret.iter().filter(|(_, config)| config.value.required).map(|(name, _)| name)
 }
 
 fn providers<'s>(new: &'s Outline, old: &'s Outline) -> BTreeSet<&'s str> {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use audit_log::{AuditSink, FileTrail};
 use futures_util::future::{Either, select};
-use secrets_core::SecretProvider;
+use secrets_core::{SecretProvider, SecretResolver};
 use service_settings::{DurationSetting, Placed, Problems};
 
+use super::audit::Opened;
 use super::connect::{Providers, connect};
+use super::credentials::resolver;
 use super::error::{StartError, Why};
 use super::registry::Registry;
 use super::{START_TIMEOUT, SecretManagerSettings};
@@ -98,19 +100,10 @@ impl SecretManagerSettings {
     ) -> Result<Started, StartError> {
         let (problems, planned) = self.examine(registry);
         Problems::none_or(problems).map_err(Why::Settings)?;
-        let limit = self.outline.value.start_timeout.map_or(START_TIMEOUT, DurationSetting::get);
-        let (providers, warnings) = connect(planned, limit).await.map_err(Why::Providers)?;
+        let (providers, warnings) =
+            connect(planned, self.start_timeout()).await.map_err(Why::Providers)?;
         let stack = self.stack(&providers)?;
         let mut builder = self.builder(Arc::clone(&stack));
-        let mut trail = None;
-        if let Some(audit) = &self.outline.value.audit {
-            // Its key may be a secret, and then has to be read before there is a trail.
-            let keys = self.builder(stack).build().map_err(Why::Build)?;
-            let opened = audit.value.open(registry.product(), &keys).await;
-            let opened = opened.map_err(|failure| Why::Audit(told(audit), failure))?;
-            builder = builder.audit(opened.log);
-            trail = Some(opened.trail);
-        }
         if let Some(period) = self.outline.value.access_period {
             builder = builder.access_period(period.get());
         }
@@ -118,11 +111,49 @@ impl SecretManagerSettings {
         if let Some(snapshot) = self.snapshot(&providers).await? {
             builder = builder.snapshot(snapshot);
         }
+        let trail = match self.trail(registry, &providers, stack).await? {
+            Some(Opened { trail, log }) => {
+                builder = builder.audit(log);
+                Some(trail)
+            }
+            None => None,
+        };
+        let made = self.checked(customize(builder)).await;
+        if made.is_err()
+            && let Some(trail) = &trail
+        {
+            // Nobody else will write what was read until then. What cannot be written was counted.
+            let _ = trail.flush().await;
+        }
         let flush_interval =
             self.audit().map_or(Duration::ZERO, |audit| audit.flush_interval.get());
-        let manager = customize(builder).build().map_err(Why::Build)?;
+        Ok(Started { manager: made?, warnings, trail, flush_interval })
+    }
+
+    async fn checked(&self, builder: SecretManagerBuilder) -> Result<SecretManager, StartError> {
+        let manager = builder.build().map_err(Why::Build)?;
         manager.check_required(&self.required()).await.map_err(Why::Required)?;
-        Ok(Started { manager, warnings, trail, flush_interval })
+        Ok(manager)
+    }
+
+    /// The audit trail. Its key may be a secret, and then has to be read before there is one.
+    async fn trail(
+        &self,
+        registry: &Registry,
+        providers: &Providers,
+        stack: Arc<dyn SecretProvider>,
+    ) -> Result<Option<Opened>, StartError> {
+        let Some(audit) = &self.outline.value.audit else { return Ok(None) };
+        let keys: Arc<dyn SecretResolver> = match &audit.value.credentials_from {
+            Some(from) => resolver(providers.get(from), self.start_timeout()),
+            None => Arc::new(self.builder(stack).build().map_err(Why::Build)?),
+        };
+        let opened = audit.value.open(registry.product(), &*keys).await;
+        Ok(Some(opened.map_err(|failure| Why::Audit(told(audit), failure))?))
+    }
+
+    fn start_timeout(&self) -> Duration {
+        self.outline.value.start_timeout.map_or(START_TIMEOUT, DurationSetting::get)
     }
 
     fn builder(&self, stack: Arc<dyn SecretProvider>) -> SecretManagerBuilder {
@@ -163,9 +194,8 @@ impl SecretManagerSettings {
         providers: &Providers,
     ) -> Result<Option<crate::snapshot::Snapshot>, StartError> {
         let Some(settings) = &self.outline.value.snapshot else { return Ok(None) };
-        let secrets = super::credentials::resolver(
-            settings.value.credentials_from.as_deref().and_then(|from| providers.get(from)),
-        );
+        let from = settings.value.credentials_from.as_deref().and_then(|from| providers.get(from));
+        let secrets = resolver(from, self.start_timeout());
         let required = self.required().into_iter();
         let required = required.filter_map(|(name, _)| super::aliases::end(&self.outline, &name));
         let snapshot = settings.value.snapshot(&*secrets, required).await;

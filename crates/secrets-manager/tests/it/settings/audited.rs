@@ -129,6 +129,49 @@ async fn a_key_that_is_replaced_needs_the_one_before() {
     settings(&text(&place.trail, &more)).start(&registered(&other).await).await.unwrap();
 }
 
+/// What was read then is told, whatever happens to a loss: nobody else would write it.
+#[tokio::test]
+async fn a_start_that_fails_leaves_its_trace() {
+    for more in ["on_failure = 'refuse'", "on_failure = 'proceed'"] {
+        let place = place();
+        let text = text(&place.trail, more).replace("[secrets.audit]", ABSENT);
+        let error = refused(&text, &registered(KEY).await).await;
+        assert_eq!(error.kind(), StartErrorKind::Required);
+        let report = verifier().verify(&place.trail).unwrap();
+        assert!(report.is_intact());
+        let entries: Vec<_> =
+            Entries::read(&place.trail).unwrap().map(|e| e.unwrap().json).collect();
+        for id in ["db", "absent"] {
+            let id = format!("\"uid\":\"{id}\"");
+            let is_fetch = |entry: &&String| entry.contains("\"fetch\"") && entry.contains(&id);
+            assert_eq!(entries.iter().filter(is_fetch).count(), 1, "{more} {id}: {entries:#?}");
+        }
+    }
+}
+
+const ABSENT: &str = "[secrets.secret.absent]\nrequired = true\n[secrets.audit]";
+
+/// The provider that has the key is asked directly, and need not be one of the chain.
+#[tokio::test]
+async fn the_key_comes_from_a_provider_of_its_own() {
+    let place = place();
+    let keys = place.trail.parent().unwrap().join("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::write(keys.join("trail-key"), KEY).unwrap();
+    let text = text(&place.trail, "credentials_from = 'keys'");
+    let text = format!(
+        "{text}\n[secrets.providers.keys]\ntype = 'directory'\nroot = '{}'\n",
+        keys.display()
+    );
+    let started = settings(&text).start(&registered(&"08".repeat(32)).await).await.unwrap();
+    started.trail.as_ref().unwrap().flush().await.unwrap();
+    assert!(verifier().verify(&place.trail).unwrap().is_intact(), "by the key of the folder");
+    let odd = text.replace("credentials_from = 'keys'", "credentials_from = 'kyes'");
+    let told = super::told(settings(&odd).check(&registered(KEY).await));
+    let expected = "app.toml:16: `secrets.audit.credentials_from`: there is no such provider; is `keys` meant?";
+    assert_eq!(told, [expected]);
+}
+
 /// Each names what is wrong and where, and no value.
 #[tokio::test]
 async fn a_trail_that_cannot_be_opened_fails_the_start() {

@@ -172,14 +172,6 @@ fn credentials_come_from_another_provider_and_not_in_a_circle() {
 fn a_type_that_is_not_there_is_told_with_what_would_bring_it() {
     let with =
         |kind: &str| GOOD.replace("'directory'", kind).replace("root = '/run/secrets'\n", "");
-    for kind in ["aws", "azure", "gcp"] {
-        let found = wrong(&with(&format!("'{kind}'")));
-        let message = format!(
-            "defaults:4: `secrets.providers.main.type`: providers of this type are not compiled in; \
-             turn on the feature `{kind}` of secrets-manager"
-        );
-        assert_eq!(found, [message]);
-    }
     let found = wrong(&with("'directroy'"));
     assert!(found[0].ends_with("is `directory` meant?"), "{found:?}");
     let found = wrong(&with("'consul'"));
@@ -419,4 +411,54 @@ fn the_manual_shows_settings_that_are_sound() {
     let (name, config) = loaded.settings.secrets.secrets().next().unwrap();
     assert_eq!((name.as_str(), config.required), ("db-password", true));
     assert!(config.alias().is_some());
+}
+
+/// The names that are the manager's among the options are not known to the factory.
+#[test]
+fn names_that_are_nearly_those_of_the_manager_are_told_with_these() {
+    for (written, meant) in [
+        ("credential_from = 'x'", "credentials_from"),
+        ("credentials-from = 'x'", "credentials_from"),
+        ("timeuot = '5s'", "timeout"),
+        ("tpye = 'x'", "type"),
+        ("rot = 'x'", "root"),
+    ] {
+        let found = wrong(&format!("{GOOD}{written}"));
+        let name = written.split(' ').next().unwrap();
+        let expected = format!(
+            "defaults:6: `secrets.providers.main.{name}`: nothing has this name; is `{meant}` meant?"
+        );
+        assert_eq!(found, [expected]);
+    }
+    let found = wrong(&format!("{GOOD}poll = '5s'"));
+    assert!(found[0].contains("nothing has this name; there are `root`"), "{found:?}");
+    let expected = [
+        "defaults:3: `secrets.providers.main.type`: this has to be set",
+        "defaults:4: `secrets.providers.main.typ`: nothing has this name; is `type` meant?",
+    ];
+    assert_eq!(wrong(&GOOD.replace("type", "typ")), expected);
+}
+
+/// It is not the type that is missing from what is no table.
+#[test]
+fn a_provider_that_is_no_table_is_told_as_that() {
+    let base = "[secrets]\nprovider = 'main'\n";
+    for (text, found) in [
+        ("providers.main = 'env'", "a text"),
+        ("providers.main = 5", "a whole number"),
+        ("[[secrets.providers.main]]\ntype = 'env'", "a list"),
+    ] {
+        let told = wrong(&format!("{base}{text}"));
+        let expected = format!("`secrets.providers.main`: {found} stands where a map is asked for");
+        assert!(told.len() == 1 && told[0].ends_with(&expected), "{told:?}");
+    }
+    for written in ["{type: env}", "{\"type\": \"env\"", "env", ""] {
+        let set = variables([("APP__SECRETS__PROVIDERS__MAIN", written)]);
+        let told = told(layers(GOOD).variables("APP", set).load().expect_err("a problem"));
+        let expected = "APP__SECRETS__PROVIDERS__MAIN: `secrets.providers.main`: the variable is \
+            asked for a list or a table, as JSON";
+        assert_eq!(told, [expected], "{written}");
+    }
+    let set = variables([("APP__SECRETS__PROVIDERS__MAIN", r#"{"type": "env"}"#)]);
+    layers(GOOD).variables("APP", set).load().unwrap();
 }

@@ -10,7 +10,7 @@ use secrets_core::{ErrorKind, SecretProviderExt};
 use secrets_manager::{Registry, StartErrorKind};
 
 use super::{refused, registry, settings, started, told};
-use crate::support::text;
+use crate::support::{TokioSleep, secs, text};
 
 fn with(home: &Path, more: &str) -> String {
     let home = home.display();
@@ -135,4 +135,81 @@ fn what_is_wrong_with_it_is_told_with_the_rest() {
     let found = told(settings(&text).check(&registry));
     assert_eq!(found, ["app.toml:2: `secrets.access_period`: is not between `1s` and `1d`"]);
     assert!(told(settings(&text).check(&Registry::new())).len() == 2);
+}
+
+/// The trail is opened first, so its key has to be elsewhere than what the snapshot stands in for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_with_an_audit_trail_starts_without_its_provider() {
+    let home = home();
+    fs::write(home.path().join("keys/trail"), "07".repeat(32)).unwrap();
+    let provider = provider();
+    provider.put_text("prod/db", r#"{"password": "hunter2-correct-horse"}"#).await.unwrap();
+    let registry = registry(vec![Arc::new(provider.clone())]);
+    let audit = format!(
+        "[secrets.audit]\nfolder = '{}'\nwriter = 'w'\nkey = 'secret://trail'\n",
+        home.path().join("audit").display()
+    );
+    let check = |text: &str| told(settings(text).check(&registry));
+    let message = "app.toml:21: `secrets.audit.key`: no start without the provider, which the \
+        `snapshot` is for, has this key; set `credentials_from` to the name of another provider";
+    for more in ["", "credentials_from = 'main'"] {
+        assert_eq!(check(&with(home.path(), &format!("{KEY}\n{audit}{more}"))), [message]);
+    }
+    let inline = audit.replace("secret://trail", &"07".repeat(32));
+    assert_eq!(check(&with(home.path(), &format!("{KEY}\n{inline}"))), Vec::<String>::new());
+    let text_of = with(home.path(), &format!("{KEY}\n{audit}credentials_from = 'keys'"));
+    let first = started(&text_of, &registry).await;
+    let running = tokio::spawn(first.run());
+    let waited = async {
+        while first.manager.snapshot().is_none_or(|snapshot| snapshot.entries == 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waited).await.expect("the snapshot is written");
+    running.abort();
+    drop((running.await, first));
+    let down = Faults::none().with(FaultRule::new(Fault::Unavailable));
+    provider.inject(down).unwrap();
+    let again = started(&text_of, &registry).await;
+    assert_eq!(text(&again.manager.get("db-password").await.unwrap()), "hunter2-correct-horse");
+}
+
+/// No provider that hangs keeps a start from ending, whatever is asked of it.
+#[tokio::test(start_paused = true)]
+async fn keys_are_not_waited_for_for_ever() {
+    let home = home();
+    let keys = MemoryProvider::builder(Personality::Aws).scope("k").sleeper(Arc::new(TokioSleep));
+    let keys = keys.build().unwrap();
+    let hangs = Fault::Delay { min: secs(36_000), max: secs(36_000) };
+    keys.inject(Faults::none().with(FaultRule::new(hangs))).unwrap();
+    let registry = registry(vec![Arc::new(provider()), Arc::new(keys)]);
+    let hanging = "[secrets.providers.hanging]\ntype = 'memory'\nscope = 'k'\n";
+    let snapshot = "passphrase = 'secret://snapshot'\ncredentials_from = 'hanging'\n";
+    let audit = format!(
+        "{KEY}\n[secrets.audit]\nfolder = '{}'\nwriter = 'w'\nkey = 'secret://trail'\n\
+         credentials_from = 'hanging'\n",
+        home.path().join("audit").display()
+    );
+    for (more, kind) in [(snapshot, StartErrorKind::Snapshot), (&audit, StartErrorKind::Audit)] {
+        let text = with(home.path(), &format!("{more}{hanging}"));
+        let text = text.replace("[secrets]\n", "[secrets]\nstart_timeout = '3s'\n");
+        let before = tokio::time::Instant::now();
+        let start = refused(&text, &registry);
+        let error = tokio::time::timeout(secs(60), start).await.expect("an end");
+        assert_eq!((error.kind(), before.elapsed()), (kind, secs(3)));
+        let source = std::error::Error::source(&error).unwrap();
+        let source = source.downcast_ref::<secrets_core::Error>().unwrap();
+        assert_eq!(source.kind(), ErrorKind::Timeout);
+    }
+}
+
+/// What is required is kept in it, as the start found that.
+#[test]
+fn what_else_is_required_needs_a_restart_where_there_is_a_snapshot() {
+    let text = with(Path::new("/h"), KEY);
+    let (old, new) = (settings(&text), settings(&text.replace("required = true\n", "")));
+    assert_eq!(new.needs_restart(&old), ["secrets.snapshot"]);
+    let without = |text: &str| settings(text.split("[secrets.snapshot]").next().unwrap());
+    let fewer = without(&text.replace("required = true\n", ""));
+    assert_eq!(fewer.needs_restart(&without(&text)), Vec::<String>::new());
 }
