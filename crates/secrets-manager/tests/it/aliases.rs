@@ -652,3 +652,60 @@ async fn nothing_shows_the_parts() {
         assert!(!text.contains("canary") && !text.contains("99, 97, 110"), "{text}");
     }
 }
+
+/// Writes, invalidations, handles that come and go and readers under all names, on several threads:
+/// what was written is given under every name when the write has returned, and hits and handles never
+/// go back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn promises_hold_under_all_names_on_several_threads() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    let provider = MemoryProvider::new(Personality::Google);
+    let document = |n: u64| format!(r#"{{"user":"{n}","password":"{n}"}}"#);
+    provider.put_text(NAME, &document(0)).await.unwrap();
+    let manager = aliased(SecretManager::builder(provider));
+    let running = tokio::spawn(manager.run());
+    let (written, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let number = |secret: &Secret| text(secret).parse::<u64>().unwrap();
+    let mut tasks = Vec::new();
+    for at in 0..3 {
+        let (manager, written, is_over) =
+            (manager.clone(), Arc::clone(&written), Arc::clone(&is_over));
+        tasks.push(tokio::spawn(async move {
+            let name = ["db-user", "db-password", "db-user"][at];
+            let mut handle = manager.handle(name).await.unwrap();
+            let (mut seen, mut rounds) = ([0; 2], 0_u64);
+            while !is_over.load(Ordering::Acquire) {
+                rounds += 1;
+                let least = written.load(Ordering::Acquire);
+                let got = number(&manager.get(name).await.unwrap());
+                assert!(got >= least, "{got} {least}");
+                let hit = manager.try_get(name).map(|hit| number(hit.secret()));
+                let loaded = number(handle.load_checked().unwrap().secret().unwrap());
+                for (now, before) in [hit, Some(loaded)].into_iter().zip(&mut seen) {
+                    let now = now.unwrap_or_else(|| least.max(*before));
+                    assert!(now >= least && now >= *before, "{now} {least} {before}");
+                    *before = now;
+                }
+                if rounds.is_multiple_of(7) {
+                    drop(handle);
+                    handle = manager.handle(name).await.unwrap();
+                }
+                if at == 2 && rounds.is_multiple_of(5) {
+                    manager.invalidate(&reference("db-password"));
+                }
+                tokio::task::yield_now().await;
+            }
+            rounds
+        }));
+    }
+    for n in 1..=1_000 {
+        manager.cached().put_text("db", &document(n)).await.unwrap();
+        written.store(n, Ordering::Release);
+    }
+    is_over.store(true, Ordering::Release);
+    for task in tasks {
+        let rounds = task.await.unwrap();
+        assert!(rounds > 0);
+    }
+    running.abort();
+}
