@@ -58,8 +58,9 @@ impl<T> Placed<T> {
         self.places.as_ref().map(|places| &places.origin)
     }
 
-    /// Whether both were read from the same values, wherever those came from. Two that stand nowhere
-    /// are.
+    /// Whether both were read from the same values, whichever file those came from. Two that stand
+    /// nowhere are. What a variable holds is the same as in another variable alone: the type may take
+    /// it for a number or a list.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint

@@ -166,7 +166,8 @@ impl Subtree {
         self.problem(path, without_values(message, &self.node))
     }
 
-    /// Whether the same stands in both, wherever it came from.
+    /// Whether the same stands in both, whichever file it came from. What a variable holds is the same
+    /// as in another variable alone: the type may take it for a number or a list.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.node.is_same(&other.node)

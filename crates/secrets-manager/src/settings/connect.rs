@@ -16,11 +16,12 @@ use crate::time_limit::TimeLimit;
 
 pub(super) type Providers = BTreeMap<String, Arc<dyn SecretProvider>>;
 
-/// Connects all of them, as many at a time as can be. Where some fail, all that do are told.
+/// Connects all of them, as many at a time as can be. Where some fail, all that do are told, beside
+/// what deserves attention about the others.
 pub(super) async fn connect(
     mut waiting: BTreeMap<String, Planned>,
     limit: Duration,
-) -> std::result::Result<(Providers, Vec<StartWarning>), Vec<ProviderFailure>> {
+) -> (std::result::Result<Providers, Vec<ProviderFailure>>, Vec<StartWarning>) {
     let mut connected = Providers::new();
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<String, ProviderFailure> = BTreeMap::new();
@@ -52,11 +53,11 @@ pub(super) async fn connect(
             }
         }
     }
-    if failures.is_empty() {
-        Ok((connected, warnings))
-    } else {
-        Err(failures.into_values().collect())
-    }
+    let outcome = match failures.is_empty() {
+        true => Ok(connected),
+        false => Err(failures.into_values().collect()),
+    };
+    (outcome, warnings)
 }
 
 async fn one(

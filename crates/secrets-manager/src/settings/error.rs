@@ -3,12 +3,16 @@ use std::fmt;
 use secrets_core::Error;
 use service_settings::Problems;
 
+use super::start::StartWarning;
 use crate::builder::BuildError;
 use crate::required::RequiredReport;
 
 /// Why a manager could not be started: all of it that could be found out.
 #[derive(Debug)]
-pub struct StartError(Box<Why>);
+pub struct StartError {
+    why: Box<Why>,
+    warnings: Vec<StartWarning>,
+}
 
 #[derive(Debug)]
 pub(super) enum Why {
@@ -74,7 +78,7 @@ impl StartError {
     /// How far the start came.
     #[must_use]
     pub fn kind(&self) -> StartErrorKind {
-        match &*self.0 {
+        match &*self.why {
             Why::Settings(_) => StartErrorKind::Settings,
             Why::Providers(_) => StartErrorKind::Providers,
             Why::Build(_) => StartErrorKind::Build,
@@ -87,7 +91,7 @@ impl StartError {
     /// What is wrong with the settings, if that is why.
     #[must_use]
     pub fn problems(&self) -> Option<&Problems> {
-        match &*self.0 {
+        match &*self.why {
             Why::Settings(problems) => Some(problems),
             _ => None,
         }
@@ -96,16 +100,26 @@ impl StartError {
     /// Which providers could not be connected, if that is why; otherwise none.
     #[must_use]
     pub fn providers(&self) -> &[ProviderFailure] {
-        match &*self.0 {
+        match &*self.why {
             Why::Providers(failures) => failures,
             _ => &[],
         }
     }
 
+    /// What works, and deserves attention, of the providers that were connected all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &[StartWarning] {
+        &self.warnings
+    }
+
+    pub(super) fn with_warnings(self, warnings: Vec<StartWarning>) -> Self {
+        Self { warnings, ..self }
+    }
+
     /// Which required secrets are not usable, if that is why.
     #[must_use]
     pub fn required(&self) -> Option<&RequiredReport> {
-        match &*self.0 {
+        match &*self.why {
             Why::Required(report) => Some(report),
             _ => None,
         }
@@ -114,14 +128,14 @@ impl StartError {
 
 impl From<Why> for StartError {
     fn from(why: Why) -> Self {
-        Self(Box::new(why))
+        Self { why: Box::new(why), warnings: Vec::new() }
     }
 }
 
 /// One on a line.
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match &*self.why {
             Why::Settings(problems) => problems.fmt(f),
             Why::Required(report) => report.fmt(f),
             Why::Build(_) => f.write_str("the manager cannot be built"),
@@ -150,7 +164,7 @@ impl fmt::Display for ProviderFailure {
 
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &*self.0 {
+        match &*self.why {
             Why::Build(error) => Some(error),
             Why::Audit(_, AuditFailure::Key { error, .. }) | Why::Snapshot(_, error) => Some(error),
             Why::Audit(_, AuditFailure::KeyForm { error, .. } | AuditFailure::Trail(error)) => {

@@ -100,18 +100,38 @@ impl SecretManagerSettings {
     ) -> Result<Started, StartError> {
         let (problems, planned) = self.examine(registry);
         Problems::none_or(problems).map_err(Why::Settings)?;
-        let (providers, warnings) =
-            connect(planned, self.start_timeout()).await.map_err(Why::Providers)?;
-        let stack = self.stack(&providers)?;
+        let (providers, warnings) = connect(planned, self.start_timeout()).await;
+        let made = match providers {
+            Ok(providers) => self.over(&providers, registry, customize).await,
+            Err(failures) => Err(Why::Providers(failures).into()),
+        };
+        match made {
+            Ok((manager, trail)) => {
+                let flush_interval =
+                    self.audit().map_or(Duration::ZERO, |audit| audit.flush_interval.get());
+                Ok(Started { manager, warnings, trail, flush_interval })
+            }
+            Err(error) => Err(error.with_warnings(warnings)),
+        }
+    }
+
+    /// The manager over providers that are connected, and its trail.
+    async fn over(
+        &self,
+        providers: &Providers,
+        registry: &Registry,
+        customize: impl FnOnce(SecretManagerBuilder) -> SecretManagerBuilder,
+    ) -> Result<(SecretManager, Option<FileTrail>), StartError> {
+        let stack = self.stack(providers)?;
         let mut builder = self.builder(Arc::clone(&stack));
         if let Some(period) = self.outline.value.access_period {
             builder = builder.access_period(period.get());
         }
         #[cfg(feature = "snapshot")]
-        if let Some(snapshot) = self.snapshot(&providers).await? {
+        if let Some(snapshot) = self.snapshot(providers).await? {
             builder = builder.snapshot(snapshot);
         }
-        let trail = match self.trail(registry, &providers, stack).await? {
+        let trail = match self.trail(registry, providers, stack).await? {
             Some(Opened { trail, log }) => {
                 builder = builder.audit(log);
                 Some(trail)
@@ -125,9 +145,7 @@ impl SecretManagerSettings {
             // Nobody else will write what was read until then. What cannot be written was counted.
             let _ = trail.flush().await;
         }
-        let flush_interval =
-            self.audit().map_or(Duration::ZERO, |audit| audit.flush_interval.get());
-        Ok(Started { manager: made?, warnings, trail, flush_interval })
+        Ok((made?, trail))
     }
 
     async fn checked(&self, builder: SecretManagerBuilder) -> Result<SecretManager, StartError> {

@@ -65,6 +65,31 @@ impl Reads {
         let Some(way) = &base.way else { return };
         let from_root =
             |rename: Rename| Rename { way: [way.as_slice(), &rename.way].concat(), ..rename };
-        noted.renames.extend(renames.into_iter().map(from_root));
+        for rename in renames.into_iter().map(from_root) {
+            // A part that is kept may be read again and again.
+            if !noted.renames.contains(&rename) {
+                noted.renames.push(rename);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_again_is_noted_once() {
+        let base = Base::root();
+        let rename = || Rename {
+            way: vec!["store".to_owned()],
+            key: "max_size".to_owned(),
+            field: "max-size".to_owned(),
+        };
+        for _ in 0..3 {
+            base.reads.note(&base, BTreeSet::from(["store".to_owned()]), vec![rename()]);
+        }
+        let Noted { shown, renames } = base.reads.noted();
+        assert_eq!((shown.len(), renames), (1, vec![rename()]));
     }
 }

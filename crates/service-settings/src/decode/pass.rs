@@ -6,7 +6,7 @@ use super::error::DecodeError;
 use crate::problem::{Problem, ProblemKind};
 
 /// A variable's name for a field.
-#[derive(Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rename {
     pub(crate) way: Vec<String>,
     pub(crate) key: String,

@@ -442,3 +442,31 @@ async fn a_secret_of_the_settings_is_resolved_by_the_manager() {
     let setting = SecretSetting::Reference(reference);
     assert_eq!(setting.resolve(&manager).await.unwrap().expose_secret(), b"hunter2");
 }
+
+/// Whoever mends what fails sees at once what else is odd.
+#[tokio::test]
+async fn a_start_that_fails_tells_what_deserves_attention_too() {
+    let registry = Registry::new()
+        .register("odd", |_: &Subtree| -> Result<_, Problems> {
+            let provider = Connected::new(scoped("odd")).with_warning("its key file is readable");
+            Ok(ProviderPlan::new(move |_| async { Ok(provider) }))
+        })
+        .register("broken", |_: &Subtree| -> Result<_, Problems> {
+            let error = Error::new(ErrorKind::Unavailable, "nobody answers");
+            Ok(ProviderPlan::new(move |_| async { Err(error) }))
+        });
+    let odd = "[secrets]\nprovider = 'main'\n[secrets.providers.main]\ntype = 'odd'\n";
+    let broken = odd.replace("'main'\n", "'main'\nfallback = ['other']\n")
+        + "[secrets.providers.other]\ntype = 'broken'\n";
+    let absent = format!("{odd}[secrets.secret.absent]\nrequired = true\n");
+    for (text, kind, line) in
+        [(broken, StartErrorKind::Providers, 4), (absent, StartErrorKind::Required, 3)]
+    {
+        let error = refused(&text, &registry).await;
+        assert_eq!(error.kind(), kind);
+        let told: Vec<_> = error.warnings().iter().map(ToString::to_string).collect();
+        let expected =
+            format!("app.toml:{line}: `secrets.providers.main`: its key file is readable");
+        assert_eq!(told, [expected]);
+    }
+}
