@@ -752,30 +752,35 @@ async fn many_absences_do_not_bring_back_what_is_gone() {
     assert!(host.next_run().await.0.is_err());
 }
 
-/// The run future ends at any point of the writing, and another one takes over.
+/// A run future ends while the file cannot be written, and another one takes over.
 #[tokio::test(start_paused = true)]
 async fn a_run_future_that_ends_does_not_forget_what_is_gone() {
     let (host, cloud) = (Host::new(), Cloud::holding("v1"));
-    for yields in 0..24 {
-        cloud.answers(Ok(canary("v1")));
-        let manager = host.manager(cloud.provider());
-        let running = Running::start(&manager).await;
-        let handle = manager.handle(NAME).await.unwrap();
-        pass(secs(3)).await;
-        assert_eq!(manager.snapshot().unwrap().entries, 1);
-        cloud.answers(Err(absent()));
-        manager.invalidate_all();
-        assert!(manager.get(NAME).await.is_err());
-        tokio::time::advance(secs(1)).await;
-        for _ in 0..yields {
-            tokio::task::yield_now().await;
-        }
-        running.stop().await;
-        let _running = Running::start(&manager).await;
-        pass(secs(30)).await;
-        assert_eq!(manager.snapshot().unwrap().entries, 0, "after {yields} turns");
-        drop(handle);
-    }
+    let [folder, away] = ["folder", "away"].map(|name| host.folder.path().join(name));
+    std::fs::create_dir(&folder).unwrap();
+    let snapshot = Snapshot::at(folder.join("snapshot"), host.key.clone());
+    let manager = host.manager_with(cloud.provider(), snapshot);
+    let running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    pass(secs(3)).await;
+    assert_eq!(manager.snapshot().unwrap().entries, 1);
+
+    // What is held would be asked for again.
+    drop(handle);
+    std::fs::rename(&folder, &away).unwrap();
+    cloud.answers(Err(absent()));
+    manager.invalidate_all();
+    assert!(manager.get(NAME).await.is_err());
+    pass(secs(3)).await;
+    let status = manager.snapshot().unwrap();
+    assert_eq!(status.last_error.unwrap().kind(), SnapshotErrorKind::Unavailable);
+    assert_eq!((status.file, status.entries), (SnapshotFile::Open, 1));
+    running.stop().await;
+
+    std::fs::rename(&away, &folder).unwrap();
+    let _running = Running::start(&manager).await;
+    pass(secs(30)).await;
+    assert_eq!(manager.snapshot().unwrap().entries, 0);
 }
 
 /// A machine that slept: the clock that cannot be set stood still meanwhile.
