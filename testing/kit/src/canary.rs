@@ -3,14 +3,15 @@ use std::fmt;
 use secrets_core::SecretValue;
 
 use crate::capture::Capture;
-use crate::encoding::{Form, forms};
+use crate::encoding::{Form, compact, forms};
 
 /// A secret that a test plants and then looks for wherever it must not be: in logs, audit events,
 /// error texts, responses, files.
 ///
 /// It is found as it is, in base64 and base64url at any offset, in hexadecimal, percent-encoded, as
 /// a list of numbers, escaped as JSON, HTML, Rust's `Debug` or bytes, in UTF-16, and reversed; of a value
-/// of 16 bytes or more any eight in a row are found, too. Compressed, encrypted or hashed forms are not.
+/// of 16 bytes or more any eight in a row are found, too. Base64, hexadecimal and lists are found as well
+/// where they are broken into lines or groups. Compressed, encrypted or hashed forms are not.
 ///
 /// ```
 /// use service_test_kit::Canary;
@@ -81,7 +82,8 @@ impl Canary {
         let pieces = captures.iter().flat_map(|capture| capture.pieces());
         pieces
             .filter_map(|piece| {
-                let form = self.forms.iter().find(|form| has(&piece.bytes, &form.needle))?;
+                let compact = compact(&piece.bytes);
+                let form = self.forms.iter().find(|form| form.is_in(&piece.bytes, &compact))?;
                 Some(Leak { place: piece.place, form: form.name })
             })
             .collect()
@@ -100,12 +102,6 @@ impl Canary {
             panic!("the secret was found {}", places.join(", "));
         }
     }
-}
-
-fn has(bytes: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return false };
-    let starts = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
-    starts.into_iter().any(|(at, _)| bytes.get(at..).is_some_and(|rest| rest.starts_with(needle)))
 }
 
 /// Shows nothing of it: a test that prints its canary would find it.

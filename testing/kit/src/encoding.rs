@@ -6,11 +6,45 @@ use std::fmt::Write;
 #[derive(Clone)]
 pub(crate) struct Form {
     pub(crate) name: &'static str,
-    pub(crate) needle: Vec<u8>,
+    needle: Vec<u8>,
+    /// It is looked for in what is left without line ends and spaces: programs break such forms into
+    /// lines and groups.
+    is_compact: bool,
+}
+
+impl Form {
+    /// Whether it is in these bytes, or in what [`compact`] leaves of them.
+    pub(crate) fn is_in(&self, bytes: &[u8], compact: &[u8]) -> bool {
+        has(if self.is_compact { compact } else { bytes }, &self.needle)
+    }
+}
+
+fn has(bytes: &[u8], needle: &[u8]) -> bool {
+    let Some(first) = needle.first() else { return false };
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
+    starts.into_iter().any(|(at, _)| bytes.get(at..).is_some_and(|rest| rest.starts_with(needle)))
+}
+
+/// Without white space, also where it is written as `\n`.
+pub(crate) fn compact(bytes: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = match (byte, after) {
+            (b'\\', [b'n' | b'r' | b't', after @ ..]) => after,
+            (byte, after) => {
+                out.extend((!byte.is_ascii_whitespace()).then_some(*byte));
+                after
+            }
+        };
+    }
+    out
 }
 
 /// A value shorter than this has no parts that would mean anything.
 const LONG: usize = 16;
+
+/// What is shorter than this is found by chance where there are no spaces.
+const DISTINCT: usize = 12;
 
 /// A part so long is a leak as well.
 const PART: usize = 8;
@@ -26,9 +60,11 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Form> {
         form("hexadecimal", hex.to_ascii_uppercase()),
         form("hexadecimal", hex),
         form("hexadecimal with separators", self::hex(secret, ":")),
-        form("hexadecimal with separators", self::hex(secret, " ")),
-        form("a list of numbers", numbers(secret)),
-        form("a list of numbers", numbers(secret).replace(", ", ",")),
+        form("hexadecimal with separators", self::hex(secret, ":").to_ascii_uppercase()),
+        form("a list of numbers", list(secret, |byte| byte.to_string())),
+        form("a list of numbers", list(secret, |byte| format!("{byte:x}"))),
+        form("a list of numbers", list(secret, |byte| format!("0x{byte:x}"))),
+        form("a list of numbers", list(secret, |byte| format!("0x{byte:02x}"))),
         form("percent-encoded", percent(secret, |_| true)),
         form("percent-encoded", percent(secret, |_| true).to_ascii_lowercase()),
         form(
@@ -51,20 +87,31 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Form> {
             "in UTF-16",
             text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
         ));
+        forms.push(form(
+            "in UTF-16",
+            text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>(),
+        ));
         forms.push(form("reversed", text.chars().rev().collect::<String>()));
     }
     if secret.len() >= LONG {
         forms.extend(secret.windows(PART).map(|part| form("in part", part)));
     }
+    let is_broken_up = |form: &&Form| {
+        let names = ["hexadecimal", "a list of numbers", "base64", "base64url"];
+        names.contains(&form.name) && form.needle.len() >= DISTINCT
+    };
+    let broken_up = forms.iter().filter(is_broken_up);
+    let broken_up: Vec<_> = broken_up.map(|f| Form { is_compact: true, ..f.clone() }).collect();
+    forms.extend(broken_up);
     // One of a few bytes would be found everywhere.
     forms.retain(|form| form.needle.len() >= 4);
     let mut seen = std::collections::HashSet::new();
-    forms.retain(|form| seen.insert(form.needle.clone()));
+    forms.retain(|form| seen.insert((form.needle.clone(), form.is_compact)));
     forms
 }
 
 fn form(name: &'static str, needle: impl Into<Vec<u8>>) -> Form {
-    Form { name, needle: needle.into() }
+    Form { name, needle: needle.into(), is_compact: false }
 }
 
 fn hex(bytes: &[u8], separator: &str) -> String {
@@ -72,10 +119,9 @@ fn hex(bytes: &[u8], separator: &str) -> String {
     digits.join(separator)
 }
 
-/// As a derived `Debug` of a byte vector prints them.
-fn numbers(bytes: &[u8]) -> String {
-    let list = format!("{bytes:?}");
-    list.trim_matches(['[', ']']).to_owned()
+/// As a derived `Debug` of a byte vector prints them, but for the spaces.
+fn list(bytes: &[u8], number: impl Fn(&u8) -> String) -> String {
+    bytes.iter().map(number).collect::<Vec<_>>().join(",")
 }
 
 /// RFC 3986, section 2.1.

@@ -1,8 +1,9 @@
 //! What a secret is made of, as values that change together with it.
 //!
-//! A view is a [`Live`] that is derived from a handle: parsed once for each version, read for the price
-//! of a pointer load, and all of its parts from one version: a user name never meets the password of
-//! another one.
+//! A view is a [`Live`] that is derived from a handle: parsed when value or state change and not when it
+//! is read, which costs a pointer load, and all of its parts from one version: a user name never meets
+//! the password of another one. Who follows it ([`Live::watch`]) to build something dear anew compares
+//! what it is built from: a state that changes, such as in an outage, shows the same value once more.
 //!
 //! | view | of | what is read |
 //! |---|---|---|

@@ -236,3 +236,30 @@ async fn what_is_no_json_is_said_where() {
     let none: [&str; 0] = [];
     assert!(handle.fields(none).is_err(), "a list has no fields, not even none");
 }
+
+/// What is read is parsed already; a change of state alone shows the same value once more.
+#[tokio::test(start_paused = true)]
+async fn it_is_parsed_when_something_changes_and_not_when_it_is_read() {
+    thread_local! {
+        static PARSED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+    struct Counted;
+    impl<'de> serde::Deserialize<'de> for Counted {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            PARSED.set(PARSED.get() + 1);
+            serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        }
+    }
+    let (manager, handle) = hold(JSON).await;
+    let view = handle.json::<Counted>().unwrap();
+    (0..100).for_each(|_| drop(view.load()));
+    assert_eq!(PARSED.get(), 1);
+    put(&manager, r#"{"username":"app"}"#).await;
+    assert_eq!(PARSED.get(), 2);
+    let version = handle.version();
+    let _running = crate::support::Running::start(&manager).await;
+    assert!(handle.version() > version, "it is looked after now");
+    assert_eq!(view.version(), handle.version());
+    (0..100).for_each(|_| drop(view.load()));
+    assert!(PARSED.get() <= 2 + u32::try_from(handle.version().get() - version.get()).unwrap());
+}

@@ -22,7 +22,8 @@ fn each_form_is_found_as_another_program_writes_it() {
         ("x70612273735c772f72642b26c3a90ay", "hexadecimal"),
         ("70612273735C772F72642B26C3A90A", "hexadecimal"),
         ("70:61:22:73:73:5c:77:2f:72:64:2b:26:c3:a9:0a", "hexadecimal with separators"),
-        ("70 61 22 73 73 5c 77 2f 72 64 2b 26 c3 a9 0a", "hexadecimal with separators"),
+        ("70:61:22:73:73:5C:77:2F:72:64:2B:26:C3:A9:0A", "hexadecimal with separators"),
+        ("70 61 22 73 73 5c 77 2f 72 64 2b 26 c3 a9 0a", "hexadecimal"),
         (
             "[1, 112, 97, 34, 115, 115, 92, 119, 47, 114, 100, 43, 38, 195, 169, 10]",
             "a list of numbers",
@@ -45,6 +46,34 @@ fn each_form_is_found_as_another_program_writes_it() {
     assert_eq!(form(&of("control\u{1}x"), "control\\u0001x"), Some("escaped as JSON"));
     let wide: Vec<u8> = "control".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(of("control").leaks_in(&[&wide])[0].form, "in UTF-16");
+}
+
+/// As `{:#?}` of bytes, `xxd -p -c`, MIME and PEM write them, and a log that escapes what it is given.
+#[test]
+fn what_is_broken_into_lines_is_found() {
+    let secret = "correct horse battery staple, twice";
+    let canary = of(secret);
+    let bytes = secret.as_bytes();
+    for (text, name) in [
+        (format!("{bytes:#?}"), "a list of numbers"),
+        (format!("{bytes:?}"), "a list of numbers"),
+        (format!("{bytes:x?}"), "a list of numbers"),
+        (format!("{bytes:#x?}"), "a list of numbers"),
+        (format!("{:?}", format!("{bytes:#?}")), "a list of numbers"),
+        (
+            "636f 7272 6563 7420 686f 7273 6520 6261\n7474 6572 7920 7374 6170 6c65 2c20 7477\n6963 65"
+                .to_owned(),
+            "hexadecimal",
+        ),
+        (
+            "Y29ycmVjdCBob3JzZSBi\r\nYXR0ZXJ5IHN0YXBsZSwg\r\ndHdpY2U=\r\n".to_owned(),
+            "base64",
+        ),
+    ] {
+        assert_eq!(form(&canary, &text), Some(name), "{text}");
+    }
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(canary.leaks_in(&[&wide])[0].form, "in UTF-16");
 }
 
 #[test]
