@@ -40,7 +40,7 @@ impl<T: DeserializeOwned + Rules + Send + Sync + 'static> Layers<T> {
     /// Reads everything, and gives a future, for the application to spawn, that does so again when a
     /// file holds something else: written in place, replaced by an editor, or swapped below by
     /// links, as Kubernetes does. It looks every `interval`, and takes what it sees twice the same, so
-    /// that a file that is half written is not taken. Settings that are not sound change nothing, and
+    /// that a file that is half written is not taken, unless its writer pauses for longer. Settings that are not sound change nothing, and
     /// show in [`Reloading::rejected`]; so do [`Rules`] that panic.
     ///
     /// The future ends when nobody follows any more. Variables are those that were given.
