@@ -14,7 +14,8 @@ use crate::access::row::{AccessRow, Reader};
 use crate::access::tally::{Place, Reading};
 use crate::cache::line::Key;
 
-/// How many rows are kept that nobody holds a handle of; then the older half of them is summed up.
+/// How many rows are kept that nobody holds a handle of; then the older half of them is summed up. As
+/// many secrets are kept that have such sums; then the older half of these is forgotten.
 const MOST_IDLE: usize = 4_096;
 
 /// Names a row for as long as the manager lives; never used twice.
@@ -36,6 +37,8 @@ struct Rows {
     by_key: HashMap<Key, HashMap<Reader, RowId, RandomState>, RandomState>,
     /// How many of them nobody holds a handle of, but for those of `Others`.
     idle: usize,
+    /// How many rows are of `Others`: one for each secret at most.
+    others: usize,
     last: u64,
     /// How much was counted that no metric tells yet, by provider.
     counted: HashMap<usize, u64, RandomState>,
@@ -190,7 +193,10 @@ impl Rows {
         self.last += 1;
         let id = RowId(self.last);
         ids.insert(reader.clone(), id);
-        self.idle += usize::from(reader != Reader::Others);
+        match reader {
+            Reader::Others => self.others += 1,
+            _ => self.idle += 1,
+        }
         self.rows.insert(id, Row::new(key.clone(), reader, now));
         id
     }
@@ -225,6 +231,26 @@ impl Rows {
         idle.sort_unstable();
         for (_, id) in idle.iter().take(MOST_IDLE / 2) {
             self.give_to_others(*id);
+        }
+        if self.others > MOST_IDLE {
+            self.forget_others(is_audited);
+        }
+    }
+
+    /// Forgets the older half of the sums of `Others`, but for what is still to be reported.
+    fn forget_others(&mut self, is_audited: bool) {
+        let is_told = |row: &Row| !is_audited || row.unreported == 0;
+        let told = self.rows.iter().filter(|(_, row)| row.reader == Reader::Others && is_told(row));
+        let mut told: Vec<_> = told.map(|(id, row)| (row.last_used, *id)).collect();
+        told.sort_unstable();
+        for (_, id) in told.iter().take(MOST_IDLE / 2) {
+            let Some(row) = self.rows.remove(id) else { continue };
+            self.others -= 1;
+            let Some(ids) = self.by_key.get_mut(&row.key) else { continue };
+            ids.remove(&row.reader);
+            if ids.is_empty() {
+                self.by_key.remove(&row.key);
+            }
         }
     }
 

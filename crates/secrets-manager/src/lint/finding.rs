@@ -29,8 +29,8 @@ pub enum Subject {
     Secret {
         /// Its name, or its native id.
         name: String,
-        /// The part of its value: `#field` of a JSON object, `password` of a URL. Empty for the
-        /// whole.
+        /// The part of its value: `#field` of a JSON object (`a field` where its name is long or
+        /// odd), `password` of a URL. Empty for the whole.
         part: String,
     },
     /// A file or folder.
@@ -49,7 +49,8 @@ pub enum Subject {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The name of the setting, as far as the line tells.
+        /// The name of the setting, as far as the line tells; empty where it may be a part of a
+        /// value.
         key: String,
     },
 }

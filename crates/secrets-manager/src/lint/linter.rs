@@ -1,11 +1,12 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use secrets_core::{
-    Clock, Error, GetOptions, PageRequest, Result, Secret, SecretFilter, SecretProvider, SecretRef,
-    SecretValue, SystemClock,
+    Clock, Error, ErrorKind, GetOptions, Operation, PageRequest, Result, Secret, SecretFilter,
+    SecretProvider, SecretRef, SecretValue, SystemClock,
 };
 use service_settings::SecretSetting;
 
@@ -90,15 +91,23 @@ impl Linter {
     /// [`cached`](crate::SecretManager::cached) among them. One that cannot be read is a finding.
     ///
     /// # Errors
-    /// When the provider cannot list; what was looked at before stays.
+    /// When the provider cannot list, `Integrity` when its list does not end; what was looked at
+    /// before stays.
     pub async fn check_provider(&mut self, provider: &dyn SecretProvider) -> Result<()> {
-        let mut page = PageRequest::first();
+        let (mut page, mut tokens) = (PageRequest::first(), BTreeSet::new());
         loop {
             let listed = provider.list_secrets(&SecretFilter::all(), page).await?;
             let references: Vec<_> = listed.items.into_iter().map(|info| info.reference).collect();
             self.check_references(provider, &references).await;
             match listed.next {
-                Some(token) => page = PageRequest::after(token),
+                Some(token) if tokens.insert(token.as_str().to_owned()) => {
+                    page = PageRequest::after(token);
+                }
+                Some(_) => {
+                    let message = "the provider's list goes round in a circle";
+                    let error = Error::new(ErrorKind::Integrity, message);
+                    return Err(error.with_operation(Operation::ListSecrets));
+                }
                 None => return Ok(()),
             }
         }
@@ -114,14 +123,14 @@ impl Linter {
         let options = GetOptions::default().ignore_validity();
         for some in references.chunks(AT_A_TIME) {
             let wanted: Vec<_> = some.iter().map(|r| (r.clone(), options.clone())).collect();
-            let answers: Vec<Result<Secret>> = match provider.get_secrets(&wanted).await {
-                Ok(answers) => answers,
-                Err(error) => some.iter().map(|_| Err(Error::clone(&error))).collect(),
-            };
-            for (reference, answer) in some.iter().zip(answers) {
-                match answer {
-                    Ok(secret) => self.check_secret(reference, &secret),
-                    Err(_) => {
+            // Which answer is missing, where some are, nobody can tell.
+            let answers = provider.get_secrets(&wanted).await.ok();
+            let answers = answers.filter(|answers| answers.len() == some.len()).unwrap_or_default();
+            let mut answers = answers.into_iter();
+            for reference in some {
+                match answers.next() {
+                    Some(Ok(secret)) => self.check_secret(reference, &secret),
+                    Some(Err(_)) | None => {
                         self.looked_at += 1;
                         self.find(LintCode::Unreadable, Subject::secret(reference));
                     }

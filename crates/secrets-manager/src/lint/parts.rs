@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secrets_core::SecretValue;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::lint::words;
+use crate::lint::{settings_file, words};
 use crate::rules;
 
 /// More fields are not looked at.
@@ -27,7 +27,10 @@ pub(super) fn of(name: &str, value: &SecretValue) -> Vec<Part> {
         let secret = fields.into_iter().filter(|field| words::is_secret_name(field));
         let part = |field: String| {
             let value = value.json_field(&field).ok()?;
-            Some(Part { label: format!("#{field}"), value })
+            // A document may have any text for a name.
+            let is_shown = settings_file::is_plain(&field);
+            let label = if is_shown { format!("#{field}") } else { "a field".to_owned() };
+            Some(Part { label, value })
         };
         return secret.filter_map(part).collect();
     }

@@ -44,8 +44,10 @@ const MARKS: &[&str] = &[
 /// Lines (from 1) and the names of their settings; `None` when the file cannot be read or is too
 /// long.
 pub(super) fn look_at(path: &Path) -> Option<Vec<(usize, String)>> {
-    // Not a pipe or a device, which might never end.
-    let file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|m| m.is_file()))?;
+    // Not a pipe or a device: to open one may wait, and to read it may never end.
+    let is_file = |metadata: &std::fs::Metadata| metadata.is_file();
+    std::fs::metadata(path).ok().filter(is_file)?;
+    let file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|m| is_file(&m)))?;
     let size = file.metadata().ok()?.len();
     if size > LONGEST {
         return None;
@@ -58,47 +60,162 @@ pub(super) fn look_at(path: &Path) -> Option<Vec<(usize, String)>> {
 }
 
 fn look_at_text(bytes: &[u8]) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
+    let (mut found, mut block) = (Vec::new(), None);
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let Ok(line) = std::str::from_utf8(line) else { continue };
+        let is_within = Block::goes_on(&mut block, line);
         let line = line.trim();
-        if line.starts_with(['#', ';']) || line.starts_with("//") {
+        if is_comment(line) {
             continue;
         }
-        let keys = entries(line).filter_map(key_of_secret);
-        found.extend(keys.map(|key| (at + 1, key.to_owned())));
+        for (entry, is_named) in entries(line) {
+            let key = key_of_secret(entry, is_named && !is_within);
+            found.extend(key.map(|key| (at + 1, key.to_owned())));
+        }
     }
     found
 }
 
-/// The entries of a line: tables and lists of TOML, YAML and JSON may stand in one.
-fn entries(line: &str) -> impl Iterator<Item = &str> {
-    let mut quote = None;
-    line.split(move |c: char| match (quote, c) {
-        (None, '"' | '\'') => {
-            quote = Some(c);
-            false
+fn is_comment(line: &str) -> bool {
+    line.starts_with(['#', ';']) || line.starts_with("//")
+}
+
+/// The entries of a line: tables and lists of TOML, YAML and JSON may stand in one. Each with whether
+/// a name in it is one: in what has no quotes it may be a part of the value before.
+fn entries(line: &str) -> Vec<(&str, bool)> {
+    let (mut entries, mut quotes, mut begin) = (Vec::new(), Quotes::default(), 0);
+    let mut is_table = line.starts_with(['{', '[', '}', ']', ',']);
+    let mut is_named = true;
+    for (at, c) in line.char_indices() {
+        let is_first = quotes.is_before_value();
+        if quotes.is_inside(c) || !matches!(c, ',' | '{' | '}' | '[' | ']') {
+            continue;
         }
-        (Some(open), c) if open == c => {
-            quote = None;
-            false
+        is_table |= is_first && matches!(c, '{' | '[');
+        entries.push((line.get(begin..at).unwrap_or_default(), is_named));
+        (begin, is_named) = (at + 1, is_table);
+    }
+    entries.push((line.get(begin..).unwrap_or_default(), is_named));
+    entries
+}
+
+/// Follows quotes along a line. They begin where a value may, so that apostrophes are none.
+struct Quotes {
+    open: Option<char>,
+    is_escaped: bool,
+    last: char,
+}
+
+impl Default for Quotes {
+    fn default() -> Self {
+        Self { open: None, is_escaped: false, last: '=' }
+    }
+}
+
+impl Quotes {
+    fn is_before_value(&self) -> bool {
+        self.open.is_none() && "=:,[{-".contains(self.last)
+    }
+
+    fn is_inside(&mut self, c: char) -> bool {
+        match self.open {
+            Some(_) if self.is_escaped => self.is_escaped = false,
+            Some('"') if c == '\\' => self.is_escaped = true,
+            Some(open) if c == open => (self.open, self.last) = (None, c),
+            Some(_) => {}
+            // In YAML two of them are one that belongs to the text.
+            None if matches!(c, '"' | '\'') && (self.is_before_value() || self.last == c) => {
+                self.open = Some(c);
+            }
+            None => {
+                if !c.is_whitespace() {
+                    self.last = c;
+                }
+                return false;
+            }
         }
-        (None, ',' | '{' | '}' | '[' | ']') => true,
-        _ => false,
-    })
+        true
+    }
+}
+
+/// A value of several lines. Nothing in it is a name.
+enum Block {
+    /// To the line where this stands again.
+    Quoted(&'static str),
+    /// Of YAML: as long as lines stand further in.
+    Indented(usize),
+}
+
+impl Block {
+    /// Whether a line belongs to the block before it. If not, one may begin with it.
+    fn goes_on(block: &mut Option<Self>, line: &str) -> bool {
+        let is_blank = line.trim().is_empty();
+        match block {
+            Some(Self::Quoted(end)) => {
+                if line.contains(*end) {
+                    *block = None;
+                }
+                true
+            }
+            Some(Self::Indented(depth)) if is_blank || indent(line, " \t") > *depth => true,
+            _ => {
+                *block = Self::begun_by(line);
+                false
+            }
+        }
+    }
+
+    fn begun_by(line: &str) -> Option<Self> {
+        if is_comment(line.trim()) {
+            return None;
+        }
+        let is_odd = |triple: &&str| line.matches(*triple).count() % 2 == 1;
+        if let Some(triple) = ["\"\"\"", "'''"].into_iter().find(is_odd) {
+            return Some(Self::Quoted(triple));
+        }
+        let mut quotes = Quotes::default();
+        for c in line.trim().chars() {
+            quotes.is_inside(c);
+        }
+        match quotes.open {
+            Some('"') => return Some(Self::Quoted("\"")),
+            Some(_) => return Some(Self::Quoted("'")),
+            None => {}
+        }
+        let text = line.split(" #").next().unwrap_or(line).trim_end();
+        let (before, mark) = text.rsplit_once(' ')?;
+        let is_mark = mark.starts_with(['|', '>'])
+            && mark.chars().skip(1).all(|c| c.is_ascii_digit() || "+-".contains(c));
+        match before.trim_end().chars().next_back() {
+            Some(':') if is_mark => Some(Self::Indented(indent(line, " \t-"))),
+            Some('-') if is_mark => Some(Self::Indented(indent(line, " \t"))),
+            _ => None,
+        }
+    }
+}
+
+/// How far in a line stands.
+fn indent(line: &str, of: &str) -> usize {
+    line.len() - line.trim_start_matches(|c| of.contains(c)).len()
+}
+
+/// Whether a name may be shown: no key of a vendor, and nothing that is long or odd.
+pub(super) fn is_plain(name: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let is_marked = MARKS.iter().any(|mark| name.starts_with(mark));
+    name.len() <= 64 && !is_marked && name.chars().all(is_of_name)
 }
 
 /// The name of the setting in an entry, if the entry seems to hold a secret; empty where what stands
-/// there is no plain name.
-fn key_of_secret(entry: &str) -> Option<&str> {
+/// there is no plain name, or not surely one.
+fn key_of_secret(entry: &str, is_named: bool) -> Option<&str> {
     let entry = entry.trim();
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    let is_name = |key: &str| {
-        let is_marked = MARKS.iter().any(|mark| key.starts_with(mark));
-        key.len() <= 64 && !is_marked && key.chars().all(is_of_name)
-    };
-    let key = split(entry).map_or("", |(key, _)| key);
-    let shown = if is_name(key) { key } else { "" };
+    let (raw, key) = split(entry).map_or(("", ""), |(key, _)| (key, unquoted(key)));
+    let name = if is_plain(key) { key } else { "" };
+    // Half of a quoted text is a part of a value.
+    let is_whole = !raw.starts_with(['"', '\'']) || raw.len() == key.len() + 2;
+    let shown = if is_named && is_whole { name } else { "" };
     if entry.contains("-----BEGIN ") && entry.contains("PRIVATE KEY-----") {
         return Some(shown);
     }
@@ -106,18 +223,23 @@ fn key_of_secret(entry: &str) -> Option<&str> {
     if is_harmless(value) {
         return None;
     }
-    let by_name = words::is_secret_name(shown) && value.len() >= 4;
+    let by_name = words::is_secret_name(name) && value.len() >= 4;
     let by_mark = MARKS.iter().any(|mark| has_secret(value, mark));
     let by_url = rules::password_of_url(value).is_some_and(|password| !is_harmless(password));
     (by_name || by_mark || by_url).then_some(shown)
 }
 
-/// `export KEY=value`, `key = "value"`, `"key": "value",`, `- key: value`.
+fn unquoted(key: &str) -> &str {
+    key.trim_matches(['"', '\''])
+}
+
+/// `export KEY=value`, `key = "value"`, `"key": "value",`, `- key: value`; the key with
+/// its quotes.
 fn split(line: &str) -> Option<(&str, &str)> {
     let line = line.strip_prefix("export ").unwrap_or(line).trim_start_matches(['-', ' ']);
     let at = line.find(['=', ':'])?;
     let (key, value) = line.split_at_checked(at)?;
-    let key = key.trim().trim_matches(['"', '\'']);
+    let key = key.trim();
     let value = value.get(1..)?.trim();
     let value = match value.chars().next() {
         Some(quote @ ('"' | '\'')) => {

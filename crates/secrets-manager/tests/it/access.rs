@@ -16,7 +16,8 @@ use secrets_manager::{AccessRow, Reader, SecretHandle, SecretManager};
 use crate::PROBE;
 use crate::audit::{alice, audited, open};
 use crate::support::{
-    NAME, Running, Scripted, build, builder, clock, memory, noon, pass, secs, settle, version,
+    NAME, Running, Scripted, build, builder, clock, memory, noon, pass, reference, secs, settle,
+    version,
 };
 
 const POOL: Code = Code::new("pool");
@@ -227,6 +228,29 @@ async fn readers_of_long_ago_are_summed_up() {
     // The latest are known by name.
     let last = Actor::user(Id::new("user-9999").unwrap());
     assert_eq!(row(&manager, &Reader::Actor(last)).loads, 1);
+}
+
+/// However many secrets handles were taken on, their number is bounded; the log knows of all.
+#[tokio::test(start_paused = true)]
+async fn secrets_of_long_ago_are_forgotten_once_they_are_told() {
+    const SECRETS: u64 = 16_000;
+    let (sink, log) = open();
+    let manager = audited(Scripted::new(|_, _| async { Ok(version("v1")) }), log);
+    let _running = Running::start(&manager).await;
+    let mut told = 0;
+    for number in 0..SECRETS {
+        load(&manager.handle(&format!("s{number}")).await.unwrap(), 1);
+        if number % 1_000 == 999 {
+            pass(secs(62)).await;
+            settle().await;
+            told += counts(&sink);
+        }
+    }
+    assert_eq!(told, SECRETS);
+    let rows = manager.access();
+    assert!(rows.len() <= 8_400, "{}", rows.len());
+    let last = reference(&format!("s{}", SECRETS - 1));
+    assert!(rows.iter().any(|row| row.reference == last && row.reader == Reader::Service));
 }
 
 /// What is still to be told of them is told in their own name.

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use proptest::prelude::*;
 use secrets_core::memory::{Fault, FaultRule, Faults, MemoryProvider, Personality};
 use secrets_core::{
-    ManualClock, Operation, Secret, SecretProviderExt, SecretRef, SecretValue, VersionId,
-    VersionInfo,
+    Capabilities, ErrorKind, GetOptions, ManualClock, NameRules, Operation, Page, PageRequest,
+    PageToken, ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider,
+    SecretProviderExt, SecretRef, SecretValue, VersionId, VersionInfo,
 };
 use secrets_manager::lint::{
     Environment, Finding, LintCode, LintReport, Linter, Severity, Subject, Suppression,
@@ -411,6 +413,139 @@ fn a_setting_that_holds_the_secret_itself_is_told_with_what_is_wrong_with_it() {
         ]
     );
     assert_eq!(report.looked_at(), 4);
+}
+
+/// A provider that does not keep to the contract.
+#[derive(Debug)]
+struct Odd {
+    inner: MemoryProvider,
+    answers: usize,
+    token: Option<&'static str>,
+}
+
+#[async_trait]
+#[allow(clippy::missing_trait_methods, reason = "only what the linter calls")]
+impl SecretProvider for Odd {
+    fn id(&self) -> &ProviderId {
+        self.inner.id()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn name_rules(&self) -> &NameRules {
+        self.inner.name_rules()
+    }
+
+    async fn get_secret(&self, reference: &SecretRef, options: GetOptions) -> Result<Secret> {
+        self.inner.get_secret(reference, options).await
+    }
+
+    async fn get_secrets(&self, wanted: &[(SecretRef, GetOptions)]) -> Result<Vec<Result<Secret>>> {
+        let mut answers = self.inner.get_secrets(wanted).await?;
+        answers.truncate(self.answers);
+        Ok(answers)
+    }
+
+    async fn list_secrets(
+        &self,
+        filter: &SecretFilter,
+        _: PageRequest,
+    ) -> Result<Page<SecretInfo>> {
+        tokio::task::yield_now().await;
+        let mut page = self.inner.list_secrets(filter, PageRequest::first()).await?;
+        page.next = self.token.map(PageToken::new);
+        Ok(page)
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_keeps_answers_back_hides_nothing() {
+    let inner = MemoryProvider::new(Personality::Aws);
+    inner.put_text("a-key", GOOD).await.unwrap();
+    inner.put_text("b-key", "changeme").await.unwrap();
+    let mut linter = Linter::new(Development);
+    linter.check_provider(&Odd { inner, answers: 1, token: None }).await.unwrap();
+    let report = linter.finish();
+    let found: Vec<_> = report.findings().iter().map(|f| f.code).collect();
+    assert_eq!((found, report.looked_at()), (vec![LintCode::Unreadable; 2], 2));
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_in_a_circle_is_an_error() {
+    let inner = MemoryProvider::new(Personality::Aws);
+    inner.put_text("a-key", GOOD).await.unwrap();
+    let odd = Odd { inner, answers: 1, token: Some("again") };
+    let mut linter = Linter::new(Development);
+    let checked = tokio::time::timeout(secs(10), linter.check_provider(&odd));
+    let error = checked.await.expect("goes on for ever").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+}
+
+/// Opening a pipe waits for somebody who writes into it.
+#[cfg(unix)]
+#[test]
+fn a_pipe_for_settings_does_not_hold_up_the_linter() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join(".env");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut linter = Linter::new(Production);
+        linter.check_settings_file(&pipe);
+        done.send(linter.finish().findings()[0].code).unwrap();
+    });
+    let found = ended.recv_timeout(secs(10)).expect("the linter waits for the pipe");
+    assert_eq!(found, LintCode::Unreadable);
+}
+
+/// Settings of one line or another may stand within a value. What is there is told, not what it is
+/// called.
+#[test]
+fn what_looks_like_a_name_within_a_value_is_not_shown() {
+    let name = "c4naryZq7kV-secret";
+    let long = format!("{}_password", "x".repeat(5_000));
+    for text in [
+        format!("password: Xk,{name}=hunter22"),
+        format!("password: a{{{name}=hunter22"),
+        format!("text = \"\"\"\nfirst\n{name}=hunter22\n\"\"\""),
+        format!("text: |\n  first\n\n  {name}=hunter22\n"),
+        format!("  - text: >-\n      {name}: hunter22\n"),
+        format!("TEXT=\"first\n{name}=hunter22\nlast\""),
+        format!(r#"{{"text":"say \"hi\", {name}=hunter22, and"}}"#),
+        format!("tokens = [\"{name}:hunter22\"]"),
+        format!("tokens:\n  - '{name}=hunter22'"),
+    ] {
+        let found = settings("a", &text);
+        // A text in quotes has no settings at all.
+        assert_eq!(found.is_empty(), text.starts_with('{'), "{text}");
+        for (line, key) in found {
+            assert!(!key.contains("c4nary"), "{key} in line {line} of {text}");
+        }
+    }
+    // Behind it names are names again.
+    let text = "text = \"\"\"\nfirst\n\"\"\"\npassword = 'hunter22'\nnote: don't\ntoken: abcd\n\
+        more: |\n  first\n\nlast:\n  pin: abcd\n[a]\nsay = \"a \\\" b\"\npwd = { x = 1, pass = 'hunter22' }\n";
+    let keys: Vec<_> = settings("a", text).into_iter().map(|(_, key)| key).collect();
+    assert_eq!(keys, ["password", "token", "pin", "pass"]);
+
+    for field in
+        [long.as_str(), "ghp_abcdefghijklmnopqrst-token", "c4 nary password", "\u{1b}[2J_token"]
+    {
+        let value = format!("{{{field:?}:\"changeme\"}}").replace("\\u{1b}", "\\u001b");
+        let report = report(Production, &[("s", value.as_bytes())]);
+        assert_eq!(report.findings().len(), 1, "{field}");
+        let (finding, shown) = (&report.findings()[0], report.to_string());
+        assert_eq!(finding.code, LintCode::Default);
+        assert!(shown.len() < 200 && !shown.contains("nary") && !shown.contains("ghp_"), "{shown}");
+    }
+}
+
+#[test]
+fn settings_that_begin_with_the_mark_of_their_encoding_are_read() {
+    assert_eq!(settings("a", "\u{feff}password=hunter22"), [(1, "password".to_owned())]);
 }
 
 #[test]
