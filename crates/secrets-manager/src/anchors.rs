@@ -199,7 +199,7 @@ impl ProviderAnchors {
         match kept {
             Some(kept) if kept == *anchor => Ok(true),
             Some(kept) if kept.sequence >= anchor.sequence => {
-                known.latest = Some(kept);
+                (known.latest, known.is_pending) = (Some(kept), false);
                 Err(backwards())
             }
             _ => Ok(false),
@@ -240,7 +240,12 @@ impl ProviderAnchors {
                     is_kept = self.compare(known, anchor).await?;
                 }
             }
-            if is_kept && let Some(before) = before {
+            // The same anchor, written again with the same token, is the same version.
+            let is_replaced = before.is_some() && known.base != Some(before.clone());
+            if is_kept
+                && is_replaced
+                && let Some(before) = before
+            {
                 self.destroy(&reference, before).await;
             }
         }

@@ -347,3 +347,30 @@ async fn a_trail_whose_end_was_cut_off_is_told_by_the_anchor_in_the_provider() {
         assert_eq!(open().await.unwrap_err().kind(), ErrorKind::Truncated, "{personality:?}");
     }
 }
+
+/// A later anchor was written though nobody heard of it: what an interval has held back is not written
+/// over it, and it is not destroyed as if it were replaced.
+#[tokio::test(start_paused = true)]
+async fn an_anchor_that_was_written_unheard_stays() {
+    for personality in Personality::ALL {
+        let provider = memory(personality);
+        let anchors = over(&provider).with_interval(secs(600));
+        anchors.keep(&anchor(1)).await.unwrap();
+        anchors.keep(&anchor(2)).await.unwrap();
+        tokio::time::sleep(secs(601)).await;
+        let faults = Faults::seeded(1)
+            .with(FaultRule::new(Fault::LostReply).on(Operation::SetSecret))
+            .with(FaultRule::new(Fault::Unavailable).on(Operation::GetSecret));
+        provider.inject(faults).unwrap();
+        assert!(anchors.keep(&anchor(3)).await.is_err(), "{personality:?}");
+        provider.inject(Faults::seeded(1)).unwrap();
+        assert!(anchors.settle().await.is_err(), "the second is behind what is kept");
+        anchors.settle().await.unwrap();
+        assert_eq!(kept(&provider).await, Some(3), "{personality:?}");
+        anchors.keep(&anchor(3)).await.unwrap();
+        assert_eq!(kept(&provider).await, Some(3), "{personality:?}");
+        tokio::time::sleep(secs(601)).await;
+        anchors.keep(&anchor(4)).await.unwrap();
+        assert_eq!(kept(&provider).await, Some(4), "{personality:?}");
+    }
+}
