@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use secrets_core::{SecretProviderExt, SecretValue};
 use secrets_manager::audit_log::ChainKey;
@@ -41,6 +41,8 @@ struct Outcome {
     read_once_refused: u64,
     /// Records of the audit trail that are in order.
     audit_records: u64,
+    /// Loads by handle that it tells of, in sums.
+    audit_loads: u64,
     /// Whether nothing in it was altered, taken out or cut off.
     audit_verified: bool,
     /// Whether the verifier finds what was changed in a copy of it.
@@ -50,18 +52,30 @@ struct Outcome {
 /// Runs the demonstration, until it is done or somebody wants it to end. Either way the processes
 /// and the temporary folder are gone afterwards.
 pub(crate) async fn run(json: bool) -> Result<(), Failure> {
-    tokio::select! {
-        shown = show(json) => shown,
+    let folder = tempfile::tempdir()?;
+    let ended = tokio::select! {
+        shown = show(json, folder.path()) => shown,
         asked = process::interrupted() => asked.and(Err("interrupted".into())),
+    };
+    clear(folder.path()).await;
+    ended
+}
+
+/// Parts that were just killed may still be writing where the folder is taken away.
+async fn clear(folder: &Path) {
+    for _ in 0..100 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            _ => return,
+        }
     }
 }
 
 /// Fails unless it shows what it is there to show.
-async fn show(json: bool) -> Result<(), Failure> {
+async fn show(json: bool, folder: &Path) -> Result<(), Failure> {
     let say = Story { silent: json, start: Instant::now() };
-    let folder = tempfile::tempdir()?;
-    let folder = folder.path();
-
     let chain_key = new_password()?;
     let setup = build_store(&say, folder, chain_key.clone()).await?;
     settings::write(folder)?;
@@ -104,6 +118,7 @@ async fn show(json: bool) -> Result<(), Failure> {
         read_once_failures: report.read_once.failures,
         read_once_refused: refused(READ_ONCE),
         audit_records: trail.records,
+        audit_loads: trail.loads,
         audit_verified: trail.verified,
         audit_tampering_found: trail.tampered.is_some(),
     };
@@ -245,9 +260,11 @@ impl Story {
     }
 
     fn trail(&self, trail: &Checked) {
-        let Checked { records, writers, verified, tampered } = trail;
+        let Checked { records, writers, loads, verified, tampered } = trail;
         let verdict = if *verified { "verified" } else { "DAMAGED" };
-        self.line(&format!("audit trail: {records} records of {writers} processes, {verdict}"));
+        self.line(&format!(
+            "audit trail: {records} records of {writers} processes, with {loads} loads, {verdict}"
+        ));
         match tampered {
             Some(found) => self.line(&format!(
                 "a copy with one write passed off as a read: line {} is {}",

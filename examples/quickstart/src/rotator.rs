@@ -36,7 +36,7 @@ pub(crate) enum Event {
 /// Rotates a few times and ends.
 pub(crate) async fn run(resource: &str) -> Result<(), Failure> {
     let secrets = Secrets::start().await?;
-    let store = secrets.manager.cached();
+    let store = secrets.manager().cached();
     let admin = store.get_secret(&reference(names::ADMIN_TOKEN)?, GetOptions::default()).await?;
     let resource = Resource {
         url: format!("http://{}", loopback(resource)?),

@@ -43,11 +43,14 @@ pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> 
     let secrets = Secrets::start().await?;
     let resource = loopback(resource)?;
     let (client, password) = if read_once {
-        (READ_ONCE, Password::ReadOnce(secrets.manager.get(names::PASSWORD).await?.value))
+        (READ_ONCE, Password::ReadOnce(secrets.manager().get(names::PASSWORD).await?.value))
     } else {
-        let handle = secrets.manager.handle(names::PASSWORD).await?;
-        tokio::spawn(tell_changes(handle.clone()));
+        let handle = secrets.manager().handle(names::PASSWORD).await?;
         (HANDLE, Password::Handle(handle))
+    };
+    let followed = match &password {
+        Password::Handle(handle) => Some(handle.clone()),
+        Password::ReadOnce(_) => None,
     };
     let service = Service {
         password,
@@ -57,6 +60,10 @@ pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> 
     let routes = Router::new().route("/work", get(work)).with_state(Arc::new(service));
     let (listener, address) = listen().await?;
     Ready { listening: address }.print()?;
+    // Only now: its lines come after that of being ready.
+    if let Some(handle) = followed {
+        tokio::spawn(tell_changes(handle));
+    }
     tokio::select! {
         ended = axum::serve(listener, routes) => ended?,
         () = parent_gone() => {}

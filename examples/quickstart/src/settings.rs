@@ -43,7 +43,6 @@ pub(crate) fn write(folder: &Path) -> Result<(), Failure> {
 
 /// The secrets of a process, and what keeps them fresh and writes the trail.
 pub(crate) struct Secrets {
-    pub(crate) manager: SecretManager,
     started: Started,
     running: JoinHandle<Result<(), AlreadyRunning>>,
 }
@@ -56,15 +55,21 @@ impl Secrets {
         let settings = layers.load()?.settings;
         let started = settings.secrets.start(&Registry::new().with_product(PRODUCT)).await?;
         let running = tokio::spawn(started.run());
-        Ok(Self { manager: started.manager.clone(), started, running })
+        Ok(Self { started, running })
     }
 
-    /// Writes what the trail still has in memory.
+    pub(crate) fn manager(&self) -> &SecretManager {
+        &self.started.manager
+    }
+
+    /// Writes what the trail still has in memory, in this order: what keeps the secrets fresh tells how
+    /// often they were loaded when it is dropped.
     pub(crate) async fn end(self) -> Result<(), Failure> {
+        self.running.abort();
+        let _ = self.running.await;
         if let Some(trail) = &self.started.trail {
             trail.flush().await?;
         }
-        self.running.abort();
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use secrets_manager::audit_log::{ChainKey, FileAnchors, Finding, Report, Verifier};
+use secrets_manager::audit_log::{ChainKey, Entries, FileAnchors, Finding, Report, Verifier};
 
 use crate::rotator::ROTATOR;
 use crate::{Failure, settings};
@@ -12,6 +12,8 @@ use crate::{Failure, settings};
 pub(crate) struct Checked {
     pub(crate) records: u64,
     pub(crate) writers: usize,
+    /// Loads by handle that the records tell of, in sums.
+    pub(crate) loads: u64,
     /// Nothing was altered, taken out or cut off.
     pub(crate) verified: bool,
     /// The first fault of a copy that was tampered with.
@@ -29,9 +31,21 @@ pub(crate) fn check(folder: &Path, key: &ChainKey) -> Result<Checked, Failure> {
     Ok(Checked {
         records: report.records(),
         writers: report.writers.len(),
+        loads: loads(&trail)?,
         verified: report.is_intact(),
         tampered: tampered.writers.iter().flat_map(|writer| &writer.findings).next().cloned(),
     })
+}
+
+fn loads(trail: &Path) -> Result<u64, Failure> {
+    let mut sum = 0;
+    for entry in Entries::read(trail)? {
+        let event: serde_json::Value = serde_json::from_str(&entry?.json)?;
+        if event.pointer("/metadata/event_code").is_some_and(|code| code == "loads") {
+            sum += event.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        }
+    }
+    Ok(sum)
 }
 
 fn verify(folder: &Path, trail: &Path, key: &ChainKey) -> Result<Report, Failure> {

@@ -37,6 +37,8 @@ fn the_handle_fails_nothing_while_the_other_service_fails() {
     assert!(number("read_once_refused") > 0, "{outcome}");
     // At least what the rotator wrote, promoted, and read for it, and each process its start.
     assert!(number("audit_records") > 3 + 5 * 3, "{outcome}");
+    // Each request loads the password once.
+    assert!(number("audit_loads") >= number("requests"), "{outcome}");
     assert_eq!(outcome["audit_verified"], true, "{outcome}");
     assert_eq!(outcome["audit_tampering_found"], true, "{outcome}");
 }
