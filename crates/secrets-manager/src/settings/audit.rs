@@ -90,16 +90,11 @@ impl Rules for AuditSettings {
                 refuse("anchors", "lies within the trail: who can write that can write these");
             }
         }
-        if let SecretSetting::Inline(key) = &self.key
-            && ChainKey::from_hex(key.expose_secret()).is_err()
-        {
-            refuse("key", KEY_FORM);
-        }
-        for (number, key) in self.previous_keys.iter().enumerate() {
+        for (path, key) in self.keys() {
             if let SecretSetting::Inline(key) = key
                 && ChainKey::from_hex(key.expose_secret()).is_err()
             {
-                refuse(&format!("previous_keys[{number}]"), KEY_FORM);
+                refuse(&path, KEY_FORM);
             }
         }
         let (least, most) = (Duration::from_millis(1), Duration::from_secs(60));
@@ -111,12 +106,16 @@ impl Rules for AuditSettings {
 }
 
 impl AuditSettings {
-    /// The setting of a key that is a reference to a secret.
-    fn reference(&self) -> Option<String> {
+    /// The keys with their paths, the newest first.
+    fn keys(&self) -> impl Iterator<Item = (String, &SecretSetting)> {
         let before = self.previous_keys.iter().enumerate();
         let before = before.map(|(number, key)| (format!("previous_keys[{number}]"), key));
-        let mut keys = std::iter::once(("key".to_owned(), &self.key)).chain(before);
-        keys.find(|(_, key)| !key.is_inline()).map(|(path, _)| path)
+        std::iter::once(("key".to_owned(), &self.key)).chain(before)
+    }
+
+    /// The setting of a key that is a reference to a secret.
+    fn reference(&self) -> Option<String> {
+        self.keys().find(|(_, key)| !key.is_inline()).map(|(path, _)| path)
     }
 }
 

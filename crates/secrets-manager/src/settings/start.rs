@@ -29,7 +29,8 @@ pub struct Started {
     /// What works, and deserves attention.
     pub warnings: Vec<StartWarning>,
     /// The audit trail, if the settings name one: for events of the application's own, and to be
-    /// [flushed](audit_log::AuditSink::flush) when the service ends.
+    /// [flushed](audit_log::AuditSink::flush) when the service ends, after [`run`](Self::run) was dropped:
+    /// then it tells the loads by handle that are not told yet.
     pub trail: Option<FileTrail>,
     flush_interval: Duration,
 }
