@@ -29,6 +29,8 @@ struct Budget {
 const BUDGETS: &[Budget] = &[
     Budget { package: "audit-log", features: Features::All, at_most: 45 },
     Budget { package: "live-value", features: Features::Default, at_most: 5 },
+    // Nearly all of it is the SDKs' own: HTTP, TLS, signatures.
+    Budget { package: "secrets-aws", features: Features::All, at_most: 175 },
     Budget { package: "secrets-core", features: Features::Default, at_most: 15 },
     // Whatever its features are called, the encrypted store is among all of them.
     Budget { package: "secrets-local", features: Features::All, at_most: 60 },
@@ -206,7 +208,7 @@ syn v3.0.0
     #[test]
     fn a_crate_without_a_budget_is_found() {
         assert!(
-            over_budget("secrets-aws", &[]).is_some_and(|p| p.contains("has no package budget"))
+            over_budget("secrets-new", &[]).is_some_and(|p| p.contains("has no package budget"))
         );
     }
 }

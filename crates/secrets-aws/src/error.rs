@@ -1,0 +1,1 @@
+//! What AWS refuses, as errors of the contract: by code, never by status.

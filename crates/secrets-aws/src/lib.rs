@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod config;
+mod error;
+mod provider;
+mod wire;
+
+#[cfg(feature = "kms")]
+mod keys;
+
+pub use secrets_core;
+
+pub use config::AwsConfig;
+#[cfg(feature = "kms")]
+pub use keys::KmsProvider;
+pub use provider::SecretsManagerProvider;
+pub use wire::AwsClients;

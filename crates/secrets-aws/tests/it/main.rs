@@ -1,0 +1,9 @@
+//! The providers of this crate on AWS as tests have it: our double, moto, and boto3 beside us.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
