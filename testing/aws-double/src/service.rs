@@ -6,7 +6,6 @@ use serde_json::Value;
 
 /// One request, its signature checked.
 #[derive(Debug)]
-#[allow(dead_code, reason = "the services come next")]
 pub(crate) struct Call<'a> {
     /// The operation, such as `GetSecretValue`.
     pub(crate) operation: &'a str,
@@ -24,7 +23,6 @@ pub(crate) struct Call<'a> {
 
 /// An error as AWS tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "the services come next")]
 pub(crate) struct Refusal {
     /// The HTTP status.
     pub(crate) status: u16,
@@ -35,7 +33,6 @@ pub(crate) struct Refusal {
 }
 
 /// A service: it answers operations and knows nothing of HTTP.
-#[allow(dead_code, reason = "the services come next")]
 pub(crate) trait Service: Send + Sync {
     /// Carries an operation out.
     fn call(&self, call: &Call<'_>) -> Result<Value, Refusal>;
