@@ -64,7 +64,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Help => {}
         Command::Ci { depth } => ci(&workspace, depth, &mut report),
-        Command::Setup => setup::everything(&mut report),
+        Command::Setup => setup::everything(&workspace, &mut report),
         Command::Test { depth } => test::run(&workspace, depth, &mut report),
         Command::Lint => lint::run(&workspace, &mut report),
         Command::CheckGraph => report.step("check-graph", |_| graph::run(&workspace)),
@@ -82,7 +82,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 
 /// All that must hold before a change lands: cheap checks first, every step run even after one failed.
 fn ci(workspace: &Workspace, depth: Depth, report: &mut Report) {
-    setup::everything(report);
+    setup::everything(workspace, report);
     report.step("check-graph", |_| graph::run(workspace));
     report.step("check-docs", |_| docs::run(workspace));
     lint::run(workspace, report);

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::process::{self, Run};
 use crate::report::Report;
+use crate::workspace::Workspace;
 
 /// Programs that tests and builds start, each with the Debian package that holds it.
 const PROGRAMS: [(&str, &str); 9] = [
@@ -23,11 +24,12 @@ const PROGRAMS: [(&str, &str); 9] = [
 const CARGO_DENY: &str = "0.20.2";
 
 /// Everything that any recipe needs.
-pub(crate) fn everything(report: &mut Report) {
+pub(crate) fn everything(workspace: &Workspace, report: &mut Report) {
     report.step("setup", |_| {
         programs()?;
         cargo_deny()
     });
+    report.step("peers for tests", |_| peers(workspace));
 }
 
 /// The programs that tests start.
@@ -54,6 +56,15 @@ pub(crate) fn programs() -> Result<(), Failure> {
         .words("install --quiet --yes --no-install-recommends")
         .words(&missing.join(" "))
         .check()
+}
+
+/// The foreign clients and servers that tests talk to, below the target folder. Whoever installs them says so first.
+///
+/// # Errors
+///
+/// They cannot be had, or are not those that are pinned.
+pub(crate) fn peers(workspace: &Workspace) -> Result<(), Failure> {
+    Run::cargo(&workspace.root).words("run --locked --quiet --package peers").check()
 }
 
 /// cargo-deny in the release that we use, built by cargo if another or none is installed.

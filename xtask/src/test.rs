@@ -25,6 +25,7 @@ const LONG: &str = "MAINSTAY_LONG";
 /// Runs all tests and adds them up for the closing line.
 pub(crate) fn run(workspace: &Workspace, depth: Depth, report: &mut Report) {
     report.step("programs for tests", |_| setup::programs());
+    report.step("peers for tests", |_| setup::peers(workspace));
     report
         .step("test", |report| cargo_test(workspace, depth, report, "--workspace --all-features"));
     for package in TESTED_ALONE {

@@ -1,2 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod boto3;
+mod endpoint;
+mod error;
+mod http;
+mod moto;
+mod python;
+mod venv;
+
+pub use boto3::{Boto3, Credentials, Refused};
+pub use error::PeerError;
+pub use moto::Moto;
+pub use venv::Venv;

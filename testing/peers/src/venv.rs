@@ -1,0 +1,142 @@
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::PeerError;
+
+/// Every package with its version and its hashes, those that others need included.
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+
+/// Stands in an environment that is complete.
+const READY: &str = "ready";
+
+/// A Python environment with the packages of `requirements.txt`, and nothing else.
+///
+/// It is made on first use, once for all test processes of a target folder, and made anew when the
+/// requirements or Python itself change, or when making it was interrupted.
+#[derive(Debug, Clone)]
+pub struct Venv {
+    python: PathBuf,
+}
+
+impl Venv {
+    /// The environment below the target folder of the running program. Where it is missing, this
+    /// says so on standard error and downloads from the package index that pip is configured for.
+    ///
+    /// # Errors
+    /// When Python is missing, a package cannot be had or is not the one pinned, or the running
+    /// program does not lie below a target folder of cargo.
+    pub fn prepare() -> Result<Self, PeerError> {
+        let program = std::env::current_exe()
+            .map_err(|error| PeerError::new(format!("the running program is unknown: {error}")))?;
+        let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+        let target = target.ok_or_else(|| {
+            PeerError::new(format!(
+                "`{}` is not below a target folder of cargo: name a folder with `prepare_in`",
+                program.display()
+            ))
+        })?;
+        Self::prepare_in(target)
+    }
+
+    /// The environment below `folder`, which is kept for the next time.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_in(folder: &Path) -> Result<Self, PeerError> {
+        Self::with_requirements(folder, REQUIREMENTS)
+    }
+
+    fn with_requirements(folder: &Path, requirements: &str) -> Result<Self, PeerError> {
+        let home = folder.join("peers").join(fingerprint(requirements)?);
+        let made = Self { python: home.join("bin").join("python") };
+        if made.is_ready(&home) {
+            return Ok(made);
+        }
+        // Test processes start together: one makes the environment, the others wait for it.
+        let _lock = locked(&home.with_extension("lock"))?;
+        if !made.is_ready(&home) {
+            made.install(&home, requirements)?;
+        }
+        Ok(made)
+    }
+
+    fn is_ready(&self, home: &Path) -> bool {
+        home.join(READY).is_file() && self.python.is_file()
+    }
+
+    fn install(&self, home: &Path, requirements: &str) -> Result<(), PeerError> {
+        // What is there was interrupted half way.
+        if home.exists() {
+            fs::remove_dir_all(home).map_err(|error| cannot("remove", home, &error))?;
+        }
+        announce(home);
+        run(Command::new("python3").args(["-I", "-m", "venv"]).arg(home))?;
+        let list = home.join("requirements.txt");
+        fs::write(&list, requirements).map_err(|error| cannot("write", &list, &error))?;
+        run(Command::new(&self.python)
+            .args(["-I", "-m", "pip", "install", "--quiet", "--no-input"])
+            .args(["--disable-pip-version-check", "--require-hashes"])
+            .args(["--only-binary", ":all:", "--requirement"])
+            .arg(&list))?;
+        let ready = home.join(READY);
+        fs::write(&ready, "").map_err(|error| cannot("write", &ready, &error))
+    }
+
+    /// The environment's Python.
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+}
+
+/// Names an environment by all that decides what is in it.
+fn fingerprint(requirements: &str) -> Result<String, PeerError> {
+    let told = "import sys; print(sys.version, sys.base_prefix)";
+    let version = run(Command::new("python3").args(["-I", "-c", told]))?;
+    let hash = Sha256::new().chain_update(requirements).chain_update(version.stdout).finalize();
+    Ok(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Holds the lock until the file is dropped; the system lets go of it when a process dies.
+fn locked(path: &Path) -> Result<File, PeerError> {
+    let open = || {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    open().map_err(|error| cannot("lock", path, &error))
+}
+
+fn announce(home: &Path) {
+    let text = format!(
+        "Installing moto and boto3 for tests, pinned by hash, with pip from its package index, into {}.\n",
+        home.display()
+    );
+    // If nobody reads it, the tests are none the worse.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+fn run(command: &mut Command) -> Result<Output, PeerError> {
+    let shown = format!("{command:?}");
+    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+        PeerError::new(format!(
+            "`{shown}` cannot be started: {error} (Debian: `apt-get install python3-venv`)"
+        ))
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let told = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
+    Err(PeerError::new(format!("`{shown}` ended with {}", output.status)).with_output(&told))
+}
+
+fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> PeerError {
+    PeerError::new(format!("cannot {verb} `{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Environments without packages: what is tested needs no network.
+
+use std::thread;
+
+use super::*;
+
+/// Pinned, and from nowhere: no index is asked, since the hash is missing.
+const UNPINNED: &str = "boto3==1.44.5\n";
+
+fn home(folder: &Path) -> PathBuf {
+    folder.join("peers").join(fingerprint("").unwrap())
+}
+
+#[test]
+fn processes_that_start_together_share_one_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepared = || Venv::with_requirements(folder.path(), "").unwrap().python;
+    let pythons: Vec<PathBuf> = thread::scope(|scope| {
+        let started: Vec<_> = (0..4).map(|_| scope.spawn(prepared)).collect();
+        started.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(pythons.iter().all(|python| *python == pythons[0] && python.is_file()));
+    let made: Vec<_> = fs::read_dir(folder.path().join("peers")).unwrap().collect();
+    assert_eq!(made.len(), 2, "one environment and its lock: {made:?}");
+}
+
+#[test]
+fn what_was_left_half_made_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    fs::create_dir_all(home.join("bin")).unwrap();
+    fs::write(home.join("bin").join("python"), "half").unwrap();
+    fs::write(home.join("left"), "").unwrap();
+    let venv = Venv::with_requirements(folder.path(), "").unwrap();
+    let told = run(Command::new(venv.python()).args(["-I", "-c", "print(6 * 7)"])).unwrap();
+    assert_eq!(told.stdout, b"42\n");
+    assert!(!home.join("left").exists());
+    assert!(home.join(READY).is_file());
+}
+
+#[test]
+fn what_pip_refuses_is_said_and_leaves_nothing_that_passes_for_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Venv::with_requirements(folder.path(), UNPINNED).unwrap_err().to_string();
+    assert!(error.contains("pip") && error.contains("--require-hashes"), "{error}");
+    assert!(error.contains("boto3==1.44.5"), "{error}");
+    let home = folder.path().join("peers").join(fingerprint(UNPINNED).unwrap());
+    assert!(!home.join(READY).exists());
+}
+
+#[test]
+fn other_requirements_are_another_environment() {
+    assert_ne!(fingerprint("").unwrap(), fingerprint("a").unwrap());
+}
+
+#[test]
+fn every_package_is_pinned_by_hash() {
+    let pins: Vec<&str> = REQUIREMENTS.lines().filter(|line| line.contains("==")).collect();
+    assert!(pins.iter().any(|pin| pin.starts_with("moto[") && pin.contains("==5.2.5 ")));
+    let without_hash = REQUIREMENTS.split("==").skip(1).find(|pin| !pin.contains("--hash=sha256:"));
+    assert_eq!(without_hash, None);
+}
