@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "the rooms are being filled")]
 
+mod arn;
 mod config;
 mod error;
 mod provider;
