@@ -1,5 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![allow(dead_code, reason = "the services plug in one after the other")]
 
-#[allow(dead_code, reason = "the services come next")]
+mod calls;
+mod clock;
+mod double;
+mod faults;
+mod grants;
+mod identity;
+mod policy;
+mod random;
+mod server;
 mod service;
+mod sigv4;
+mod stamp;
+mod world;
+
+pub use calls::{CallLog, CallRecord};
+pub use clock::{Clock, Skew};
+pub use double::{AwsDouble, AwsDoubleBuilder};
+pub use faults::{Fault, FaultRule, Faults};
+pub use grants::Grants;
+pub use identity::{Credentials, Identities};
+pub use policy::Policy;

@@ -1,0 +1,229 @@
+//! The double itself: started, asked, stopped.
+
+use std::{
+    fmt, io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use tokio::{net::TcpListener, runtime, sync::oneshot};
+
+use crate::{
+    calls::CallLog,
+    clock::Clock,
+    faults::Faults,
+    grants::Grants,
+    identity::{Credentials, Identities},
+    server::{self, Server},
+    service::{Mount, Pages},
+    world::{Home, World},
+};
+
+/// AWS on loopback. It stops, with all its connections, when it is dropped.
+///
+/// It runs on a thread and a runtime of its own: tests need not drive it, may block, and may pause their own time.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let double = aws_double::AwsDouble::builder().region("eu-west-1").start_blocking()?;
+/// assert!(double.url().starts_with("http://127.0.0.1:"));
+/// # Ok(())
+/// # }
+/// ```
+pub struct AwsDouble {
+    world: Arc<World>,
+    url: String,
+    credentials: Credentials,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl AwsDouble {
+    /// Starts a double as it is by default: account 111122223333, region us-east-1, eventual consistency on, no faults.
+    ///
+    /// # Errors
+    ///
+    /// If no port of the loopback can be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// A double to be set up first.
+    pub fn builder() -> AwsDoubleBuilder {
+        AwsDoubleBuilder::default()
+    }
+
+    /// The address of all its services, `http://127.0.0.1:PORT`, without a slash at the end: the endpoint URL of an SDK. It
+    /// stands for every region: the scope of the signature says which.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address of one region: it refuses signatures for any other, as AWS's regional endpoints do.
+    #[must_use]
+    pub fn regional_url(&self, region: &str) -> String {
+        format!("{}/region/{region}", self.url)
+    }
+
+    /// The double's own account, 12 digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.world.home.account
+    }
+
+    /// The double's own region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.world.home.region
+    }
+
+    /// The access key of a user of the double's account who may do everything in it.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Its time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.world.clock
+    }
+
+    /// Faults on demand.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.world.faults
+    }
+
+    /// What it was asked.
+    #[must_use]
+    pub fn calls(&self) -> &CallLog {
+        &self.world.calls
+    }
+
+    /// Who may sign.
+    #[must_use]
+    pub fn identities(&self) -> &Identities {
+        &self.world.identities
+    }
+
+    /// What principals may do.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.world.grants
+    }
+}
+
+impl fmt::Debug for AwsDouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsDouble").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Drop for AwsDouble {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        // The runtime goes down on that thread, with every task on it.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A double to be set up.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct AwsDoubleBuilder {
+    account: String,
+    region: String,
+    port: u16,
+    seed: u64,
+}
+
+impl Default for AwsDoubleBuilder {
+    fn default() -> Self {
+        Self {
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            port: 0,
+            seed: 0,
+        }
+    }
+}
+
+impl AwsDoubleBuilder {
+    /// The account, 12 digits; 111122223333 by default.
+    pub fn account(self, account: &str) -> Self {
+        Self { account: account.to_owned(), ..self }
+    }
+
+    /// The region of what is asked without a signature; `us-east-1` by default.
+    pub fn region(self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self }
+    }
+
+    /// The port; a free one by default. The address is always 127.0.0.1.
+    pub fn port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    /// What chance goes by: faults with a probability, random delays, duplicates. 0 by default.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be bound or the thread not be started.
+    #[allow(clippy::unused_async, reason = "so that a start that has to wait breaks no caller")]
+    pub async fn start(self) -> io::Result<AwsDouble> {
+        self.start_blocking()
+    }
+
+    /// Starts it from where nothing can be awaited.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be bound or the thread not be started.
+    pub fn start_blocking(self) -> io::Result<AwsDouble> {
+        let home = Home { account: self.account.clone(), region: self.region.clone() };
+        let world = Arc::new(World::new(home, self.seed));
+        let credentials = world.identities.user(&self.account, "tester");
+        let server = Arc::new(Server {
+            mounts: self.mounts(&world),
+            pages: self.pages(&world),
+            world: Arc::clone(&world),
+        });
+        let listener = server::bind(self.port)?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = oneshot::channel();
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("aws-double-worker")
+            .enable_all()
+            .build()?;
+        let thread = thread::Builder::new().name("aws-double".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                if let Ok(listener) = TcpListener::from_std(listener) {
+                    let _ = server::serve(listener, server, stopped).await;
+                }
+            });
+        })?;
+        Ok(AwsDouble { world, url, credentials, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The services, one row each.
+    fn mounts(&self, _world: &Arc<World>) -> Vec<Mount> {
+        Vec::new()
+    }
+
+    /// What answers plain requests, one row each.
+    fn pages(&self, _world: &Arc<World>) -> Vec<Arc<dyn Pages>> {
+        Vec::new()
+    }
+}
