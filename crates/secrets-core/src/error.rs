@@ -236,6 +236,9 @@ named_enum! {
         Destroyed = "destroyed",
         /// The backend limits the rate of requests.
         Throttled = "throttled",
+        /// A quota is used up, of secrets, versions or grants: waiting does not help, clearing up
+        /// does.
+        QuotaExceeded = "quota exceeded",
         /// No answer came in time.
         Timeout = "timeout",
         /// The backend cannot be reached or cannot serve.

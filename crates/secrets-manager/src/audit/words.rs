@@ -105,6 +105,7 @@ codes! {
         PendingDeletion = "pending_deletion",
         Destroyed = "destroyed",
         Throttled = "throttled",
+        QuotaExceeded = "quota_exceeded",
         Timeout = "timeout",
         Unavailable = "unavailable",
         Integrity = "integrity",

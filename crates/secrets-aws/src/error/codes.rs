@@ -1,0 +1,223 @@
+use secrets_core::ErrorKind;
+
+/// What a code means.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meaning {
+    pub(super) kind: ErrorKind,
+    /// What to tell.
+    pub(super) text: &'static str,
+    /// Whether AWS's own text may be told: it names principals, actions and keys, and helps. Texts
+    /// about parameters and signatures quote what was sent.
+    pub(super) quotable: bool,
+}
+
+const fn plain(kind: ErrorKind, text: &'static str) -> Meaning {
+    Meaning { kind, text, quotable: false }
+}
+
+const fn quotable(kind: ErrorKind, text: &'static str) -> Meaning {
+    Meaning { kind, text, quotable: true }
+}
+
+/// Codes of Secrets Manager, KMS and STS (API references, "Errors" and "Common errors"; what counts
+/// as throttling is the list of `aws-runtime`, less the quota).
+const CODES: &[(&[&str], Meaning)] = &[
+    (
+        &["ResourceNotFoundException", "NotFoundException"],
+        plain(ErrorKind::NotFound, "no such secret, version, stage or key"),
+    ),
+    (
+        &["ResourceExistsException"],
+        plain(ErrorKind::Conflict, "the token was used for another value"),
+    ),
+    (&["AlreadyExistsException"], plain(ErrorKind::AlreadyExists, "it exists already")),
+    (
+        &["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"],
+        quotable(ErrorKind::PermissionDenied, "this identity may not do it"),
+    ),
+    (
+        &["OptInRequired", "SubscriptionRequiredException", "RegionDisabledException"],
+        quotable(ErrorKind::PermissionDenied, "the account or its region is not enabled for this"),
+    ),
+    (
+        &["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"],
+        plain(ErrorKind::Unauthenticated, "the access key or its session token is not known"),
+    ),
+    (
+        &["ExpiredTokenException", "ExpiredToken", "TokenRefreshRequired"],
+        plain(ErrorKind::Unauthenticated, "the credentials have expired"),
+    ),
+    (
+        &[
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "AuthFailure",
+        ],
+        plain(ErrorKind::Unauthenticated, "the signature is not accepted: key, region or clock"),
+    ),
+    (
+        &["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"],
+        plain(ErrorKind::Unauthenticated, "the clock of this host is off"),
+    ),
+    (
+        &[
+            "IDPRejectedClaim",
+            "InvalidIdentityToken",
+            "ExpiredTradeInTokenException",
+            "InvalidAuthorizationMessageException",
+        ],
+        plain(ErrorKind::Unauthenticated, "the web identity is not accepted"),
+    ),
+    (
+        &[
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestThrottledException",
+            "RequestThrottled",
+            "TooManyRequestsException",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "SlowDown",
+            "PriorRequestNotComplete",
+            "EC2ThrottledException",
+        ],
+        plain(ErrorKind::Throttled, "too many requests of this account"),
+    ),
+    (
+        &["LimitExceededException", "LimitExceeded", "ServiceQuotaExceededException"],
+        quotable(ErrorKind::QuotaExceeded, "a quota of the account is used up"),
+    ),
+    (
+        &[
+            "InternalServiceError",
+            "InternalServiceErrorException",
+            "InternalServerError",
+            "InternalFailure",
+            "InternalError",
+            "KMSInternalException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "ServiceUnavailableError",
+            "IDPCommunicationError",
+            "DependencyTimeoutException",
+            "KeyUnavailableException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+        ],
+        plain(ErrorKind::Unavailable, "the service cannot serve at the moment"),
+    ),
+    (
+        &["InvalidNextTokenException", "InvalidMarkerException"],
+        plain(ErrorKind::InvalidValue, "the page token is not one of this list"),
+    ),
+    (
+        &[
+            "InvalidParameterException",
+            "InvalidParameterValue",
+            "InvalidParameterCombination",
+            "MissingParameter",
+            "ValidationException",
+            "ValidationError",
+            "SerializationException",
+            "TagException",
+        ],
+        plain(ErrorKind::InvalidValue, "a parameter is not acceptable"),
+    ),
+    (
+        &["MalformedPolicyDocumentException", "MalformedPolicyDocument"],
+        quotable(ErrorKind::InvalidValue, "the policy is not well formed"),
+    ),
+    (
+        &["PublicPolicyException"],
+        quotable(ErrorKind::InvalidValue, "the policy would open the secret to the public"),
+    ),
+    (
+        &["PackedPolicyTooLarge", "JWTPayloadSizeExceededException"],
+        plain(ErrorKind::TooLarge, "session policy and tags are too large"),
+    ),
+    (
+        &["PreconditionNotMetException", "ConflictException", "DryRunOperationException"],
+        quotable(ErrorKind::Conflict, "something else has to be done first"),
+    ),
+    (
+        &["DecryptionFailure", "EncryptionFailure"],
+        quotable(
+            ErrorKind::PermissionDenied,
+            "the secret's KMS key cannot be used: disabled, being deleted, or not permitted",
+        ),
+    ),
+    (&["DisabledException"], plain(ErrorKind::Disabled, "the key is disabled")),
+    (
+        &[
+            "InvalidCiphertextException",
+            "IncorrectKeyException",
+            "IncorrectKeyMaterialException",
+            "KMSInvalidSignatureException",
+            "KMSInvalidMacException",
+        ],
+        plain(ErrorKind::Integrity, "not made by this key in this context, or damaged since"),
+    ),
+    (
+        &["InvalidArnException", "InvalidAliasNameException"],
+        plain(ErrorKind::InvalidName, "not an id of a key"),
+    ),
+    (
+        &["InvalidKeyUsageException", "InvalidGrantTokenException", "InvalidGrantIdException"],
+        quotable(ErrorKind::InvalidValue, "the key or the grant is not for this"),
+    ),
+    (
+        &["UnsupportedOperationException", "UnknownOperationException", "InvalidAction"],
+        plain(ErrorKind::Unsupported, "the endpoint does not have this operation"),
+    ),
+];
+
+/// What a code means for this request. Some codes mean several things, which only AWS's text tells.
+pub(super) fn meaning(request: &str, code: &str, message: &str, status: u16) -> Meaning {
+    match (request, code) {
+        ("CreateSecret", "ResourceExistsException") => {
+            return plain(ErrorKind::AlreadyExists, "the name is taken");
+        }
+        ("ReplicateSecretToRegions", "ResourceExistsException") => {
+            return plain(ErrorKind::AlreadyExists, "the name is taken in that region");
+        }
+        ("UpdateSecretVersionStage", "InvalidParameterException") => {
+            return plain(ErrorKind::Conflict, "the stage is not where the call says");
+        }
+        (_, "InvalidRequestException") => return invalid_request(message),
+        (_, "KMSInvalidStateException") => return invalid_state(message),
+        _ => {}
+    }
+    let known = CODES.iter().find(|(codes, _)| codes.contains(&code));
+    match known {
+        Some((_, meaning)) => *meaning,
+        None if status >= 500 => plain(ErrorKind::Unavailable, "the service failed"),
+        None => plain(ErrorKind::Internal, "for a reason that this library does not know"),
+    }
+}
+
+/// "You can't perform this operation on the secret because it was marked for deletion", "a secret
+/// with this name is already scheduled for deletion", "A previous rotation isn't complete": one code
+/// for all of them.
+fn invalid_request(message: &str) -> Meaning {
+    if message.contains("deletion") || message.contains("deleted") {
+        return plain(ErrorKind::PendingDeletion, "the secret is scheduled for deletion");
+    }
+    if message.contains("rotation isn't complete") || message.contains("rotation is not complete") {
+        return plain(ErrorKind::Conflict, "a rotation has begun and is not finished");
+    }
+    quotable(ErrorKind::Conflict, "the state of the secret does not allow it")
+}
+
+/// "… is pending deletion." among the states of a key.
+fn invalid_state(message: &str) -> Meaning {
+    if message.contains("pending deletion") || message.contains("PendingDeletion") {
+        return plain(ErrorKind::PendingDeletion, "the key is scheduled for deletion");
+    }
+    quotable(ErrorKind::Conflict, "the state of the key does not allow it")
+}
