@@ -17,7 +17,15 @@ use crate::cache::line::{Key, LineId};
 
 /// Comes to nothing when the call broke off: the timers that it uses panic when their runtime, that of
 /// the reader who began it, is shut down.
-type Flying = Pin<Box<dyn Future<Output = Option<Result<Secret>>> + Send>>;
+type Flying = Pin<Box<dyn Future<Output = Option<Landed>> + Send>>;
+
+/// An answer, and whether it is what the cache has now.
+#[derive(Clone)]
+pub(crate) struct Landed {
+    pub(crate) answer: Result<Secret>,
+    /// False when it was overtaken: something was written or invalidated since the question.
+    pub(crate) is_kept: bool,
+}
 
 /// A place on a call that is under way. Clones wait for the same answer.
 ///
@@ -67,14 +75,14 @@ impl WeakFlight {
 }
 
 impl Future for Flight {
-    type Output = Option<Result<Secret>>;
+    type Output = Option<Landed>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.call.poll_unpin(context)
     }
 }
 
-async fn fly(mut ticket: Ticket, key: Key, asker: Asker) -> Result<Secret> {
+async fn fly(mut ticket: Ticket, key: Key, asker: Asker) -> Landed {
     let answer = ticket.inner.ask(&key, &asker).await;
     ticket.is_landed = true;
     ticket.inner.land(ticket.bound_for, answer)

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::access::Ledger;
 use crate::alias::Aliases;
 use crate::cache::asker::Asker;
-use crate::cache::flight::{Flight, Place};
+use crate::cache::flight::{Flight, Landed, Place};
 use crate::cache::held::{Offer, Terms, is_absence};
 use crate::cache::last_known::LastKnown;
 use crate::cache::line::{Content, Key, Line, LineId};
@@ -211,20 +211,27 @@ impl Inner {
     /// A read that minds the clock: from the cache if it may, from the provider otherwise. Bounds
     /// of validity are the caller's business.
     pub(crate) async fn read(self: &Arc<Self>, key: &Key) -> Result<Secret> {
-        let mut answer = None;
-        // A call that breaks off, for it was begun on a runtime that is gone, is begun again once.
-        for _ in 0..2 {
-            answer = match self.with(|desk| self.approach(desk, key)) {
+        let (begun, limit) = (Instant::now(), self.setting.terms.policy.call_timeout);
+        let mut may_begin_again = true;
+        let answer = loop {
+            let landed = match self.with(|desk| self.approach(desk, key)) {
                 Step::Serve(secret) => return Ok(secret),
                 Step::Refuse(error) => return self.or_last_known(key, Err(error)).await,
                 Step::Board(flight) => self.sit_out(flight).await,
                 Step::Start(flight) => self.see_off(flight).await,
             };
-            if answer.is_some() {
-                break;
+            match landed {
+                Some(Landed { answer, is_kept: true }) => break answer,
+                // What others read next may be older than what was overtaken: asked again, but for
+                // as long as a call may take, whoever writes or invalidates meanwhile.
+                Some(_) if begun.elapsed() < limit => {}
+                Some(Landed { answer, .. }) => break self.with(|desk| kept_or(desk, key, answer)),
+                // A call that broke off, for it was begun on a runtime that is gone.
+                None if may_begin_again => may_begin_again = false,
+                None => break Err(broke_off()),
             }
-        }
-        match answer.unwrap_or_else(|| Err(broke_off())) {
+        };
+        match answer {
             Ok(secret) => Ok(secret),
             Err(error) => match self.with(|desk| fallback(desk, key)) {
                 Some(secret) => Ok(secret),
@@ -265,7 +272,7 @@ impl Inner {
 
     /// Waits for a flight that was just started. Unless it ends at once the run future is asked to
     /// see it through, so that it ends well though all its readers give up.
-    async fn see_off(&self, mut flight: Flight) -> Option<Result<Secret>> {
+    async fn see_off(&self, mut flight: Flight) -> Option<Landed> {
         let first = poll_fn(|context| Poll::Ready(Pin::new(&mut flight).poll(context))).await;
         if let Poll::Ready(answer) = first {
             return answer;
@@ -282,7 +289,7 @@ impl Inner {
 
     /// Waits for a flight no longer than a call may take. It measures that time by the clock of the
     /// runtime that began it, so on one that has stalled since it would never end.
-    pub(crate) async fn sit_out(&self, flight: Flight) -> Option<Result<Secret>> {
+    pub(crate) async fn sit_out(&self, flight: Flight) -> Option<Landed> {
         let (bound_for, limit) = (flight.bound_for, self.setting.terms.policy.call_timeout);
         match tokio::time::timeout(limit, flight).await {
             Ok(answer) => answer,
@@ -309,7 +316,7 @@ impl Inner {
             desk.overtake(id);
             Ok(self.board(desk, id, key, self.caller(key)))
         })?;
-        self.see_off(flight).await.unwrap_or_else(|| Err(broke_off()))
+        self.see_off(flight).await.map_or_else(|| Err(broke_off()), |landed| landed.answer)
     }
 
     fn caller(&self, key: &Key) -> Asker {
@@ -375,19 +382,22 @@ impl Inner {
     }
 
     /// An answer has come; it is kept unless something was written or invalidated since.
-    pub(crate) fn land(&self, bound_for: Place, answer: Result<Secret>) -> Result<Secret> {
-        self.with(|desk| {
+    pub(crate) fn land(&self, bound_for: Place, answer: Result<Secret>) -> Landed {
+        let is_kept = self.with(|desk| {
             if !take_off(desk, bound_for) {
-                return;
+                return false;
             }
             // Unless a later question, one about many, was answered meanwhile.
-            if desk.line(bound_for.line).is_some_and(|line| line.answered < bound_for.number) {
+            let is_newest =
+                desk.line(bound_for.line).is_some_and(|line| line.answered < bound_for.number);
+            if is_newest {
                 desk.take(bound_for, &answer);
             }
             ask_again(desk, bound_for.line);
             desk.reconcile(bound_for.line);
+            is_newest
         });
-        answer
+        Landed { answer, is_kept }
     }
 
     /// Everybody who waited for an answer has left.
@@ -433,6 +443,12 @@ fn ask_again(desk: &mut Desk<'_>, id: LineId) {
         }
         Content::Absent(_) | Content::Nothing => {}
     }
+}
+
+/// What is held where there is something that may be served, for others are given that as well; else
+/// an answer that was overtaken.
+pub(crate) fn kept_or(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>) -> Result<Secret> {
+    fallback(desk, key).map_or(answer, Ok)
 }
 
 /// The last value, where it may still be served though asking failed.

@@ -9,7 +9,7 @@ use crate::cache::asker::Asker;
 use crate::cache::cached::CachedProvider;
 use crate::cache::flight::Place;
 use crate::cache::held::{Offer, is_absence};
-use crate::cache::inner::{fallback, lost_line};
+use crate::cache::inner::{fallback, kept_or, lost_line};
 use crate::cache::line::{Content, Key, Line};
 use crate::cache::store::Desk;
 
@@ -17,22 +17,33 @@ impl CachedProvider {
     /// Answers from the cache what it can and asks for the rest in one call. Such a call does not
     /// join those of other readers, nor do they join it. Bounds of validity are the caller's business.
     pub(crate) async fn read_many(&self, keys: &[&Key]) -> Result<Vec<Result<Secret>>> {
-        let (question, known) = self.inner().with(|desk| {
-            let known: Vec<_> = keys.iter().map(|key| known(desk, key)).collect();
-            (desk.store.next_number(), known)
-        });
-        let is_open = |known: &Option<Result<Secret>>| known.is_none();
-        let open: Vec<_> =
-            keys.iter().zip(&known).filter(|(_, k)| is_open(k)).map(|(k, _)| *k).collect();
-        let (asked, failure) = match open.as_slice() {
-            [] => (Vec::new(), None),
-            [key] => (vec![self.inner().read(key).await], None),
-            _ => self.ask_many(&open, question).await,
-        };
-        let mut asked = asked.into_iter();
-        let answer =
-            |known: Option<_>| known.or_else(|| asked.next()).unwrap_or_else(|| Err(lost_line()));
-        let answers: Vec<_> = known.into_iter().map(answer).collect();
+        let (begun, limit) = (Instant::now(), self.inner().setting.terms.policy.call_timeout);
+        let mut answers: Vec<Option<Result<Secret>>> = vec![None; keys.len()];
+        let mut failure = None;
+        loop {
+            let question = self.inner().with(|desk| {
+                for (key, answer) in keys.iter().zip(&mut answers).filter(|(_, a)| a.is_none()) {
+                    *answer = known(desk, key);
+                }
+                desk.store.next_number()
+            });
+            let asked = keys.iter().zip(&mut answers).filter(|(_, a)| a.is_none());
+            let (asked, places): (Vec<&Key>, Vec<_>) = asked.map(|(key, a)| (*key, a)).unzip();
+            // As in a single read: what was overtaken is asked for again, for as long as a call may
+            // take.
+            let is_last = begun.elapsed() >= limit;
+            let given = match asked.as_slice() {
+                [] => break,
+                [key] => vec![Some(self.inner().read(key).await)],
+                _ => {
+                    let (given, trouble) = self.ask_many(&asked, question, is_last).await;
+                    failure = trouble;
+                    given
+                }
+            };
+            places.into_iter().zip(given).for_each(|(place, given)| *place = given);
+        }
+        let answers = answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(lost_line())));
         let answers = keys.iter().zip(answers);
         let answers = answers.map(|(key, answer)| self.inner().or_last_known(key, answer));
         let answers = join_all(answers).await;
@@ -43,8 +54,14 @@ impl CachedProvider {
         }
     }
 
-    /// The answers, and why the call failed if it did as a whole.
-    async fn ask_many(&self, keys: &[&Key], question: u64) -> (Vec<Result<Secret>>, Option<Error>) {
+    /// The answers but for those that were overtaken, unless this is the last time; and why the call
+    /// failed if it did as a whole.
+    async fn ask_many(
+        &self,
+        keys: &[&Key],
+        question: u64,
+        is_last: bool,
+    ) -> (Vec<Option<Result<Secret>>>, Option<Error>) {
         let ask = |key: &Key| {
             let options = GetOptions::version(key.selector.clone()).ignore_validity();
             (key.reference.clone(), options)
@@ -62,7 +79,14 @@ impl CachedProvider {
         };
         let answers = self.inner().with(|desk| {
             let answered = keys.iter().zip(answers);
-            answered.map(|(key, answer)| take(desk, key, answer, question)).collect()
+            let mut take = |(key, answer): (&&Key, _)| {
+                let (answer, stands) = take(desk, key, answer, question);
+                match stands {
+                    true => Some(answer),
+                    false => is_last.then(|| kept_or(desk, key, answer)),
+                }
+            };
+            answered.map(&mut take).collect()
         });
         (answers, failure)
     }
@@ -103,8 +127,14 @@ fn known(desk: &Desk<'_>, key: &Key) -> Option<Result<Secret>> {
 }
 
 /// Keeps one answer of many, if no other reader is being answered, and nobody was by a later question;
-/// and if nothing has happened to the secret since the question of this number was put.
-fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, question: u64) -> Result<Secret> {
+/// and if nothing has happened to the secret since the question of this number was put. False for a value
+/// that is not kept.
+fn take(
+    desk: &mut Desk<'_>,
+    key: &Key,
+    answer: Result<Secret>,
+    question: u64,
+) -> (Result<Secret>, bool) {
     let id = desk.line_of(key);
     // A call for this secret alone that began before counts less, unless this one failed.
     let is_word = answer.as_ref().err().is_none_or(|error| is_absence(error.kind()));
@@ -114,9 +144,11 @@ fn take(desk: &mut Desk<'_>, key: &Key, answer: Result<Secret>, question: u64) -
         line.answered <= question && under_way.is_none_or(|n| n < question && is_word)
     };
     let is_overtaken = desk.store.upsets.have_overtaken(question, key);
-    if !is_overtaken && desk.line(id).is_some_and(is_newest) {
+    let is_kept = !is_overtaken && desk.line(id).is_some_and(is_newest);
+    if is_kept {
         desk.take(Place { line: id, number: question }, &answer);
     }
     desk.reconcile(id);
-    answer.or_else(|error| fallback(desk, key).ok_or(error))
+    let stands = is_kept || answer.is_err();
+    (answer.or_else(|error| fallback(desk, key).ok_or(error)), stands)
 }

@@ -101,6 +101,64 @@ async fn our_write_does_not_come_back_over_a_newer_one_of_somebody_else() {
     }
 }
 
+/// A provider whose second call gives a value of somebody else's, and which fails from then on.
+fn failing_after_the_second() -> Scripted {
+    Scripted::new(|call, _| async move {
+        tokio::time::sleep(millis(u64::from(call == 2) * 1_000)).await;
+        match call {
+            1 => Ok(version("v1")),
+            2 => Ok(version("v2")),
+            _ => Err(unavailable()),
+        }
+    })
+}
+
+/// What is not kept nobody else is given: who asked gets what the others get.
+#[tokio::test(start_paused = true)]
+async fn a_read_that_was_overtaken_is_not_ahead_of_later_ones() {
+    let manager = build(failing_after_the_second());
+    let _running = Running::start(&manager).await;
+    let handle = manager.handle(NAME).await.unwrap();
+    manager.invalidate(&reference(NAME));
+    let early = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.get(NAME).await }
+    });
+    pass(millis(500)).await;
+    manager.invalidate(&reference(NAME));
+    let early = text(&early.await.unwrap().unwrap());
+    assert_eq!(early, text(&manager.get(NAME).await.unwrap()));
+    assert_eq!(early, text(handle.load().secret().unwrap()));
+}
+
+/// Somebody who writes or invalidates all the time keeps nobody from reading.
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_invalidations_ends_a_read_in_time() {
+    let provider = Scripted::new(|call, _| async move {
+        tokio::time::sleep(secs(1)).await;
+        Ok(version(&format!("v{call}")))
+    });
+    let manager = build(provider.clone());
+    let storm = tokio::spawn({
+        let manager = manager.clone();
+        async move {
+            loop {
+                manager.invalidate(&reference(NAME));
+                tokio::time::sleep(millis(100)).await;
+            }
+        }
+    });
+    let begun = tokio::time::Instant::now();
+    manager.get(NAME).await.unwrap();
+    assert!(begun.elapsed() < secs(7), "{:?}", begun.elapsed());
+    let wanted = [NAME, "b"].map(|name| (reference(name), GetOptions::default()));
+    let answers = manager.cached().get_secrets(&wanted).await.unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    assert!(begun.elapsed() < secs(14), "{:?}", begun.elapsed());
+    assert!(provider.calls() <= 20, "{} calls", provider.calls());
+    storm.abort();
+}
+
 /// The call's timer belongs to the runtime of the reader who began it.
 #[test]
 fn the_run_future_outlives_the_runtime_of_a_reader() {

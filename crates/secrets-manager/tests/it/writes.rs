@@ -465,7 +465,7 @@ async fn a_batch_from_before_an_invalidation_is_not_kept() {
     manager.invalidate(&reference(NAME));
     provider.opened.notify_one();
     let answers = batch.await.unwrap().unwrap();
-    assert_eq!(text(answers[0].as_ref().unwrap()), "one", "it was asked for before");
+    assert_eq!(text(answers[0].as_ref().unwrap()), "two", "it is asked for again");
     assert_eq!(current(manager.cached()).await, "two");
 }
 
