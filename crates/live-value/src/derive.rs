@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use crate::panics::Panics;
 use crate::shared::Shared;
-use crate::sync::{AtomicU64, Step, left_out};
+use crate::sync::{AtomicU64, Mutex, Step, left_out, lock};
 use crate::version::Version;
 
 /// Why a derived value stayed behind the value it is computed from.
@@ -99,6 +99,75 @@ where
         let current = parent.load();
         (current.version, derive(&current.value)?)
     };
+    let derive = move |value: &T| -> Result<Option<U>, E> { derive(value).map(Some) };
+    Ok(follow(parent, (version, value), derive))
+}
+
+/// The same, but only for values whose key differs from that of the value that was derived last.
+pub(crate) fn derive_by_key<T, U, E, K, F>(
+    parent: &Arc<Shared<T>>,
+    key: impl Fn(&T) -> K + Send + Sync + 'static,
+    derive: F,
+) -> Result<Arc<Shared<U>>, E>
+where
+    T: Send + Sync + 'static,
+    U: Send + Sync + 'static,
+    E: Into<BoxError> + 'static,
+    K: PartialEq + Send + 'static,
+    F: Fn(&T) -> Result<U, E> + Send + Sync + 'static,
+{
+    let (version, first, value) = {
+        let current = parent.load();
+        let first = key(&current.value);
+        (current.version, first, derive(&current.value)?)
+    };
+    let last = Last(Mutex::new(Some(first)));
+    let derive = move |value: &T| -> Result<Option<U>, E> {
+        let key = key(value);
+        if last.is(&key) {
+            return Ok(None);
+        }
+        let derived = derive(value)?;
+        last.set(key);
+        Ok(Some(derived))
+    };
+    Ok(follow(parent, (version, value), derive))
+}
+
+/// The key of the value that was derived last; none after a failure. Only the thread that derives
+/// comes here, so the lock, under which no foreign code runs, is never waited for.
+struct Last<K>(Mutex<Option<K>>);
+
+impl<K: PartialEq> Last<K> {
+    /// Whether it is this one. If not it is forgotten, so that nothing is kept of a value that was
+    /// replaced by one that cannot be derived.
+    fn is(&self, key: &K) -> bool {
+        let last = lock(&self.0).take();
+        let is_same = last.as_ref().is_some_and(|last| last == key);
+        if is_same {
+            *lock(&self.0) = last;
+        }
+        is_same
+    }
+
+    fn set(&self, key: K) {
+        let replaced = lock(&self.0).replace(key);
+        drop(replaced);
+    }
+}
+
+/// A value that was just derived from a version of `parent`, and follows it from now on.
+fn follow<T, U, E, F>(
+    parent: &Arc<Shared<T>>,
+    (version, value): (Version, U),
+    derive: F,
+) -> Arc<Shared<U>>
+where
+    T: Send + Sync + 'static,
+    U: Send + Sync + 'static,
+    E: Into<BoxError> + 'static,
+    F: Fn(&T) -> Result<Option<U>, E> + Send + Sync + 'static,
+{
     let key = parent.reserve_key();
     let mut registration = None;
     let target = Arc::new_cyclic(|target| {
@@ -114,7 +183,7 @@ where
     if let Some(follower) = registration {
         parent.register(key, follower, version);
     }
-    Ok(target)
+    target
 }
 
 /// An infallible closure in the shape of a fallible one.
@@ -125,6 +194,7 @@ pub(crate) fn infallible<T, U>(
 }
 
 struct Derivation<U, F> {
+    /// Nothing where the value that there is stands for the new version as well.
     derive: F,
     target: Weak<Shared<U>>,
     /// The last version handed to the closure, whatever came of it.
@@ -135,7 +205,7 @@ impl<T, U, E, F> Follow<T> for Derivation<U, F>
 where
     U: Send + Sync,
     E: Into<BoxError>,
-    F: Fn(&T) -> Result<U, E> + Send + Sync,
+    F: Fn(&T) -> Result<Option<U>, E> + Send + Sync,
 {
     fn follow(&self, parent: &Shared<T>) {
         // In this order: a value that is read after "closed" is the last one.
@@ -154,7 +224,7 @@ impl<U, F> Derivation<U, F> {
     fn catch_up<T, E>(&self, parent: &Shared<T>)
     where
         E: Into<BoxError>,
-        F: Fn(&T) -> Result<U, E>,
+        F: Fn(&T) -> Result<Option<U>, E>,
     {
         let current = parent.load();
         let version = current.version;
@@ -169,7 +239,8 @@ impl<U, F> Derivation<U, F> {
         // The closure may have dropped the last reader of what it computes.
         let Some(target) = self.target.upgrade() else { return };
         match outcome {
-            Ok(Ok(value)) => target.publish_as(version, value),
+            Ok(Ok(Some(value))) => target.publish_as(version, value),
+            Ok(Ok(None)) => target.mend(),
             Ok(Err(error)) => target.fail(DeriveError {
                 version,
                 kind: DeriveErrorKind::Failed,

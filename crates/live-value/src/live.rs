@@ -145,6 +145,64 @@ impl<T: Send + Sync + 'static> Live<T> {
     {
         derive::derive(&self.shared, derive).map(|shared| Live { shared })
     }
+
+    /// Like [`map`](Self::map), but only for values whose key is another one than that of the value
+    /// before: otherwise nothing is computed or published and no watch is woken. For what is dear to
+    /// follow, such as a connection pool that is rebuilt, and does not depend on all of the value.
+    ///
+    /// What is computed keeps the version that it was computed from, so it does not tell whether it
+    /// is in step. The last key is kept until a value with another one is published.
+    ///
+    /// # Panics
+    ///
+    /// If `key` or `derive` panics on the current value.
+    ///
+    /// ```
+    /// use live_value::Publisher;
+    ///
+    /// let account = Publisher::new(("app", "healthy"));
+    /// let pool = account.live().map_by_key(|account| account.0, |account| account.0.to_uppercase());
+    /// let mut watch = pool.watch();
+    ///
+    /// account.publish(("app", "degraded"));
+    /// assert_eq!(watch.seen(), pool.version());
+    /// account.publish(("app2", "degraded"));
+    /// assert_eq!(*watch.load(), "APP2");
+    /// assert_eq!(pool.version().get(), 3);
+    /// ```
+    pub fn map_by_key<K, U, P, F>(&self, key: P, derive: F) -> Live<U>
+    where
+        K: PartialEq + Send + 'static,
+        U: Send + Sync + 'static,
+        P: Fn(&T) -> K + Send + Sync + 'static,
+        F: Fn(&T) -> U + Send + Sync + 'static,
+    {
+        match derive::derive_by_key(&self.shared, key, derive::infallible(derive)) {
+            Ok(shared) => Live { shared },
+            Err(never) => match never {},
+        }
+    }
+
+    /// Like [`map_by_key`](Self::map_by_key) with a closure that can fail. After a failure the next
+    /// value is derived whatever its key.
+    ///
+    /// # Errors
+    ///
+    /// What `derive` returned for the current value, since there is no last good one to keep.
+    ///
+    /// # Panics
+    ///
+    /// If `key` or `derive` panics on the current value.
+    pub fn try_map_by_key<K, U, E, P, F>(&self, key: P, derive: F) -> Result<Live<U>, E>
+    where
+        K: PartialEq + Send + 'static,
+        U: Send + Sync + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        P: Fn(&T) -> K + Send + Sync + 'static,
+        F: Fn(&T) -> Result<U, E> + Send + Sync + 'static,
+    {
+        derive::derive_by_key(&self.shared, key, derive).map(|shared| Live { shared })
+    }
 }
 
 impl<T> Clone for Live<T> {

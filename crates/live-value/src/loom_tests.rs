@@ -248,6 +248,38 @@ fn closing_ahead_of_the_last_value_is_noticed() {
     closing_races_with_deriving();
 }
 
+/// By key, with one more derivation that brings it up to date from another thread.
+#[test]
+fn a_value_derived_by_key_follows_two_publishers() {
+    check_bounded(2, || {
+        let publisher = Arc::new(Publisher::new(10));
+        let live = publisher.live();
+        let tens = live.map_by_key(|value| value / 10, |value| value / 10);
+        let other = Arc::clone(&publisher);
+        let rival = thread::spawn(move || other.publish(11));
+        publisher.publish(20);
+        rival.join().unwrap();
+        assert_eq!(*tens.load(), *publisher.load() / 10, "it is in step");
+    });
+}
+
+#[test]
+fn a_derivation_by_key_that_races_with_a_publish_loses_no_update() {
+    check(|| {
+        let publisher = Publisher::new(10);
+        let live = publisher.live();
+        let writer = thread::spawn(move || {
+            publisher.publish(11);
+            publisher.publish(20);
+            publisher
+        });
+        let tens = live.map_by_key(|value| value / 10, |value| value / 10);
+        drop(writer.join().unwrap());
+        assert_eq!(*tens.load(), 2, "no update is lost");
+        assert!(tens.is_closed());
+    });
+}
+
 #[test]
 fn a_derivation_dropped_during_a_publish_goes_quietly() {
     check(|| {

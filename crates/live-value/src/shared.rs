@@ -140,6 +140,12 @@ impl<T> Shared<T> {
         drop(replaced);
     }
 
+    /// The last value is that of the newest version.
+    pub(crate) fn mend(&self) {
+        let fault = lock(&self.state).fault.take();
+        drop(fault);
+    }
+
     /// Why this value is behind its root: its own failure, or one further up.
     pub(crate) fn fault(&self) -> Option<Arc<DeriveError>> {
         let (own, origin) = {

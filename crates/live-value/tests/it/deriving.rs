@@ -214,3 +214,64 @@ fn a_chain_of_hundreds_fits_the_stack_of_a_thread() {
     };
     thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
 }
+
+#[test]
+fn by_key_nothing_is_published_for_the_same_key() {
+    let publisher = Publisher::new((1, "fresh"));
+    let runs = Arc::new(AtomicUsize::new(0));
+    let tens = publisher.live().map_by_key(|value| value.0, {
+        let runs = Arc::clone(&runs);
+        move |value| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            value.0 * 10
+        }
+    });
+    let child = tens.map(|tens| tens + 1);
+    let mut watch = tens.watch();
+    for state in ["stale", "fresh", "orphaned"] {
+        publisher.publish((1, state));
+    }
+    assert!(poll_changed(&mut watch).is_pending());
+    assert_eq!((tens.version().get(), child.version().get()), (1, 1));
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    publisher.publish((2, "orphaned"));
+    assert!(poll_changed(&mut watch).is_ready());
+    assert_eq!((*tens.load(), *child.load()), (20, 21));
+    assert_eq!((tens.version(), child.version()), (publisher.version(), publisher.version()));
+    // Not the one before: what was there earlier is published again.
+    publisher.publish((1, "fresh"));
+    assert_eq!((*tens.load(), tens.version().get()), (10, 6));
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    drop(publisher);
+    assert!(tens.is_closed() && child.is_closed());
+}
+
+#[test]
+fn by_key_a_failure_is_no_value_to_keep_to() {
+    let text = Publisher::new("8080");
+    let port = text.live().try_map_by_key(|text| text.len(), |text| text.parse::<u16>()).unwrap();
+    text.publish("eighty");
+    text.publish("ninety");
+    assert_eq!(port.derive_error().unwrap().version().get(), 3, "the same key is tried again");
+    text.publish("8081");
+    assert_eq!((*port.load(), port.version().get()), (8081, 4), "the key before the failure too");
+    assert!(port.derive_error().is_none());
+    text.publish("8082");
+    assert_eq!((*port.load(), port.version().get()), (8081, 4));
+    assert!(text.live().try_map_by_key(|text| text.len(), |_| "".parse::<u16>()).is_err());
+}
+
+#[test]
+fn by_key_a_panic_of_the_key_is_over_with_the_next_one() {
+    let publisher = Publisher::new(1);
+    let key = |value: &i32| {
+        assert!(*value != 2, "a key that panics");
+        value % 10
+    };
+    let live = publisher.live().map_by_key(key, |value| *value);
+    publisher.publish(2);
+    assert_eq!(live.derive_error().unwrap().kind(), DeriveErrorKind::Panicked);
+    publisher.publish(11);
+    assert!(live.derive_error().is_none(), "the value that there is stands for this one");
+    assert_eq!((*live.load(), live.version().get()), (1, 1));
+}

@@ -205,8 +205,16 @@ impl<T: Send + Sync + 'static> ExpiringCredential<T> {
         })
     }
 
-    /// The credential as a value that others can follow and derive from. It is renewed for as long as
-    /// anybody has one.
+    /// The credential alone, for who builds something dear from it: a renewal that fails, which
+    /// [`live`](Self::live) shows with the credential that there was, is no news here. It is renewed for
+    /// as long as anybody has one.
+    #[must_use]
+    pub fn credentials(&self) -> Live<Arc<T>> {
+        self.live.map_by_key(|lease| Same(lease.shared()), Lease::shared)
+    }
+
+    /// The credential, and what is known of it, as a value that others can follow and derive from. It is
+    /// renewed for as long as anybody has one.
     #[must_use]
     pub fn live(&self) -> Live<Lease<T>> {
         self.live.clone()
@@ -329,6 +337,15 @@ async fn issue<S: CredentialSource + ?Sized>(
 impl<T> Clone for ExpiringCredential<T> {
     fn clone(&self) -> Self {
         Self { live: self.live.clone(), core: Arc::clone(&self.core) }
+    }
+}
+
+/// One issued credential and no other, though it be equal.
+struct Same<T>(Arc<T>);
+
+impl<T> PartialEq for Same<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -70,6 +70,11 @@ impl<T> Lease<T> {
         &self.credential
     }
 
+    /// The same, for who keeps it.
+    pub(crate) fn shared(&self) -> Arc<T> {
+        Arc::clone(&self.credential)
+    }
+
     /// When it expires, by the clock on the wall.
     #[must_use]
     pub fn expires(&self) -> SystemTime {

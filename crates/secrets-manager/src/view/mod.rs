@@ -1,12 +1,14 @@
 //! What a secret is made of, as values that change together with it.
 //!
-//! A view is a [`Live`] that is derived from a handle: parsed when value or state change and not when it
-//! is read, which costs a pointer load, and all of its parts from one version: a user name never meets
-//! the password of another one. Who follows it ([`Live::watch`]) to build something dear anew compares
-//! what it is built from: a state that changes, such as in an outage, shows the same value once more.
+//! A view is a [`Live`] that is derived from a handle: parsed when the value changes and not when it is
+//! read, which costs a pointer load, and all of its parts from one version: a user name never meets the
+//! password of another one. A state that changes, such as in an outage, is no news, nor is a version with
+//! the value of the one before: who follows a view ([`Live::watch`]) to build something dear anew, such as
+//! a connection pool, does so once for each value.
 //!
 //! | view | of | what is read |
 //! |---|---|---|
+//! | [`SecretHandle::value`] | anything | [`SecretValue`] |
 //! | [`SecretHandle::text`] | UTF-8 | [`SecretValue`] |
 //! | [`SecretHandle::fields`] | a JSON object | [`Fields`] |
 //! | [`SecretHandle::json`] | JSON | a type of the application's, with [`secret_value`] for its secrets |
@@ -45,7 +47,7 @@ mod pair;
 mod url;
 
 use live_value::Live;
-use secrets_core::{Secret, SecretValue};
+use secrets_core::{Secret, SecretState, SecretValue};
 use serde::de::DeserializeOwned;
 
 use crate::cache::handle::SecretHandle;
@@ -57,6 +59,14 @@ pub use pair::KeyPair;
 pub use url::{ConnectionUrl, Host};
 
 impl SecretHandle {
+    /// The value as it is.
+    ///
+    /// # Errors
+    /// [`ViewFault::Absent`] when there is none.
+    pub fn value(&self) -> Result<Live<SecretValue>, ViewError> {
+        self.view(|secret| Ok(secret.value.clone()))
+    }
+
     /// The value as text: [`expose_secret_text`](SecretValue::expose_secret_text) of what it shows does
     /// not fail.
     ///
@@ -136,10 +146,20 @@ impl SecretHandle {
         &self,
         parse: impl Fn(&Secret) -> Result<T, ViewError> + Send + Sync + 'static,
     ) -> Result<Live<T>, ViewError> {
-        self.live().try_map(move |state| {
+        let key = |state: &SecretState| state.secret().map(|secret| Shown(secret.value.clone()));
+        self.live().try_map_by_key(key, move |state| {
             let secret = state.secret().ok_or_else(|| ViewError::new(ViewFault::Absent))?;
             parse(secret)
         })
+    }
+}
+
+/// What a view was parsed from, which the handle shows as well: it keeps nothing alive by itself.
+struct Shown(SecretValue);
+
+impl PartialEq for Shown {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use secrets_core::{Clock, Error, ErrorKind, ManualClock, Result, Retry, SecretValue, async_trait};
 use secrets_manager::Jitter;
@@ -148,6 +149,24 @@ async fn while_renewing_fails_the_old_one_is_kept_until_it_expires() {
     service.desk.is(Mood::Issue(secs(LIFE)));
     pass(secs(61)).await;
     assert!(service.token.load_checked().unwrap().trouble().is_none());
+}
+
+/// A pool that is built anew for each credential must not be whenever renewing fails.
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_is_no_other_credential() {
+    let service = Service::start().await;
+    let _running = service.run();
+    let (mut lease, mut credential) =
+        (service.token.live().watch(), service.token.credentials().watch());
+    service.desk.is(Mood::Fail(unavailable()));
+    pass(secs(62)).await;
+    assert!(lease.changed().now_or_never().is_some(), "who wants to know is told");
+    assert!(credential.changed().now_or_never().is_none());
+    service.desk.is(Mood::Issue(secs(LIFE)));
+    pass(secs(61)).await;
+    let renewed = credential.changed().now_or_never().unwrap().unwrap();
+    assert!(Arc::strong_count(&renewed) >= 2, "one credential, shared");
+    assert_eq!(renewed.expose_secret_text().unwrap(), service.shown());
 }
 
 #[tokio::test(start_paused = true)]
