@@ -336,6 +336,12 @@ named_enum! {
         RewrapKey = "rewrap_key",
         /// `KeyProvider::wrapping_version`.
         WrappingVersion = "wrapping_version",
+        /// `Signer::sign`.
+        Sign = "sign",
+        /// `Signer::verify`.
+        Verify = "verify",
+        /// `Signer::public_key`.
+        PublicKey = "public_key",
         /// `SecretResolver::resolve`.
         Resolve = "resolve",
     }

@@ -248,6 +248,9 @@ pub struct KeyCapabilities {
     /// Whether [`wrapping_version`](KeyProvider::wrapping_version) tells; emulated where that takes
     /// another question than the wrapped key answers by itself.
     pub wrapping_version: Support,
+    /// Whether it tells so of what [`wrap_key`](KeyProvider::wrap_key) wrapped, too. AWS names the
+    /// version of what was made or rewrapped, and not of what was wrapped.
+    pub version_of_wrapped: Support,
     /// The longest key that can be wrapped, in bytes.
     pub plaintext_len: usize,
 }
@@ -260,6 +263,7 @@ impl KeyCapabilities {
             rewrap: Support::Native,
             generate: Support::Native,
             wrapping_version: Support::Native,
+            version_of_wrapped: Support::Native,
             plaintext_len,
         }
     }

@@ -59,7 +59,8 @@ checks! {
     "keys.version-current", current_version, [],
         "what was just wrapped is under the current version",
         "`wrapping_version` of what was made, wrapped or rewrapped since the last rotation is \
-         `Current`; that of an unknown key is `NotFound`.";
+         `Current` (of what was wrapped `Unknown` where `version_of_wrapped` is No); that of an \
+         unknown key is `NotFound`.";
     "keys.version-superseded", superseded_version, [],
         "what is to be rewrapped after a rotation is told",
         "`wrapping_version` of what an older version wrapped is `Superseded`, also in its stored \
@@ -317,25 +318,47 @@ fn needs_versions(cx: &KeyCx<'_>) -> Verdict {
 async fn current_version(cx: &KeyCx<'_>) -> Verdict {
     needs_versions(cx)?;
     let (key, context) = (cx.harness.key(), usual(cx)?);
-    let (_, mut wrapped) = wrapped(cx).await?;
-    let made = cx.generate(&key, KeyLen::Bits128, &context).await;
-    let (_, made) = done("make a key", made)?;
+    let (_, wrapped) = wrapped(cx).await?;
+    let mut made = made(cx).await?;
     let rewrapped = done("rewrap it", cx.rewrap(&wrapped, &key, &context).await)?;
-    for fresh in [&wrapped, &made, &rewrapped] {
+    for fresh in [&made, &rewrapped] {
         cx.is_under("ask for its version", fresh, WrappingVersion::Current).await?;
     }
-    wrapped.key = cx.harness.unknown_key();
+    cx.is_under("ask for the version of what was wrapped", &wrapped, of_wrapped(cx)).await?;
+    made.key = cx.harness.unknown_key();
     let step = "ask for the version of an unknown key";
-    refused(step, cx.version_of(&wrapped).await, &[ErrorKind::NotFound]).map(drop)
+    refused(step, cx.version_of(&made).await, &[ErrorKind::NotFound]).map(drop)
+}
+
+/// What is said of a key that was just wrapped.
+fn of_wrapped(cx: &KeyCx<'_>) -> WrappingVersion {
+    match cx.provider.key_capabilities().version_of_wrapped {
+        Support::No => WrappingVersion::Unknown,
+        _ => WrappingVersion::Current,
+    }
+}
+
+/// The wrapped form of a key that the service made.
+async fn made(cx: &KeyCx<'_>) -> Verdict<WrappedKey> {
+    let made = cx.generate(&cx.harness.key(), KeyLen::Bits128, &usual(cx)?).await;
+    Ok(done("make a key", made)?.1)
+}
+
+/// A wrapped key whose version is told.
+async fn versioned(cx: &KeyCx<'_>) -> Verdict<WrappedKey> {
+    match cx.provider.key_capabilities().version_of_wrapped {
+        Support::No => made(cx).await,
+        _ => Ok(wrapped(cx).await?.1),
+    }
 }
 
 async fn superseded_version(cx: &KeyCx<'_>) -> Verdict {
     needs_versions(cx)?;
-    let (_, old) = wrapped(cx).await?;
+    let old = versioned(cx).await?;
     cx.rotate().await?;
     let stored = done("read the stored form", WrappedKey::from_bytes(&old.to_bytes()))?;
     let new = done("rewrap it", cx.rewrap(&stored, &old.key, &usual(cx)?).await)?;
-    let (_, fresh) = wrapped(cx).await?;
+    let fresh = versioned(cx).await?;
     for (wrapped, want) in [
         (&old, WrappingVersion::Superseded),
         (&stored, WrappingVersion::Superseded),

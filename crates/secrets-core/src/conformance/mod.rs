@@ -10,6 +10,7 @@
 //! | the author of a provider | a [`Harness`]: the provider, a run id, a way to wait, hooks | [`run`] |
 //! | the author of a wrapper | `MemoryHarness::wrap` (feature `memory`) | [`run`], on each personality |
 //! | the author of a key provider | a [`KeyHarness`] | [`run_keys`] |
+//! | the author of a signer | a [`SignerHarness`] | [`run_signer`] |
 //!
 //! The suite needs no runtime but the provider's own. It may run against a shared account: all its
 //! names start with [`RunId`]'s part, and it takes away what it wrote as well as the provider can
@@ -143,6 +144,8 @@ mod reads;
 mod recovery;
 mod refusals;
 mod report;
+mod signer_checks;
+mod signers;
 mod snapshot;
 mod staging;
 mod states;
@@ -159,4 +162,5 @@ pub use keys::{KeyHarness, KeyRotator, key_checks, run_keys};
 #[cfg(feature = "memory")]
 pub use memory::MemoryHarness;
 pub use report::{CheckResult, NotConformant, Outcome, Report};
+pub use signers::{SignerHarness, run_signer, signer_checks};
 pub use suite::{checks, run, run_only};

@@ -5,6 +5,7 @@ mod defects;
 mod harnesses;
 mod keys;
 mod reduced;
+mod signers;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;

@@ -38,6 +38,8 @@ enum Fault {
     CallsAllSuperseded,
     KnowsUnknownKeys,
     GuessesVersions,
+    GuessesVersionsOfWrapped,
+    KeepsQuietOfWrapped,
     FailsWithoutVersions,
     ShowsKeys,
     QuotesKeys,
@@ -45,7 +47,7 @@ enum Fault {
 }
 
 /// Every fault with the checks that have to find it.
-const FAULTS: [(Fault, &[&str]); 24] = [
+const FAULTS: [(Fault, &[&str]); 26] = [
     (Fault::Pads, &["keys.lengths"]),
     (Fault::OneLength, &["keys.generated"]),
     (Fault::OneKey, &["keys.distinct"]),
@@ -65,6 +67,8 @@ const FAULTS: [(Fault, &[&str]); 24] = [
     (Fault::CallsAllCurrent, &["keys.version-superseded"]),
     (Fault::CallsAllSuperseded, &["keys.version-current"]),
     (Fault::KnowsUnknownKeys, &["keys.version-current"]),
+    (Fault::GuessesVersionsOfWrapped, &["keys.version-current"]),
+    (Fault::KeepsQuietOfWrapped, &["keys.version-current"]),
     (Fault::GuessesVersions, &["keys.version-unknown"]),
     (Fault::FailsWithoutVersions, &["keys.version-unknown"]),
     (Fault::ShowsKeys, &["keys.leaks"]),
@@ -96,6 +100,8 @@ impl Table {
         let mut capabilities = KeyCapabilities::native(LONGEST);
         capabilities.context_binding = optional;
         capabilities.wrapping_version = optional;
+        let is_half = fault == Fault::GuessesVersionsOfWrapped;
+        capabilities.version_of_wrapped = if is_half { Support::No } else { optional };
         let id = ProviderId::new("table", "tests", "");
         let (entries, versions) = Default::default();
         Self { id, fault, capabilities, entries, versions }
@@ -250,7 +256,15 @@ impl KeyProvider for Table {
         data_key: &DataKey,
         context: &WrapContext,
     ) -> Result<WrappedKey> {
-        self.insert(Operation::WrapKey, key, data_key.expose_secret().to_vec(), context)
+        let bytes = data_key.expose_secret().to_vec();
+        let mut wrapped = self.insert(Operation::WrapKey, key, bytes, context)?;
+        let is_told = self.capabilities.version_of_wrapped.is_available();
+        if self.has(Fault::KeepsQuietOfWrapped)
+            || !is_told && !self.has(Fault::GuessesVersionsOfWrapped)
+        {
+            wrapped.version = None;
+        }
+        Ok(wrapped)
     }
 
     async fn unwrap_key(&self, wrapped: &WrappedKey, context: &WrapContext) -> Result<DataKey> {
@@ -339,6 +353,16 @@ impl KeyHarness for Keys {
 
 async fn report(fault: Fault, optional: Support) -> Report {
     conformance::run_keys(&Keys(Arc::new(Table::new(fault, optional)))).await
+}
+
+#[tokio::test]
+async fn who_does_not_name_the_version_of_what_was_wrapped_conforms() {
+    let mut table = Table::new(Fault::None, Support::Native);
+    table.capabilities.version_of_wrapped = Support::No;
+    let report = conformance::run_keys(&Keys(Arc::new(table))).await.into_result().unwrap();
+    for check in ["keys.version-current", "keys.version-superseded"] {
+        assert_eq!(report.outcome(check), Some(&Outcome::Passed));
+    }
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use secrets_core::{
     Capabilities, Consistency, DeleteMode, ErrorKind, GetOptions, HealthStatus, IdempotencyKey,
-    Limits, MetadataPatch, NameRules, NativeId, Operation, PageRequest, Precondition, ProviderId,
-    Result, Secret, SecretFilter, SecretName, SecretProvider, SecretProviderExt, SecretRef,
-    SecretValue, SetOptions, Support, VersionId, VersionInfo, VersionSelector, VersionState,
+    KeyRef, Limits, MetadataPatch, NameRules, NativeId, Operation, PageRequest, Precondition,
+    ProviderId, PublicKey, Result, Secret, SecretFilter, SecretName, SecretProvider,
+    SecretProviderExt, SecretRef, SecretValue, SetOptions, Signature, SignatureAlgorithm, Signer,
+    SignerCapabilities, Support, ToSign, VersionId, VersionInfo, VersionSelector, VersionState,
     async_trait,
 };
 
@@ -130,4 +131,44 @@ fn support_is_available_unless_it_is_not() {
     assert!(!Support::No.is_available());
     let limits = Limits::new(5).with_tags(7);
     assert_eq!((limits.value_len, limits.tags, limits.batch), (5, 7, 1));
+}
+
+/// A signer that does what it must.
+#[derive(Debug)]
+struct Pen(ProviderId, SignerCapabilities);
+
+#[async_trait]
+impl Signer for Pen {
+    fn signer_id(&self) -> &ProviderId {
+        &self.0
+    }
+
+    fn signer_capabilities(&self) -> &SignerCapabilities {
+        &self.1
+    }
+
+    async fn sign(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        _: ToSign<'_>,
+    ) -> Result<Signature> {
+        Ok(Signature::new(key.clone(), algorithm, vec![7]))
+    }
+
+    async fn public_key(&self, key: &KeyRef) -> Result<PublicKey> {
+        Ok(PublicKey::new(key.clone(), vec![7], Vec::new()))
+    }
+}
+
+#[tokio::test]
+async fn a_signer_that_does_not_verify_says_so() {
+    let pen = Pen(ProviderId::new("pen", "here", ""), SignerCapabilities::new(Support::No));
+    let (key, input) = (KeyRef::new("k").unwrap(), ToSign::Message(b"m"));
+    let signature = pen.sign(&key, SignatureAlgorithm::Es256, input).await.unwrap();
+    let error = pen.verify(input, &signature).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.operation()),
+        (ErrorKind::Unsupported, Some(Operation::Verify))
+    );
 }

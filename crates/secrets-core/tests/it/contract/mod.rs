@@ -9,6 +9,7 @@ mod metadata;
 mod names;
 mod pages;
 mod references;
+mod signatures;
 mod values;
 mod versions;
 mod wiped;
