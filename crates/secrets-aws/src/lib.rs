@@ -13,7 +13,10 @@ mod keys;
 
 pub use secrets_core;
 
-pub use config::AwsConfig;
+pub use config::{
+    AccountId, AwsConfig, ConfigError, Container, Endpoints, Identity, Instance, InvalidAccountId,
+    Network, Partition, Profile, Proxy, Role, StaticKeys, WebIdentity,
+};
 #[cfg(feature = "kms")]
 pub use keys::KmsProvider;
 pub use provider::SecretsManagerProvider;

@@ -7,3 +7,4 @@
     missing_docs,
     reason = "tests fail by panicking"
 )]
+mod config;

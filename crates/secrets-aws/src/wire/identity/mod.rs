@@ -1,0 +1,81 @@
+//! Whom calls are made as: sources of credentials, the roles assumed from them, and a cache at
+//! every link.
+
+mod cached;
+mod container;
+mod failure;
+mod held;
+mod role;
+pub(super) mod source;
+
+use std::sync::Arc;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::Client;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use secrets_core::Clock;
+
+pub(crate) use cached::Cached;
+
+use crate::config::{Container, Identity, Role, WebIdentity};
+
+/// What makes links of a chain.
+pub(super) struct Links<'a> {
+    pub(super) clock: &'a Arc<dyn Clock>,
+    /// How long a link may take to give credentials, its own inner links included.
+    pub(super) patience: std::time::Duration,
+}
+
+impl Links<'_> {
+    /// The first link, of one of the SDK's sources.
+    pub(super) fn source(&self, identity: &Identity, source: SharedCredentialsProvider) -> Cached {
+        let link = match identity {
+            Identity::DefaultChain => "the default chain",
+            Identity::StaticKeys(_) => "the static keys",
+            Identity::Profile(profile) => {
+                return self.link(format!("the profile `{}`", profile.name), |_| source);
+            }
+            Identity::WebIdentity(_) => "the web identity",
+            Identity::Container(_) => "the container",
+            Identity::Instance(_) => "the instance",
+        };
+        self.link(link.to_owned(), |_| source)
+    }
+
+    /// The first link, of a token that is exchanged.
+    pub(super) fn exchanged(&self, web: &WebIdentity, sts: Client) -> Cached {
+        self.link(format!("the web identity for the role `{}`", web.role_arn), |link| {
+            SharedCredentialsProvider::new(role::ExchangedToken { link, sts, web: web.clone() })
+        })
+    }
+
+    /// The first link, of the agent of a container.
+    pub(super) fn agent(&self, container: &Container, http: SharedHttpClient) -> Cached {
+        self.link("the container".to_owned(), |link| {
+            SharedCredentialsProvider::new(container::Agent::new(link, container.clone(), http))
+        })
+    }
+
+    /// A role that is assumed from a link; `sts` makes the client that signs as that one.
+    pub(super) fn assumed(
+        &self,
+        from: &Cached,
+        role: &Role,
+        sts: impl FnOnce(SharedCredentialsProvider, Cached) -> Client,
+    ) -> Cached {
+        let sts = sts(SharedCredentialsProvider::new(from.settled()), from.clone());
+        self.link(format!("the role `{}`", role.role_arn), |link| {
+            SharedCredentialsProvider::new(role::AssumedRole { link, sts, role: role.clone() })
+        })
+    }
+
+    fn link(
+        &self,
+        name: String,
+        source: impl FnOnce(Arc<str>) -> SharedCredentialsProvider,
+    ) -> Cached {
+        let link: Arc<str> = name.into();
+        let source = source(Arc::clone(&link));
+        Cached::new(link, source, Arc::clone(self.clock), self.patience)
+    }
+}
