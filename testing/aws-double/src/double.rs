@@ -9,6 +9,7 @@ use std::{
 use tokio::{net::TcpListener, runtime, sync::oneshot};
 
 use crate::{
+    beside::Beside,
     calls::CallLog,
     clock::Clock,
     faults::Faults,
@@ -34,6 +35,7 @@ pub struct AwsDouble {
     world: Arc<World>,
     url: String,
     credentials: Credentials,
+    pub(crate) beside: Beside,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -194,9 +196,10 @@ impl AwsDoubleBuilder {
         let home = Home { account: self.account.clone(), region: self.region.clone() };
         let world = Arc::new(World::new(home, self.seed));
         let credentials = world.identities.user(&self.account, "tester");
+        let beside = Beside::new(&world);
         let server = Arc::new(Server {
-            mounts: self.mounts(&world),
-            pages: self.pages(&world),
+            mounts: [self.mounts(&world), beside.mounts()].concat(),
+            pages: [self.pages(&world), beside.pages()].concat(),
             world: Arc::clone(&world),
         });
         let listener = server::bind(self.port)?;
@@ -214,7 +217,7 @@ impl AwsDoubleBuilder {
                 }
             });
         })?;
-        Ok(AwsDouble { world, url, credentials, stop: Some(stop), thread: Some(thread) })
+        Ok(AwsDouble { world, url, credentials, beside, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The services, one row each.

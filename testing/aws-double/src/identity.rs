@@ -74,7 +74,6 @@ impl fmt::Debug for Identity {
 
 /// A session to be issued: everything but the keys.
 #[derive(Debug)]
-#[allow(dead_code, reason = "the token service issues sessions")]
 pub(crate) struct Session {
     pub(crate) account: String,
     pub(crate) principal: String,
@@ -115,7 +114,6 @@ impl Identities {
     }
 
     /// Issues temporary credentials.
-    #[allow(dead_code, reason = "the token service issues sessions")]
     pub(crate) fn issue(&self, session: Session) -> Credentials {
         self.insert(Identity {
             account: session.account,

@@ -2,18 +2,21 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "the services plug in one after the other")]
 
+mod beside;
 mod calls;
 mod clock;
 mod double;
 mod faults;
 mod grants;
 mod identity;
+mod kms;
 mod policy;
 mod random;
 mod server;
 mod service;
 mod sigv4;
 mod stamp;
+mod sts;
 mod world;
 
 pub use calls::{CallLog, CallRecord};
@@ -22,4 +25,6 @@ pub use double::{AwsDouble, AwsDoubleBuilder};
 pub use faults::{Fault, FaultRule, Faults};
 pub use grants::Grants;
 pub use identity::{Credentials, Identities};
+pub use kms::Kms;
 pub use policy::Policy;
+pub use sts::{Issuer, IssuerState, Issuers, Role, Roles};

@@ -10,8 +10,13 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    calls::CallLog, clock::Clock, faults::Faults, grants::Grants, identity::Identities,
-    random::Sequence, service::Refusal,
+    calls::CallLog,
+    clock::Clock,
+    faults::Faults,
+    grants::Grants,
+    identity::{Identities, Identity},
+    random::Sequence,
+    service::Refusal,
 };
 
 /// Which account and region the double itself is, for what names none.
@@ -83,10 +88,12 @@ pub(crate) struct KeyRequest<'a> {
     pub(crate) key: &'a str,
     /// What for.
     pub(crate) purpose: KeyUse,
-    /// The caller's account, 12 digits.
-    pub(crate) account: &'a str,
     /// The caller.
-    pub(crate) principal: &'a str,
+    pub(crate) identity: &'a Identity,
+    /// The service that asks, such as `secretsmanager`.
+    pub(crate) service: &'static str,
+    /// The encryption context: for a secret its ARN and version (User Guide, "Secrets Manager encryption context").
+    pub(crate) context: &'a BTreeMap<String, String>,
     /// The region of the call.
     pub(crate) region: &'a str,
     /// The double's time.
@@ -146,7 +153,6 @@ impl World {
     }
 
     /// Makes this the KMS that other services ask; the first one stays.
-    #[allow(dead_code, reason = "the key service plugs in here")]
     pub(crate) fn use_keys(&self, keys: Arc<dyn KeyAccess>) {
         let _ = self.keys.set(keys);
     }

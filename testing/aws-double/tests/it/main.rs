@@ -7,3 +7,7 @@
     missing_docs,
     reason = "tests fail by panicking"
 )]
+
+mod kms;
+mod sts;
+mod wire;

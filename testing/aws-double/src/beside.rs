@@ -1,0 +1,66 @@
+//! What stands beside Secrets Manager: KMS, STS.
+
+use std::sync::Arc;
+
+use crate::double::AwsDouble;
+use crate::kms::Kms;
+use crate::service::{Mount, Pages, Protocol, Service};
+use crate::sts::{Issuers, Roles, Sts};
+use crate::world::{KeyAccess, World};
+
+/// The services of a double beside Secrets Manager.
+#[derive(Debug, Clone)]
+pub(crate) struct Beside {
+    kms: Kms,
+    sts: Sts,
+}
+
+impl Beside {
+    /// New ones, known to the others of this world.
+    pub(crate) fn new(world: &World) -> Self {
+        let kms = Kms::new();
+        let keys: Arc<dyn KeyAccess> = Arc::new(kms.clone());
+        world.use_keys(keys);
+        Self { kms, sts: Sts::default() }
+    }
+
+    /// The services, one row each.
+    pub(crate) fn mounts(&self) -> Vec<Mount> {
+        let row = |scope, target, protocol, service: Arc<dyn Service>| Mount {
+            scope,
+            target,
+            protocol,
+            service,
+        };
+        let sts = Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/");
+        vec![
+            row("kms", "TrentService", Protocol::Json("1.1"), Arc::new(self.kms.clone())),
+            row("sts", "2011-06-15", sts, Arc::new(self.sts.clone())),
+        ]
+    }
+
+    /// What answers plain requests, one row each.
+    pub(crate) fn pages(&self) -> Vec<Arc<dyn Pages>> {
+        Vec::new()
+    }
+}
+
+impl AwsDouble {
+    /// Its KMS.
+    #[must_use]
+    pub fn kms(&self) -> &Kms {
+        &self.beside.kms
+    }
+
+    /// Its roles.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.beside.sts.roles
+    }
+
+    /// The issuers of web identity tokens that its accounts know.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.beside.sts.issuers
+    }
+}
