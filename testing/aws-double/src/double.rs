@@ -4,6 +4,7 @@ use std::{
     fmt, io,
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::{net::TcpListener, runtime, sync::oneshot};
@@ -15,8 +16,9 @@ use crate::{
     faults::Faults,
     grants::Grants,
     identity::{Credentials, Identities},
+    secrets::{Consistency, Rotations, SecretsManager, Settings},
     server::{self, Server},
-    service::{Mount, Pages},
+    service::{Mount, Pages, Protocol},
     world::{Home, World},
 };
 
@@ -36,6 +38,7 @@ pub struct AwsDouble {
     url: String,
     credentials: Credentials,
     pub(crate) beside: Beside,
+    rotations: Rotations,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -110,6 +113,12 @@ impl AwsDouble {
         &self.world.identities
     }
 
+    /// The functions that rotate secrets.
+    #[must_use]
+    pub fn rotations(&self) -> &Rotations {
+        &self.rotations
+    }
+
     /// What principals may do.
     #[must_use]
     pub fn grants(&self) -> &Grants {
@@ -143,6 +152,7 @@ pub struct AwsDoubleBuilder {
     region: String,
     port: u16,
     seed: u64,
+    secrets: Settings,
 }
 
 impl Default for AwsDoubleBuilder {
@@ -152,6 +162,7 @@ impl Default for AwsDoubleBuilder {
             region: "us-east-1".to_owned(),
             port: 0,
             seed: 0,
+            secrets: Settings::default(),
         }
     }
 }
@@ -177,6 +188,42 @@ impl AwsDoubleBuilder {
         Self { seed, ..self }
     }
 
+    /// How soon reads of secrets see what was written: by default after 250 ms, and 5 minutes in lists.
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.secrets.consistency = consistency;
+        self
+    }
+
+    /// Reads see every write at once, lists too.
+    pub fn strong(self) -> Self {
+        self.consistency(Consistency::strong())
+    }
+
+    /// How long the deletion of a secret takes once it is due, or forced: so long its name can be neither used nor restored.
+    /// 2 seconds by default.
+    pub fn deletion_takes(mut self, time: Duration) -> Self {
+        self.secrets.deletion_takes = time;
+        self
+    }
+
+    /// How long a copy of a secret takes to another region; 1 second by default.
+    pub fn replication_takes(mut self, time: Duration) -> Self {
+        self.secrets.replication_takes = time;
+        self
+    }
+
+    /// How many versions a secret may have; 150 by default. Unlabelled ones beyond a hundred are removed after a day.
+    pub fn version_quota(mut self, versions: usize) -> Self {
+        self.secrets.version_quota = versions;
+        self
+    }
+
+    /// How many bytes of values one answer of `BatchGetSecretValue` holds; 1 MiB by default.
+    pub fn batch_bytes(mut self, bytes: usize) -> Self {
+        self.secrets.batch_bytes = bytes;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -196,9 +243,10 @@ impl AwsDoubleBuilder {
         let home = Home { account: self.account.clone(), region: self.region.clone() };
         let world = Arc::new(World::new(home, self.seed));
         let credentials = world.identities.user(&self.account, "tester");
+        let rotations = Rotations::default();
         let beside = Beside::new(&world);
         let server = Arc::new(Server {
-            mounts: [self.mounts(&world), beside.mounts()].concat(),
+            mounts: [self.mounts(&world, &rotations), beside.mounts()].concat(),
             pages: [self.pages(&world), beside.pages()].concat(),
             world: Arc::clone(&world),
         });
@@ -217,12 +265,25 @@ impl AwsDoubleBuilder {
                 }
             });
         })?;
-        Ok(AwsDouble { world, url, credentials, beside, stop: Some(stop), thread: Some(thread) })
+        Ok(AwsDouble {
+            world,
+            url,
+            credentials,
+            beside,
+            rotations,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     /// The services, one row each.
-    fn mounts(&self, _world: &Arc<World>) -> Vec<Mount> {
-        Vec::new()
+    fn mounts(&self, _world: &Arc<World>, rotations: &Rotations) -> Vec<Mount> {
+        vec![Mount {
+            scope: "secretsmanager",
+            target: "secretsmanager",
+            protocol: Protocol::Json("1.1"),
+            service: Arc::new(SecretsManager::new(self.secrets, rotations.clone())),
+        }]
     }
 
     /// What answers plain requests, one row each.

@@ -8,6 +8,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod client;
 mod kms;
+mod secrets_basics;
+mod signatures;
 mod sts;
 mod wire;
