@@ -35,7 +35,7 @@ impl Op<'_> {
         secret.description = description;
         secret.tags = tags;
         if payload.is_some() {
-            self.authorize_key(secret.key.as_deref(), self.call.account, KeyUse::Encrypt)?;
+            self.authorize_key(secret.key.as_deref(), &secret, token, KeyUse::Encrypt)?;
             secret.put(NewVersion {
                 token: token.to_owned(),
                 payload,
@@ -72,11 +72,11 @@ impl Op<'_> {
                 secret.description = Some(description);
             }
             if let Some(key) = key {
-                op.authorize_key(Some(key), &secret.place.account, KeyUse::Encrypt)?;
+                op.authorize_key(Some(key), secret, token, KeyUse::Encrypt)?;
                 re_encrypt(secret, key);
             }
             if has_value {
-                op.authorize_key(secret.key.as_deref(), &secret.place.account, KeyUse::Encrypt)?;
+                op.authorize_key(secret.key.as_deref(), secret, token, KeyUse::Encrypt)?;
                 secret.put(NewVersion {
                     token: token.to_owned(),
                     payload,

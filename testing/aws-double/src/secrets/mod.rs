@@ -208,23 +208,30 @@ impl Op<'_> {
         self.authorize(action, None, "", self.call.account, &BTreeMap::new())
     }
 
-    /// Whether the caller may use the key of a secret.
+    /// Whether the caller may use this key for a version of a secret.
     fn authorize_key(
         &self,
         key: Option<&str>,
-        owner: &str,
+        secret: &Secret,
+        version: &str,
         purpose: KeyUse,
     ) -> Result<(), Refusal> {
-        let foreign = owner != self.call.account;
+        let Some(identity) = self.call.identity else { return Ok(()) };
         let Some(key) = key.filter(|k| !k.ends_with("alias/aws/secretsmanager")) else {
             // The key that AWS manages is for its own account alone.
+            let foreign = secret.place.account != self.call.account;
             return if foreign { Err(no_key()) } else { Ok(()) };
         };
+        let context = BTreeMap::from([
+            ("SecretARN".to_owned(), secret.arn.clone()),
+            ("SecretVersionId".to_owned(), version.to_owned()),
+        ]);
         let request = KeyRequest {
             key,
             purpose,
-            account: self.call.account,
-            principal: self.call.principal,
+            identity,
+            service: "secretsmanager",
+            context: &context,
             region: self.call.region,
             now: self.now(),
         };

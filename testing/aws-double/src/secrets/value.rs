@@ -39,7 +39,7 @@ impl Op<'_> {
         secret.check_live()?;
         let version = pick(&secret, version, stage)?;
         let key = version.key.as_deref();
-        self.authorize_key(key, &secret.place.account, KeyUse::Decrypt)?;
+        self.authorize_key(key, &secret, &version.id, KeyUse::Decrypt)?;
         let answer = value(&secret, version);
         inner.touch(&secret.arn, &version.id, self.now());
         Ok(answer)
@@ -60,7 +60,7 @@ impl Op<'_> {
             check_label(label)?;
         }
         let ((changed, rotated), secret) = self.change(|op, _, secret| {
-            op.authorize_key(secret.key.as_deref(), &secret.place.account, KeyUse::Encrypt)?;
+            op.authorize_key(secret.key.as_deref(), secret, token, KeyUse::Encrypt)?;
             let changed = secret.put(NewVersion {
                 token: token.to_owned(),
                 payload: Some(payload),

@@ -73,6 +73,12 @@ impl Client {
         self
     }
 
+    /// The same client for KMS.
+    pub(crate) fn of_kms(double: &AwsDouble) -> Self {
+        let (scope, prefix) = ("kms".to_owned(), "TrentService".to_owned());
+        Self { scope, prefix, ..Self::new(double) }
+    }
+
     /// The output of an operation that must succeed.
     pub(crate) async fn ok(&self, operation: &str, input: Value) -> Value {
         let answer = self.send(operation, &input).await.unwrap();
@@ -131,7 +137,7 @@ impl Client {
         let canonical =
             format!("POST\n{path}\n\n{lines}\n{}\n{}", names.join(";"), hex(&Sha256::digest(body)));
         let date = self.date();
-        let day = &date[..8];
+        let day = date.get(..8).unwrap();
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.scope);
         let to_sign =
             format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
@@ -166,7 +172,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Counts days one by one: slow, and unlike how the double does it.
 fn compact(seconds: u64) -> String {
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
-    let leap = |y: u64| (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+    let leap = |y: u64| (y.is_multiple_of(4) && !y.is_multiple_of(100)) || y.is_multiple_of(400);
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));
