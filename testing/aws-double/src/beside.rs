@@ -1,9 +1,10 @@
-//! What stands beside Secrets Manager: KMS, STS.
+//! What stands beside Secrets Manager: KMS, STS, the addresses of credentials.
 
 use std::sync::Arc;
 
 use crate::double::AwsDouble;
 use crate::kms::Kms;
+use crate::metadata::{Container, Instance};
 use crate::service::{Mount, Pages, Protocol, Service};
 use crate::sts::{Issuers, Roles, Sts};
 use crate::world::{KeyAccess, World};
@@ -13,6 +14,8 @@ use crate::world::{KeyAccess, World};
 pub(crate) struct Beside {
     kms: Kms,
     sts: Sts,
+    instance: Instance,
+    container: Container,
 }
 
 impl Beside {
@@ -21,7 +24,12 @@ impl Beside {
         let kms = Kms::new();
         let keys: Arc<dyn KeyAccess> = Arc::new(kms.clone());
         world.use_keys(keys);
-        Self { kms, sts: Sts::default() }
+        Self {
+            kms,
+            sts: Sts::default(),
+            instance: Instance::default(),
+            container: Container::default(),
+        }
     }
 
     /// The services, one row each.
@@ -41,7 +49,7 @@ impl Beside {
 
     /// What answers plain requests, one row each.
     pub(crate) fn pages(&self) -> Vec<Arc<dyn Pages>> {
-        Vec::new()
+        vec![Arc::new(self.instance.clone()), Arc::new(self.container.clone())]
     }
 }
 
@@ -62,5 +70,23 @@ impl AwsDouble {
     #[must_use]
     pub fn issuers(&self) -> &Issuers {
         &self.beside.sts.issuers
+    }
+
+    /// Its metadata service, as an instance finds it (IMDSv2): the [`url`](Self::url) is its address.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.beside.instance
+    }
+
+    /// Its credentials address for containers; see [`container_url`](Self::container_url).
+    #[must_use]
+    pub fn container(&self) -> &Container {
+        &self.beside.container
+    }
+
+    /// What a container has in `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+    #[must_use]
+    pub fn container_url(&self) -> String {
+        format!("{}{}", self.url(), self.container().path())
     }
 }

@@ -165,11 +165,12 @@ pub(crate) fn session_of(
     session: &str,
     lasting: Duration,
 ) -> Credentials {
+    let partition = role.split(':').nth(1).unwrap_or("aws");
     let account = role.split(':').nth(4).unwrap_or_default();
     let name = role.rsplit('/').next().unwrap_or_default();
     world.identities.issue(Session {
         account: account.to_owned(),
-        principal: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
+        principal: format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}"),
         holder: role.to_owned(),
         session_policy: None,
         not_before: None,

@@ -10,6 +10,7 @@
 
 mod client;
 mod kms;
+mod metadata;
 mod secrets_basics;
 mod signatures;
 mod sts;
