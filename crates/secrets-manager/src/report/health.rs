@@ -153,7 +153,8 @@ pub struct ProviderHealth {
     pub id: ProviderId,
     /// In one word; `Unknown` also where it failed to say.
     pub status: HealthStatus,
-    /// Why, in its own words.
+    /// Why, in its own words: 16 findings of 256 characters at most, each on one line, with what is
+    /// not printable escaped.
     pub findings: Vec<Cow<'static, str>>,
     /// Why it did not say.
     pub error: Option<ErrorKind>,

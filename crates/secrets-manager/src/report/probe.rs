@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
@@ -9,6 +10,12 @@ use tokio::time::{Instant, timeout};
 use crate::cache::inner::Setting;
 use crate::cache::source::{Source, late};
 use crate::report::health::ProviderHealth;
+
+/// So many findings of a provider are shown.
+const MOST_FINDINGS: usize = 16;
+
+/// So many characters of each, as they were before they were escaped.
+const LONGEST_FINDING: usize = 256;
 
 /// What the providers last said of themselves.
 #[derive(Debug, Default)]
@@ -42,9 +49,40 @@ async fn ask(source: &Source, setting: &Setting) -> ProviderHealth {
     };
     let answer: Result<Health> = source.route.call(Operation::Health, None, call).await;
     let (status, findings, error) = match answer {
-        Ok(health) => (health.status, health.findings, None),
+        Ok(health) => (health.status, shown(health.findings), None),
         Err(error) => (HealthStatus::Unknown, Vec::new(), Some(error.kind())),
     };
     let id = source.provider.id().clone();
     ProviderHealth { id, status, findings, error, took: began.elapsed() }
+}
+
+/// The provider's own words may quote what it was answered: one line each, and no more than a person
+/// reads.
+fn shown(findings: Vec<Cow<'static, str>>) -> Vec<Cow<'static, str>> {
+    let more = findings.len().saturating_sub(MOST_FINDINGS);
+    let mut shown: Vec<_> = findings.into_iter().take(MOST_FINDINGS).map(one_line).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more").into());
+    }
+    shown
+}
+
+fn one_line(finding: Cow<'static, str>) -> Cow<'static, str> {
+    let is_cut = finding.char_indices().nth(LONGEST_FINDING).map(|(at, _)| at);
+    let is_odd = |c: char| !c.is_ascii_graphic() && c != ' ' && c.escape_debug().len() > 1;
+    if is_cut.is_none() && !finding.contains(is_odd) {
+        return finding;
+    }
+    let mut line = String::new();
+    for c in finding.get(..is_cut.unwrap_or(finding.len())).unwrap_or_default().chars() {
+        if is_odd(c) {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
+        }
+    }
+    if is_cut.is_some() {
+        line.push('…');
+    }
+    line.into()
 }

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use audit_log::Code;
@@ -24,7 +25,8 @@ pub(crate) struct Route {
 pub(crate) struct Call<'a> {
     route: &'a Route,
     operation: Code,
-    span: Span,
+    /// Taken only when this is dropped.
+    span: Option<Span>,
     began: Instant,
     outcome: Code,
 }
@@ -53,22 +55,11 @@ impl<'a> Call<'a> {
         asker: Option<&Asker>,
     ) -> Self {
         let what = operation(what);
-        let span = tracing::info_span!(
-            "secrets.provider.call",
-            otel.kind = "client",
-            secrets.manager = route.manager.as_str(),
-            secrets.provider.kind = &*route.provider,
-            secrets.operation = what.as_str(),
-            secrets.name = Empty,
-            secrets.asker = asker.map(Asker::as_str),
-            secrets.attempt = asker.map(|asker| asker.attempt),
-            outcome = Empty,
-        );
-        if let Some(reference) = about.filter(|_| !span.is_disabled()) {
-            span.record("secrets.name", id_of(reference).as_str());
-        }
+        // Who reads spans is foreign code: a call is made whether it panics or not.
+        let mut span = None;
+        contained(|| span = Some(span_of(route, what, about, asker)));
         let call = Self { route, operation: what, span, began: Instant::now(), outcome: CANCELLED };
-        call.active().increment(1.0);
+        contained(|| call.active().increment(1.0));
         call
     }
 
@@ -76,7 +67,8 @@ impl<'a> Call<'a> {
         mut self,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let answer = call.instrument(self.span.clone()).await;
+        let span = self.span.clone().unwrap_or_else(Span::none);
+        let answer = call.instrument(span).await;
         self.outcome = match &answer {
             Ok(_) => OK,
             Err(error) => reason(error.kind()),
@@ -94,17 +86,48 @@ impl<'a> Call<'a> {
     }
 }
 
+/// This may be in the course of an unwinding, so a panic in here would end the process.
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.active().decrement(1.0);
-        let duration = metrics::histogram!(
-            name::CALL_DURATION,
-            label::MANAGER => self.route.manager.as_str(),
-            label::PROVIDER => Arc::clone(&self.route.provider),
-            label::OPERATION => self.operation.as_str(),
-            label::OUTCOME => self.outcome.as_str(),
-        );
-        duration.record(self.began.elapsed().as_secs_f64());
-        self.span.record("outcome", self.outcome.as_str());
+        contained(|| self.active().decrement(1.0));
+        contained(|| {
+            let duration = metrics::histogram!(
+                name::CALL_DURATION,
+                label::MANAGER => self.route.manager.as_str(),
+                label::PROVIDER => Arc::clone(&self.route.provider),
+                label::OPERATION => self.operation.as_str(),
+                label::OUTCOME => self.outcome.as_str(),
+            );
+            duration.record(self.began.elapsed().as_secs_f64());
+        });
+        let (span, outcome) = (self.span.take(), self.outcome.as_str());
+        contained(|| {
+            if let Some(span) = span {
+                span.record("outcome", outcome);
+            }
+        });
     }
+}
+
+fn span_of(route: &Route, what: Code, about: Option<&SecretRef>, asker: Option<&Asker>) -> Span {
+    let span = tracing::info_span!(
+        "secrets.provider.call",
+        otel.kind = "client",
+        secrets.manager = route.manager.as_str(),
+        secrets.provider.kind = &*route.provider,
+        secrets.operation = what.as_str(),
+        secrets.name = Empty,
+        secrets.asker = asker.map(Asker::as_str),
+        secrets.attempt = asker.map(|asker| asker.attempt),
+        outcome = Empty,
+    );
+    if let Some(reference) = about.filter(|_| !span.is_disabled()) {
+        span.record("secrets.name", id_of(reference).as_str());
+    }
+    span
+}
+
+/// A recorder or subscriber that panics keeps nobody from what is told of.
+fn contained(tell: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(tell)));
 }

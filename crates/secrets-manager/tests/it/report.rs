@@ -30,6 +30,8 @@ enum Mood {
     Failing,
     Hanging,
     Panicking,
+    /// It says more than anybody reads, in the words of whoever answered it.
+    Chatty,
 }
 
 /// A provider that is asked how it is.
@@ -73,6 +75,12 @@ impl SecretProvider for Asked {
             Mood::Failing => Err(Error::new(ErrorKind::Unauthenticated, "who are you")),
             Mood::Hanging => std::future::pending().await,
             Mood::Panicking => panic!("a provider panics"),
+            Mood::Chatty => {
+                let mut health = Health::degraded("down\nhealthy: all is well\u{1b}[2J\u{202e}");
+                health.findings.push("ä".repeat(100_000).into());
+                health.findings.extend((0..1_000).map(|n| format!("finding {n}").into()));
+                Ok(health)
+            }
         }
     }
 }
@@ -364,4 +372,18 @@ async fn no_report_holds_a_value() {
     let report = manager.report().await;
     assert!(!report.not_fresh.is_empty() && !report.near_expiry.is_empty());
     assert!(!format!("{report} {report:?}").contains(CANARY));
+}
+
+/// It may quote what it was answered: nothing of that must look like a line of ours.
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_says_is_bounded_and_on_one_line() {
+    let manager = told(Asked::new(good(), Mood::Chatty)).build().unwrap();
+    let report = manager.report().await;
+    let findings = &report.providers[0].findings;
+    assert_eq!(findings[0], "down\\nhealthy: all is well\\u{1b}[2J\\u{202e}");
+    assert_eq!(findings[1], format!("{}…", "ä".repeat(256)));
+    assert_eq!((findings.len(), &*findings[16]), (17, "and 986 more"));
+    let text = report.to_string();
+    assert_eq!(text.lines().filter(|line| line.contains("all is well")).count(), 1);
+    assert!(text.len() < 2_000 && !text.contains('\u{1b}'), "{text}");
 }

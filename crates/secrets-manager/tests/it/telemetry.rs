@@ -496,3 +496,111 @@ fn all_that_is_told_is_in_the_table_and_none_of_it_is_secret() {
         assert!(told.metrics.len() < 150, "{}", told.metrics.len());
     });
 }
+
+/// A recorder and a subscriber that panic at whatever they are told of calls.
+struct Hostile;
+
+impl Recorder for Hostile {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        panic!("a recorder panics")
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        panic!("a recorder panics")
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        panic!("a recorder panics")
+    }
+}
+
+/// Panics at new spans, or at what is recorded in them.
+struct HostileSubscriber {
+    at_birth: bool,
+}
+
+impl Subscriber for HostileSubscriber {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target().starts_with("secrets_manager")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        assert!(!self.at_birth, "a subscriber panics");
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {
+        panic!("a subscriber panics")
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// The provider panics in a write as well: a second panic in the course of that would end the process.
+#[test]
+fn who_listens_and_panics_keeps_no_call_from_being_made() {
+    #[derive(Debug)]
+    struct Panicking(Scripted);
+
+    #[secrets_core::async_trait]
+    impl SecretProvider for Panicking {
+        fn id(&self) -> &secrets_core::ProviderId {
+            self.0.id()
+        }
+
+        fn capabilities(&self) -> &secrets_core::Capabilities {
+            self.0.capabilities()
+        }
+
+        fn name_rules(&self) -> &secrets_core::NameRules {
+            self.0.name_rules()
+        }
+
+        async fn get_secret(
+            &self,
+            reference: &SecretRef,
+            options: GetOptions,
+        ) -> secrets_core::Result<secrets_core::Secret> {
+            self.0.get_secret(reference, options).await
+        }
+
+        async fn delete_secret(
+            &self,
+            _: &SecretRef,
+            _: DeleteMode,
+        ) -> secrets_core::Result<secrets_core::Deleted> {
+            panic!("a provider panics")
+        }
+    }
+
+    for at_birth in [false, true] {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        let work = async {
+            let provider = memory(Personality::Aws).await;
+            let manager = build(provider);
+            let _running = Running::start(&manager).await;
+            assert_eq!(manager.get(NAME).await.unwrap().value.expose_secret(), b"one");
+            manager.cached().put_text(NAME, "two").await.unwrap();
+            assert_eq!(manager.get(NAME).await.unwrap().value.expose_secret(), b"two");
+
+            let manager = build(Panicking(Scripted::new(|_, _| async { Ok(version("v1")) })));
+            let deletion = tokio::spawn(async move {
+                manager.cached().delete_secret(&reference(NAME), DeleteMode::Immediate).await
+            });
+            assert!(deletion.await.unwrap_err().is_panic(), "the provider's goes on");
+        };
+        metrics::with_local_recorder(&Hostile, || {
+            tracing::subscriber::with_default(HostileSubscriber { at_birth }, || {
+                runtime.block_on(work);
+            });
+        });
+    }
+}
