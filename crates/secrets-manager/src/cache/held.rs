@@ -48,6 +48,8 @@ pub(crate) struct Held {
     failures: u32,
     gone: Option<Error>,
     trouble: Option<Error>,
+    /// The provider has denied it since it gave it last.
+    is_denied: bool,
     /// It is known or assumed to have changed.
     is_distrusted: bool,
     /// It comes from before this process, and no provider has confirmed it since.
@@ -84,6 +86,11 @@ pub(crate) enum Offer {
 pub(crate) fn is_absence(kind: ErrorKind) -> bool {
     use ErrorKind::{Destroyed, Disabled, NotFound, PendingDeletion};
     matches!(kind, NotFound | Disabled | Destroyed | PendingDeletion)
+}
+
+/// Errors that say that the provider has a value, perhaps, and does not give it to this process.
+pub(crate) fn is_denial(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::Unauthenticated)
 }
 
 impl Kind {
@@ -166,6 +173,7 @@ impl Held {
             failures: 0,
             gone: None,
             trouble: None,
+            is_denied: false,
             is_distrusted: false,
             is_restored: false,
             restored_until: None,
@@ -222,6 +230,7 @@ impl Held {
         self.failures = 0;
         self.gone = None;
         self.trouble = None;
+        self.is_denied = false;
         self.is_distrusted = false;
         self.is_restored = false;
         self.restored_until = None;
@@ -251,6 +260,7 @@ impl Held {
             self.usable_until = self.usable_until.min(moment.now);
         }
         self.wait(terms.pause(self.failures, &error), moment, terms);
+        self.is_denied |= is_denial(error.kind());
         self.trouble = Some(error);
     }
 
@@ -340,10 +350,10 @@ impl Held {
         !self.is_distrusted && moment.now < self.fresh_until
     }
 
-    /// Whether it has not been found to be gone.
+    /// Whether the provider would give it, by what it said last of that.
     #[cfg(feature = "snapshot")]
     pub(crate) fn is_there(&self) -> bool {
-        self.gone.is_none()
+        self.gone.is_none() && !self.is_denied
     }
 
     /// When its provider last gave it.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::cache::book::Book;
 use crate::cache::flight::{Flight, Place};
 use crate::cache::guard::WriteGuards;
-use crate::cache::held::{Held, Kind, is_absence, next_validity};
+use crate::cache::held::{Held, Kind, is_absence, is_denial, next_validity};
 use crate::cache::index::Listed;
 use crate::cache::inner::Setting;
 use crate::cache::line::{Absent, Content, Key, Line, LineId};
@@ -314,7 +314,8 @@ impl Desk<'_> {
     /// The provider gave an error. The caller reconciles.
     pub(crate) fn refuse(&mut self, id: LineId, error: Error) {
         let (setting, moment, is_orphaned) = (self.setting, self.moment, !self.store.is_running);
-        if is_absence(error.kind()) {
+        // Nor must a service that was denied a secret have it back by starting anew.
+        if is_absence(error.kind()) || is_denial(error.kind()) {
             self.note_loss(id);
         }
         let Some(line) = self.store.lines.get_mut(&id) else { return };

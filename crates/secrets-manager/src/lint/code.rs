@@ -100,6 +100,8 @@ macro_rules! codes {
 codes! {
     /// A secret or file cannot be read.
     Unreadable = "unreadable", Error Error Error, "cannot be read";
+    /// There is more in a value, or under a path, than is looked at.
+    Incomplete = "incomplete", Warning Warning Error, "is too large or too deep to be looked at as a whole";
     /// A secret has no bytes.
     Empty = "empty", Error Error Error, "is empty";
     /// It says that a secret should stand in its place.

@@ -11,6 +11,8 @@ const MOST: usize = 10_000;
 pub(super) struct Seen {
     pub(super) findings: Vec<(LintCode, PathBuf)>,
     pub(super) looked_at: usize,
+    folders: usize,
+    is_cut: bool,
 }
 
 /// Looks at a file, or at a folder and what is in it.
@@ -20,6 +22,9 @@ pub(super) fn look_at(path: &Path) -> Seen {
         Ok(metadata) if metadata.is_dir() => seen.folder(path, &metadata, 0),
         Ok(metadata) => seen.file(path, &metadata),
         Err(_) => seen.unreadable(path),
+    }
+    if seen.is_cut {
+        seen.findings.push((LintCode::Incomplete, path.to_owned()));
     }
     seen
 }
@@ -31,18 +36,22 @@ impl Seen {
     }
 
     fn folder(&mut self, path: &Path, metadata: &std::fs::Metadata, depth: usize) {
+        self.folders += 1;
         self.add(path, mode::of_folder(metadata));
         let Ok(entries) = std::fs::read_dir(path) else { return self.unreadable(path) };
-        let mut entries: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        let mut entries: Vec<_> =
+            entries.flatten().map(|entry| entry.path()).take(MOST + 1).collect();
         entries.sort();
         for path in entries {
-            if self.looked_at >= MOST {
+            if self.looked_at + self.folders >= MOST {
+                self.is_cut = true;
                 return;
             }
             let is_link = path.is_symlink();
             match std::fs::metadata(&path) {
                 // What a link to a folder leads to is looked at where it lies, if it lies here.
-                Ok(metadata) if metadata.is_dir() && (is_link || depth >= DEEPEST) => {}
+                Ok(metadata) if metadata.is_dir() && is_link => {}
+                Ok(metadata) if metadata.is_dir() && depth >= DEEPEST => self.is_cut = true,
                 Ok(metadata) if metadata.is_dir() => self.folder(&path, &metadata, depth + 1),
                 Ok(metadata) => self.file(&path, &metadata),
                 Err(_) => self.unreadable(&path),

@@ -167,7 +167,11 @@ impl Linter {
         let whole = value::codes_of_whole(value);
         let looks = origin::codes(value).filter(|code| !is_foreign(code));
         let mut found: Vec<_> = whole.chain(looks).map(|code| (code, of(String::new()))).collect();
-        for part in parts::of(name, value) {
+        let parts = parts::of(name, value);
+        if parts.is_cut {
+            found.push((LintCode::Incomplete, of(String::new())));
+        }
+        for part in parts.all {
             let subject = of(part.label);
             found.extend(value::codes_of_part(&part.value).map(|code| (code, subject.clone())));
             self.duplicates.add(&part.value, subject);
@@ -186,8 +190,8 @@ impl Linter {
     }
 
     /// Looks at who may read and write a file that holds secrets, or all files of a folder, eight
-    /// folders deep and 10,000 files at most. Links are followed to files, not to folders. Only mode and owner are
-    /// looked at, on Unix; nothing is opened.
+    /// folders deep and 10,000 files and folders at most; that there is more is a finding. Links are
+    /// followed to files, not to folders. Only mode and owner are looked at, on Unix; nothing is opened.
     pub fn check_path(&mut self, path: impl AsRef<Path>) {
         let seen = files::look_at(path.as_ref());
         self.looked_at += seen.looked_at;
@@ -198,7 +202,8 @@ impl Linter {
 
     /// Looks for secrets that stand in a file of settings or variables (TOML, YAML, JSON, `.env`) where a
     /// reference to a secret could stand: by the names of settings, and by the marks that keys of
-    /// many vendors bear. Line by line, without reading the format; 1 MiB at most.
+    /// many vendors bear. Line by line, without reading the format; a file of more than 1 MiB is not
+    /// looked at, which is a finding.
     pub fn check_settings_file(&mut self, path: impl AsRef<Path>) {
         self.looked_at += 1;
         let path = path.as_ref();

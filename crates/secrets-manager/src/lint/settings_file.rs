@@ -220,6 +220,7 @@ fn key_of_secret(entry: &str, is_named: bool) -> Option<&str> {
         return Some(shown);
     }
     let (_, value) = split(entry)?;
+    let value = value.literal()?;
     if is_harmless(value) {
         return None;
     }
@@ -235,32 +236,105 @@ fn unquoted(key: &str) -> &str {
 
 /// `export KEY=value`, `key = "value"`, `"key": "value",`, `- key: value`; the key with
 /// its quotes.
-fn split(line: &str) -> Option<(&str, &str)> {
+fn split(line: &str) -> Option<(&str, Value<'_>)> {
     let line = line.strip_prefix("export ").unwrap_or(line).trim_start_matches(['-', ' ']);
     let at = line.find(['=', ':'])?;
     let (key, value) = line.split_at_checked(at)?;
-    let key = key.trim();
+    let (key, is_yaml) = (key.trim(), value.starts_with(':'));
     let value = value.get(1..)?.trim();
     let value = match value.chars().next() {
         Some(quote @ ('"' | '\'')) => {
             let inner = value.get(1..)?;
-            inner.split(quote).next().unwrap_or(inner)
+            Value { text: inner.split(quote).next().unwrap_or(inner), is_plain_yaml: false }
         }
-        _ => value.split(" #").next().unwrap_or(value).trim(),
+        _ => {
+            let text = value.split(" #").next().unwrap_or(value).trim();
+            Value { text, is_plain_yaml: is_yaml }
+        }
     };
     Some((key, value))
+}
+
+/// What stands behind a key, without quotes.
+struct Value<'a> {
+    text: &'a str,
+    /// There were none, and the format is one where a text without quotes may begin with a mark.
+    is_plain_yaml: bool,
+}
+
+impl<'a> Value<'a> {
+    /// Without the anchor and tag of YAML before it; `None` where it stands somewhere else, or where a
+    /// tag of the application's own (`!vault`, `!Ref`) makes something else of it.
+    fn literal(&self) -> Option<&'a str> {
+        let mut text = self.text;
+        if !self.is_plain_yaml {
+            return Some(text);
+        }
+        loop {
+            let (mark, rest) = text.split_once(' ').unwrap_or((text, ""));
+            let is_word =
+                |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+            if mark.strip_prefix('*').is_some_and(is_word) {
+                return None;
+            }
+            let is_standard = mark.starts_with("!!") || mark == "!";
+            if mark.starts_with('!') && !is_standard {
+                return None;
+            }
+            if !is_standard && !mark.strip_prefix('&').is_some_and(is_word) {
+                break;
+            }
+            text = rest.trim_start();
+        }
+        Some(unquoted(text))
+    }
 }
 
 /// Nothing, a reference, something that is filled in later, a word of the format.
 fn is_harmless(value: &str) -> bool {
     let is_word =
         matches!(value, "true" | "false" | "null" | "~" | "none" | "|" | ">" | "|-" | ">-");
-    let is_reference =
-        value.starts_with("secret://") || value.starts_with(['$', '/', '&', '*', '!']);
     value.is_empty()
         || is_word
-        || is_reference
+        || value.starts_with("secret://")
+        || is_variable(value)
+        || is_path(value)
         || known::sort_of(value.as_bytes()) == Some(KnownSort::Placeholder)
+}
+
+/// `$NAME`, `${name:-x}`, `$(command)`, as a whole. Variables are called in capitals; what else begins
+/// with the mark may be a password.
+fn is_variable(value: &str) -> bool {
+    let Some(name) = value.strip_prefix('$') else { return false };
+    let is_within = |open: char, close: char| {
+        name.strip_prefix(open)
+            .and_then(|rest| rest.strip_suffix(close))
+            .is_some_and(|inner| !inner.is_empty() && !inner.contains([open, close]))
+    };
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    is_name(name) || is_within('{', '}') || is_within('(', ')')
+}
+
+/// `/run/secrets/db`: parts as people call files, none of which mixes small letters, capitals and
+/// digits as encoded bytes do; a single one of letters alone.
+fn is_path(value: &str) -> bool {
+    let Some(path) = value.strip_prefix('/') else { return false };
+    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let is_named = |part: &&str| {
+        let has = |of: fn(&u8) -> bool| part.as_bytes().iter().any(of);
+        let is_mixed =
+            has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-${}".contains(c);
+        part.len() <= 64 && !is_mixed && part.chars().all(is_of_name)
+    };
+    match parts.as_slice() {
+        [] => true,
+        [part] => part.chars().all(|c| c.is_ascii_lowercase() || "_-.".contains(c)),
+        parts => parts.iter().all(is_named),
+    }
 }
 
 /// The mark with what may be a key behind it.

@@ -44,7 +44,7 @@
 //! | answers later | is replaced by what it answers |
 //! | says not found, disabled, destroyed or pending deletion | is not served from then on, and leaves the file |
 //! | is written to by this process: a deletion, a promotion, another value | the same for what there was before |
-//! | denies access, or does not accept the identity | is not served, or no longer |
+//! | denies access, or does not accept the identity | is not served, or no longer, and leaves the file: who was denied a secret does not have it back by starting anew. Once the provider gives it again it is written again |
 //!
 //! | the file | what follows |
 //! |---|---|

@@ -52,14 +52,19 @@ impl<'de> Visitor<'de> for Object {
 /// # Errors
 /// When the field is `null`, or the format is another one.
 pub fn secret_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretValue, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    of_raw(raw).ok_or_else(|| D::Error::custom("the field holds no value"))
+}
+
+/// The characters of a string, or the text of anything else; `None` for `null`.
+pub(crate) fn of_raw(raw: &RawValue) -> Option<SecretValue> {
     const NAME: &str = "v";
-    let raw = <&RawValue>::deserialize(deserializer)?.get().as_bytes();
+    let raw = raw.get().as_bytes();
     let (before, after) = (format!("{{\"{NAME}\":"), b"}");
     // Measured first, so that no growing buffer leaves copies behind.
     let mut document = Vec::with_capacity(before.len() + raw.len() + after.len());
     document.extend_from_slice(before.as_bytes());
     document.extend_from_slice(raw);
     document.extend_from_slice(after);
-    let field = SecretValue::from_vec(document).json_field(NAME);
-    field.map_err(|_| D::Error::custom("the field holds no value"))
+    SecretValue::from_vec(document).json_field(NAME).ok()
 }

@@ -42,7 +42,7 @@
 
 mod error;
 mod fields;
-mod json;
+pub(crate) mod json;
 mod pair;
 mod url;
 

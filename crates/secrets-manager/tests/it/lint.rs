@@ -391,6 +391,88 @@ fn secrets_in_settings_are_found_by_name_mark_and_url() {
     assert_eq!(settings("x", "ghp_abcdefghijklmnopqrst: AKIAIOSFODNN7ABCDEFGH"), [key(1, "")]);
 }
 
+/// `harmless` by its first character alone is what a guesser would call a password.
+#[test]
+fn what_only_begins_like_a_reference_is_a_value() {
+    let found = |name: &str, text: &str| {
+        settings(name, text).into_iter().map(|(line, _)| line).collect::<Vec<_>>()
+    };
+    let env = "A_TOKEN=$ecret123\nB_TOKEN=$NAME\nC_TOKEN=${name:-}\nD_TOKEN=$(cat x)\n\
+        E_TOKEN=!hunter2\nF_TOKEN=*hunter2\nG_TOKEN=&hunter2\nH_TOKEN=/9j4AAQSkZJRg\n\
+        I_TOKEN=/run/secrets/db\nJ_TOKEN=/9j/4AAQSkZJRg\nK_TOKEN=/hunter2\nL_TOKEN=/token\n\
+        M_TOKEN=${NAME}\nN_TOKEN=$2y$10$abcdefghijkl\nO_TOKEN=/run/v1/Key.pem\n";
+    assert_eq!(found(".env", env), [1, 5, 6, 7, 8, 10, 11, 14]);
+    let yaml = "a_token: *alias\nb_token: &anchor hunter2\nc_token: &anchor\nd_token: !vault abcdef\n\
+        e_token: !!str hunter2\nf_token: '*hunter2'\ng_token: \"!hunter2\"\nh_token: '&hunter2'\n\
+        i_token: !!str $NAME\nj_token: &a !!str 'hunter2'\nk_token: *not!an?alias\nl_token: ! hunter2\n";
+    assert_eq!(found("a.yaml", yaml), [2, 5, 6, 7, 8, 10, 11, 12]);
+    assert_eq!(found("a.toml", "url = 'postgres://u:$ecret123@h/d'\n"), [1]);
+}
+
+#[test]
+fn fields_within_fields_are_looked_at() {
+    let json = r#"{"db":{"user":"app","password":"changeme"},"list":[{"apiKey":"minioadmin"}],
+        "credentials":{"username":"root","value":"hunter2","more":["letmein"]},
+        "note":{"text":"changeme"},"a secret!":{"x":{"password":"admin"}}}"#;
+    let mut linter = Linter::new(Production);
+    linter.check_secret(&reference("app"), &secret(json));
+    let report = linter.finish();
+    let of = |f: &Finding| match &f.subject {
+        Subject::Secret { part, .. } => part.clone(),
+        _ => panic!("{f}"),
+    };
+    let mut found: Vec<_> = report.findings().iter().map(of).collect();
+    found.sort();
+    let expected =
+        ["#credentials.more", "#credentials.value", "#db.password", "#list.apiKey", "a field"];
+    assert_eq!(found, expected);
+    assert!(!format!("{report} {report:?}").contains("changeme"));
+}
+
+#[test]
+fn what_is_not_looked_at_is_told() {
+    let codes = |json: String| {
+        let mut linter = Linter::new(Production);
+        linter.check_secret(&reference("app"), &secret(&json));
+        linter.finish().findings().iter().map(|f| f.code).collect::<Vec<_>>()
+    };
+    let nested = |levels| {
+        format!("{}{}", r#"{"a":"#.repeat(levels), r#"{"password":"changeme"}"#)
+            + &"}".repeat(levels)
+    };
+    assert_eq!(codes(nested(16)), [LintCode::Default]);
+    assert_eq!(codes(nested(17)), [LintCode::Incomplete]);
+    let wide = |fields: usize| {
+        let fields: Vec<_> = (0..fields).map(|n| format!(r#""f{n}":1"#)).collect();
+        format!(r#"{{{},"password":"changeme"}}"#, fields.join(","))
+    };
+    assert_eq!(codes(wide(4_095)), [LintCode::Default]);
+    assert_eq!(codes(wide(4_096)), [LintCode::Incomplete]);
+    // Lists within lists, as deep as the parser goes.
+    let lists = format!(r#"{{"a":{}{}}}"#, "[".repeat(100), "]".repeat(100));
+    assert_eq!(codes(lists), [LintCode::Incomplete]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let look = || {
+        let mut linter = Linter::new(Production);
+        linter.check_path(folder.path());
+        let report = linter.finish();
+        let is_cut = |f: &&Finding| f.code == LintCode::Incomplete;
+        report.findings().iter().filter(is_cut).map(|f| f.subject.clone()).collect::<Vec<_>>()
+    };
+    let path = |levels: usize| (0..levels).fold(folder.path().to_owned(), |at, _| at.join("d"));
+    std::fs::create_dir_all(path(8)).unwrap();
+    assert_eq!(look(), []);
+    std::fs::create_dir_all(path(9)).unwrap();
+    let whole = [Subject::File { path: folder.path().to_owned() }];
+    assert_eq!(look(), whole);
+    std::fs::remove_dir(path(9)).unwrap();
+    for number in 0..10_001 {
+        std::fs::write(folder.path().join(number.to_string()), "").unwrap();
+    }
+    assert_eq!(look(), whole);
+}
+
 #[test]
 fn a_setting_that_holds_the_secret_itself_is_told_with_what_is_wrong_with_it() {
     let inline = |text: &str| SecretSetting::Inline(SecretValue::copy_from_slice(text.as_bytes()));

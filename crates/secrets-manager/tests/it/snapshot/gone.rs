@@ -117,3 +117,36 @@ async fn what_was_replaced_leaves_the_file_though_nobody_holds_it() {
     running.stop().await;
     assert_eq!(host.next_run().await.0.unwrap(), served("v2"));
 }
+
+/// A service that was denied a secret must not have it back by starting anew while the provider is down.
+#[tokio::test(start_paused = true)]
+async fn what_was_denied_leaves_the_file_until_it_is_given_again() {
+    for kind in [ErrorKind::PermissionDenied, ErrorKind::Unauthenticated] {
+        for by_name in [false, true] {
+            let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+            host.run_once(&cloud).await;
+            let manager = host.manager(cloud.provider());
+            let running = Running::start(&manager).await;
+            let handle = match by_name {
+                true => None,
+                false => Some(manager.handle(NAME).await.unwrap()),
+            };
+            cloud.answers(Err(Error::new(kind, "revoked")));
+            manager.invalidate_all();
+            let read = manager.get(NAME).await;
+            assert_eq!(read.is_ok(), handle.is_some(), "what is in the cache serves its time");
+            // That it cannot be reached either does not take the denial back.
+            cloud.answers(Err(unavailable()));
+            manager.invalidate_all();
+            pass(secs(3)).await;
+            assert_eq!(manager.snapshot().unwrap().entries, 0, "{kind:?}, by name: {by_name}");
+            running.stop().await;
+            drop((manager, handle));
+            assert!(host.next_run().await.0.is_err());
+
+            cloud.answers(Ok(canary("v1")));
+            host.run_once(&cloud).await;
+            assert_eq!(host.next_run().await.0.unwrap(), served("v1"));
+        }
+    }
+}
