@@ -22,7 +22,7 @@ pub(crate) struct Client {
     pub(crate) session_token: Option<String>,
     /// How far the client's clock is off, in seconds.
     pub(crate) off: i64,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 #[derive(Debug)]

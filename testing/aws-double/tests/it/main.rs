@@ -9,9 +9,16 @@
 )]
 
 mod client;
+mod faults;
 mod kms;
 mod metadata;
+mod secrets_access;
 mod secrets_basics;
+mod secrets_deletion;
+mod secrets_labels;
+mod secrets_lists;
+mod secrets_replicas;
+mod secrets_rotation;
 mod signatures;
 mod sts;
 mod wire;
