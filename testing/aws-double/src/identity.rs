@@ -126,6 +126,25 @@ impl Identities {
         })
     }
 
+    /// The identity of AWS's published test vectors.
+    #[cfg(test)]
+    pub(crate) fn insert_published(&self) {
+        let principal = "arn:aws:iam::111122223333:user/published".to_owned();
+        let _ = self.insert(Identity {
+            account: "111122223333".to_owned(),
+            holder: principal.clone(),
+            principal,
+            session_policy: None,
+            not_before: None,
+            expires: None,
+            credentials: Credentials {
+                access_key: "AKIDEXAMPLE".to_owned(),
+                secret_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
+                session_token: None,
+            },
+        });
+    }
+
     pub(crate) fn find(&self, access_key: &str) -> Option<Arc<Identity>> {
         self.known().get(access_key).cloned()
     }

@@ -29,15 +29,16 @@ fn path(sent: &str) -> String {
 
 /// Pairs sorted by name, then value, both encoded.
 fn query(sent: &str) -> String {
-    let mut pairs: Vec<String> = sent
+    let mut pairs: Vec<(String, String)> = sent
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            format!("{}={}", recode(name), recode(value))
+            (recode(name), recode(value))
         })
         .collect();
     pairs.sort();
+    let pairs: Vec<String> = pairs.iter().map(|(n, v)| format!("{n}={v}")).collect();
     pairs.join("&")
 }
 

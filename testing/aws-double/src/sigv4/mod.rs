@@ -4,6 +4,8 @@
 //! texts as users have reported them (botocore#3587, boto3#4716, and the like).
 
 mod canonical;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use self::canonical::decode;
 
