@@ -14,6 +14,7 @@ mod using;
 pub use attempt::{Attempt, Repeatable, repeatable};
 pub use classify::FailureClass;
 pub use failure::{UseError, UseErrorKind};
+pub(crate) use moments::{after, doubled};
 pub use policy::UsePolicy;
 pub(crate) use trial::Stake;
 pub(crate) use trials::Trials;

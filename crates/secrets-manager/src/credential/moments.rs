@@ -11,11 +11,11 @@ const AGES: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 const MOST_DOUBLINGS: u32 = 5;
 
 /// So much later, or in thirty years if that is sooner.
-pub(super) fn after(now: Instant, time: Duration) -> Instant {
+pub(crate) fn after(now: Instant, time: Duration) -> Instant {
     now + time.min(AGES)
 }
 
 /// Twice as long for each time, but not without end.
-pub(super) fn doubled(time: Duration, times: u32) -> Duration {
+pub(crate) fn doubled(time: Duration, times: u32) -> Duration {
     time.saturating_mul(1 << times.min(MOST_DOUBLINGS))
 }

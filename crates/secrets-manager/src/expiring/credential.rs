@@ -15,6 +15,10 @@ use crate::cache::jitter::Jitter;
 use crate::cache::runner::AlreadyRunning;
 use crate::expiring::lease::{Issued, Lease};
 use crate::expiring::policy::RenewalPolicy;
+use crate::expiring::standing::Standing;
+
+/// The number of the first lease.
+const FIRST: u64 = 1;
 
 /// The run future looks at the clock on the wall so often.
 const TICK: Duration = Duration::from_secs(1);
@@ -36,10 +40,10 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
 /// A credential that is renewed ahead of its end. Clones are cheap and show the same.
 pub struct ExpiringCredential<T> {
     live: Live<Lease<T>>,
-    core: Arc<Core<T>>,
+    pub(super) core: Arc<Core<T>>,
 }
 
-struct Core<T> {
+pub(super) struct Core<T> {
     source: Box<dyn CredentialSource<Credential = T>>,
     publisher: Publisher<Lease<T>>,
     policy: RenewalPolicy,
@@ -49,6 +53,8 @@ struct Core<T> {
     turn: tokio::sync::Mutex<()>,
     plan: Mutex<Plan>,
     is_running: AtomicBool,
+    /// What the resource said of what was issued.
+    pub(super) standing: Standing,
 }
 
 /// When the source is asked next.
@@ -126,7 +132,7 @@ impl<S: CredentialSource> ExpiringCredentialBuilder<S> {
     pub async fn obtain(self) -> Result<ExpiringCredential<S::Credential>> {
         let Self { source, policy, jitter, clock } = self;
         let asked = (Instant::now(), clock.now());
-        let lease = issue(&source, &policy, asked).await?;
+        let lease = issue(&source, &policy, FIRST, asked).await?;
         let plan = Plan::after(&lease, asked, &policy, &jitter);
         let core = Core {
             source: Box::new(source),
@@ -137,6 +143,7 @@ impl<S: CredentialSource> ExpiringCredentialBuilder<S> {
             turn: tokio::sync::Mutex::new(()),
             plan: Mutex::new(plan),
             is_running: AtomicBool::new(false),
+            standing: Standing::default(),
         };
         Ok(ExpiringCredential { live: core.publisher.live(), core: Arc::new(core) })
     }
@@ -194,8 +201,12 @@ impl<T: Send + Sync + 'static> ExpiringCredential<T> {
             Ok(lease) => return Ok(lease),
             Err(expired) => expired,
         };
-        if Instant::now() < self.core.plan().gate {
-            return Err(expired.trouble.unwrap_or_else(|| Expired { trouble: None }.into()));
+        let Plan { gate, failures, .. } = *self.core.plan();
+        match expired.trouble {
+            _ if Instant::now() >= gate => {}
+            // Somebody who asked has left before there was an answer.
+            None if failures > 0 => tokio::time::sleep_until(gate).await,
+            trouble => return Err(trouble.unwrap_or_else(|| Expired { trouble: None }.into())),
         }
         self.core.renew().await;
         drop(turn);
@@ -275,22 +286,54 @@ impl<T: Send + Sync + 'static> Core<T> {
     /// Asks the source; the caller holds the turn.
     async fn renew(&self) {
         let asked = (Instant::now(), self.clock.now());
-        match issue(&*self.source, &self.policy, asked).await {
+        let serial = self.publisher.load().serial.saturating_add(1);
+        let mut call = Begun { core: self, has_ended: false };
+        let answer = issue(&*self.source, &self.policy, serial, asked).await;
+        call.has_ended = true;
+        match answer {
             Ok(lease) => {
                 *self.plan() = Plan::after(&lease, asked, &self.policy, &self.jitter);
                 self.publish(lease);
             }
             Err(error) => {
-                {
-                    let mut plan = self.plan();
-                    plan.failures = plan.failures.saturating_add(1);
-                    let pause = self.policy.pause(plan.failures, &error, &self.jitter);
-                    plan.gate = Instant::now() + pause;
-                    plan.renew_at = plan.gate;
-                }
+                self.pause(&error);
                 let lease = self.publisher.load().in_trouble(error);
                 self.publish(lease);
             }
+        }
+    }
+
+    /// Leaves the source alone for a while.
+    fn pause(&self, error: &Error) {
+        let mut plan = self.plan();
+        plan.failures = plan.failures.saturating_add(1);
+        let pause = self.policy.pause(plan.failures, error, &self.jitter);
+        plan.gate = Instant::now() + pause;
+        plan.renew_at = plan.gate;
+    }
+
+    /// Has another credential issued in the place of one that its resource refused, once for all who
+    /// ask; no sooner than the source may be asked.
+    ///
+    /// # Errors
+    /// Why the source issued none.
+    pub(super) async fn replace(&self, refused: u64) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        if self.publisher.load().serial > refused {
+            return Ok(());
+        }
+        let plan = *self.plan();
+        let lease = self.publisher.load();
+        if let Some(trouble) = lease.trouble().filter(|_| Instant::now() < plan.gate) {
+            return Err(trouble.clone());
+        }
+        drop(lease);
+        tokio::time::sleep_until(plan.gate).await;
+        self.renew().await;
+        let lease = self.publisher.load();
+        match lease.trouble() {
+            Some(trouble) if lease.serial <= refused => Err(trouble.clone()),
+            _ => Ok(()),
         }
     }
 
@@ -298,6 +341,21 @@ impl<T: Send + Sync + 'static> Core<T> {
     /// renewals go on.
     fn publish(&self, lease: Lease<T>) {
         drop(catch_unwind(AssertUnwindSafe(|| self.publisher.publish(lease))));
+    }
+}
+
+/// A call of the source. Dropped before it ended it counts as one that failed: those who ask and leave
+/// must not ask again and again.
+struct Begun<'a, T: Send + Sync + 'static> {
+    core: &'a Core<T>,
+    has_ended: bool,
+}
+
+impl<T: Send + Sync + 'static> Drop for Begun<'_, T> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.core.pause(&Error::new(ErrorKind::Timeout, "nobody waited for the source"));
+        }
     }
 }
 
@@ -319,6 +377,7 @@ impl Plan {
 async fn issue<S: CredentialSource + ?Sized>(
     source: &S,
     policy: &RenewalPolicy,
+    serial: u64,
     asked: (Instant, SystemTime),
 ) -> Result<Lease<S::Credential>> {
     // The call is given up in here: that may panic, too.
@@ -331,7 +390,7 @@ async fn issue<S: CredentialSource + ?Sized>(
         Err(_) => return Err(Error::new(ErrorKind::Internal, "the source panicked")),
     };
     let expired = || Error::new(ErrorKind::Expired, "what was issued has expired already");
-    Lease::new(issued, asked).ok_or_else(expired)
+    Lease::new(issued, serial, asked).ok_or_else(expired)
 }
 
 impl<T> Clone for ExpiringCredential<T> {

@@ -45,11 +45,17 @@ pub struct Lease<T> {
     expires: SystemTime,
     pub(crate) expires_at: Instant,
     trouble: Option<Error>,
+    /// Counts what was issued.
+    pub(crate) serial: u64,
 }
 
 impl<T> Lease<T> {
     /// What was issued, asked for at these times; `None` when it has expired already.
-    pub(crate) fn new(issued: Issued<T>, (now, wall): (Instant, SystemTime)) -> Option<Self> {
+    pub(crate) fn new(
+        issued: Issued<T>,
+        serial: u64,
+        (now, wall): (Instant, SystemTime),
+    ) -> Option<Self> {
         let life = match issued.life {
             Life::Span(life) => life,
             Life::Until(expires) => expires.duration_since(wall).unwrap_or_default(),
@@ -60,6 +66,7 @@ impl<T> Lease<T> {
             expires: wall + life,
             expires_at: now + life,
             trouble: None,
+            serial,
         };
         (!life.is_zero()).then_some(lease)
     }
@@ -94,6 +101,7 @@ impl<T> Lease<T> {
             expires: self.expires,
             expires_at: self.expires_at,
             trouble: Some(error),
+            serial: self.serial,
         }
     }
 

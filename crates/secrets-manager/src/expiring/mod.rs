@@ -41,12 +41,17 @@
 //! | the machine slept, or the clock on the wall was set ahead | what has expired by either clock has expired; it is renewed at once |
 //! | the clock on the wall is set back | the life that is left goes by the clock that cannot be set |
 //! | nobody runs [`run`](ExpiringCredential::run) | [`get`](ExpiringCredential::get) renews, once for all who wait |
+//! | the resource refuses it within [`with_credential`] | another one is issued, once for all; nothing that was refused is sent again, and no third one in a row before its time |
+//! | who asks leaves before the source has answered | that counts as a failure: who comes next waits for the pause |
 //! | all handles and what was derived from them are dropped | `run` ends |
 
 mod credential;
 mod lease;
 mod policy;
+mod standing;
+mod using;
 
 pub use credential::{CredentialSource, Expired, ExpiringCredential, ExpiringCredentialBuilder};
 pub use lease::{Issued, Lease};
 pub use policy::RenewalPolicy;
+pub use using::with_credential;

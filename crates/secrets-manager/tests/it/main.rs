@@ -17,6 +17,7 @@ mod bounds;
 mod clocks;
 mod conformance;
 mod expiring;
+mod expiring_use;
 mod fallback;
 mod fallback_model;
 mod first_reads;
