@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod boto3_secrets;
 mod client;
 mod faults;
 mod kms;
