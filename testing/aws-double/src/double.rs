@@ -145,14 +145,27 @@ impl Drop for AwsDouble {
 }
 
 /// A double to be set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct AwsDoubleBuilder {
     account: String,
     region: String,
     port: u16,
     seed: u64,
+    key: Option<(String, String)>,
     secrets: Settings,
+}
+
+/// Shows no key.
+impl fmt::Debug for AwsDoubleBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsDoubleBuilder")
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .field("port", &self.port)
+            .field("secrets", &self.secrets)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for AwsDoubleBuilder {
@@ -162,6 +175,7 @@ impl Default for AwsDoubleBuilder {
             region: "us-east-1".to_owned(),
             port: 0,
             seed: 0,
+            key: None,
             secrets: Settings::default(),
         }
     }
@@ -186,6 +200,11 @@ impl AwsDoubleBuilder {
     /// What chance goes by: faults with a probability, random delays, duplicates. 0 by default.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
+    }
+
+    /// What the double's own user signs with, for clients that are set up beforehand; made up by default.
+    pub fn key(self, access_key: &str, secret_key: &str) -> Self {
+        Self { key: Some((access_key.to_owned(), secret_key.to_owned())), ..self }
     }
 
     /// How soon reads of secrets see what was written: by default after 250 ms, and 5 minutes in lists.
@@ -242,7 +261,12 @@ impl AwsDoubleBuilder {
     pub fn start_blocking(self) -> io::Result<AwsDouble> {
         let home = Home { account: self.account.clone(), region: self.region.clone() };
         let world = Arc::new(World::new(home, self.seed));
-        let credentials = world.identities.user(&self.account, "tester");
+        let credentials = match &self.key {
+            Some((access, secret)) => {
+                world.identities.user_with_key(&self.account, "tester", access, secret)
+            }
+            None => world.identities.user(&self.account, "tester"),
+        };
         let rotations = Rotations::default();
         let beside = Beside::new(&world);
         let server = Arc::new(Server {

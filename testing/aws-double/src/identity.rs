@@ -96,16 +96,24 @@ impl Identities {
     /// [`Grants`](crate::Grants) say otherwise.
     #[must_use]
     pub fn user(&self, account: &str, name: &str) -> Credentials {
-        let principal = format!("arn:aws:iam::{account}:user/{name}");
-        self.insert(Identity {
-            account: account.to_owned(),
-            holder: principal.clone(),
-            principal,
-            session_policy: None,
-            not_before: None,
-            expires: None,
-            credentials: mint("AKIA", false),
-        })
+        self.insert_user(account, name, mint("AKIA", false))
+    }
+
+    /// The same with an access key that is known beforehand.
+    #[must_use]
+    pub fn user_with_key(
+        &self,
+        account: &str,
+        name: &str,
+        access_key: &str,
+        secret_key: &str,
+    ) -> Credentials {
+        let credentials = Credentials {
+            access_key: access_key.to_owned(),
+            secret_key: secret_key.to_owned(),
+            session_token: None,
+        };
+        self.insert_user(account, name, credentials)
     }
 
     /// Forgets an access key: its signatures are refused from now on.
@@ -126,23 +134,17 @@ impl Identities {
         })
     }
 
-    /// The identity of AWS's published test vectors.
-    #[cfg(test)]
-    pub(crate) fn insert_published(&self) {
-        let principal = "arn:aws:iam::111122223333:user/published".to_owned();
-        let _ = self.insert(Identity {
-            account: "111122223333".to_owned(),
+    fn insert_user(&self, account: &str, name: &str, credentials: Credentials) -> Credentials {
+        let principal = format!("arn:aws:iam::{account}:user/{name}");
+        self.insert(Identity {
+            account: account.to_owned(),
             holder: principal.clone(),
             principal,
             session_policy: None,
             not_before: None,
             expires: None,
-            credentials: Credentials {
-                access_key: "AKIDEXAMPLE".to_owned(),
-                secret_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
-                session_token: None,
-            },
-        });
+            credentials,
+        })
     }
 
     pub(crate) fn find(&self, access_key: &str) -> Option<Arc<Identity>> {

@@ -132,7 +132,12 @@ fn check(vector: &Vector, signature: &str, body: &str) -> Result<(), Failure> {
         ),
     ]);
     let identities = Identities::default();
-    identities.insert_published();
+    let _ = identities.user_with_key(
+        "111122223333",
+        "published",
+        "AKIDEXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    );
     let now: SystemTime = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
     let expected = Expected {
         identities: &identities,

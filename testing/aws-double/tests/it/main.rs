@@ -13,6 +13,7 @@ mod client;
 mod faults;
 mod kms;
 mod metadata;
+mod process;
 mod secrets_access;
 mod secrets_basics;
 mod secrets_deletion;
