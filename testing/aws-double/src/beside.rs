@@ -1,4 +1,4 @@
-//! What stands beside Secrets Manager: KMS, STS, the addresses of credentials.
+//! What stands beside Secrets Manager: KMS, STS, SQS, the addresses of credentials.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use crate::double::AwsDouble;
 use crate::kms::Kms;
 use crate::metadata::{Container, Instance};
 use crate::service::{Mount, Pages, Protocol, Service};
+use crate::sqs::{Events, Queues};
 use crate::sts::{Issuers, Roles, Sts};
 use crate::world::{KeyAccess, World};
 
@@ -16,6 +17,8 @@ pub(crate) struct Beside {
     sts: Sts,
     instance: Instance,
     container: Container,
+    queues: Queues,
+    events: Events,
 }
 
 impl Beside {
@@ -24,7 +27,12 @@ impl Beside {
         let kms = Kms::new();
         let keys: Arc<dyn KeyAccess> = Arc::new(kms.clone());
         world.use_keys(keys);
+        let queues = Queues::new(&world.home, &world.clock);
+        let events = Events::new(&queues);
+        Queues::observe(world, events.clone());
         Self {
+            queues,
+            events,
             kms,
             sts: Sts::default(),
             instance: Instance::default(),
@@ -43,8 +51,14 @@ impl Beside {
         let sts = Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/");
         vec![
             row("kms", "TrentService", Protocol::Json("1.1"), Arc::new(self.kms.clone())),
+            row("sqs", "AmazonSQS", Protocol::Json("1.0"), Arc::new(self.queues.clone())),
             row("sts", "2011-06-15", sts, Arc::new(self.sts.clone())),
         ]
+    }
+
+    /// Tells them where they are served.
+    pub(crate) fn serve_at(&self, url: &str) {
+        self.queues.serve_at(url);
     }
 
     /// What answers plain requests, one row each.
@@ -88,5 +102,17 @@ impl AwsDouble {
     #[must_use]
     pub fn container_url(&self) -> String {
         format!("{}{}", self.url(), self.container().path())
+    }
+
+    /// Its queues.
+    #[must_use]
+    pub fn queues(&self) -> &Queues {
+        &self.beside.queues
+    }
+
+    /// The rule that puts events of Secrets Manager into queues.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.beside.events
     }
 }

@@ -276,6 +276,7 @@ impl AwsDoubleBuilder {
         });
         let listener = server::bind(self.port)?;
         let url = format!("http://{}", listener.local_addr()?);
+        beside.serve_at(&url);
         let (stop, stopped) = oneshot::channel();
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)

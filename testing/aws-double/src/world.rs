@@ -139,7 +139,6 @@ impl World {
     }
 
     /// Tells this observer of every change from now on.
-    #[allow(dead_code, reason = "the queue plugs in here")]
     pub(crate) fn observe(&self, observer: Arc<dyn Observer>) {
         self.observers.lock().unwrap_or_else(PoisonError::into_inner).push(observer);
     }

@@ -88,7 +88,8 @@ impl Op<'_> {
             secret.changed = op.now();
             Ok(())
         })?;
-        self.tell(&secret, &[]);
+        let version = has_value.then(|| ("versionId", Value::from(token)));
+        self.tell(&secret, version.as_slice());
         let mut answer = named(&secret);
         put(&mut answer, "VersionId", has_value.then_some(token));
         Ok(answer)

@@ -35,7 +35,11 @@ impl Reply {
             (Protocol::Json(_), Ok(output)) => output.to_string(),
             (Protocol::Json(_), Err(refusal)) => {
                 // Services differ in the case of this name; clients read both.
-                json!({ "__type": refusal.code, "Message": refusal.message, "message": refusal.message })
+                let kind = match protocol {
+                    Protocol::Json("1.0") => format!("com.amazonaws.sqs#{}", refusal.code),
+                    _ => refusal.code.to_string(),
+                };
+                json!({ "__type": kind, "Message": refusal.message, "message": refusal.message })
                     .to_string()
             }
             (Protocol::Query(ns), Ok(output)) => form::answer(operation, ns, output, request_id),
@@ -51,6 +55,11 @@ impl Reply {
         ];
         if let (Protocol::Json(_), Err(refusal)) = (protocol, result) {
             headers.push(("x-amzn-errortype".to_owned(), refusal.code.to_string()));
+            if protocol == Protocol::Json("1.0") {
+                let fault = if refusal.status < 500 { "Sender" } else { "Receiver" };
+                let code = crate::sqs::query_code(&refusal.code);
+                headers.push(("x-amzn-query-error".to_owned(), format!("{code};{fault}")));
+            }
         }
         Self {
             status: result.as_ref().err().map_or(200, |refusal| refusal.status),

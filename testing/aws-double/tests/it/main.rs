@@ -8,8 +8,10 @@
     reason = "tests fail by panicking"
 )]
 
+mod boto3_beside;
 mod boto3_secrets;
 mod client;
+mod events;
 mod faults;
 mod kms;
 mod metadata;
@@ -22,5 +24,6 @@ mod secrets_lists;
 mod secrets_replicas;
 mod secrets_rotation;
 mod signatures;
+mod sqs;
 mod sts;
 mod wire;

@@ -164,6 +164,15 @@ impl Wire {
         self.json("kms", &format!("TrentService.{operation}"), "1.1", input).await
     }
 
+    /// An operation of SQS: codes without their name space.
+    pub(crate) async fn sqs(&self, operation: &str, input: Value) -> Result<Value, Refused> {
+        let answer = self.json("sqs", &format!("AmazonSQS.{operation}"), "1.0", input).await;
+        answer.map_err(|refused| {
+            let code = refused.code.strip_prefix("com.amazonaws.sqs#").unwrap().to_owned();
+            Refused { code, ..refused }
+        })
+    }
+
     /// An operation of STS: the XML, or the error taken from it.
     pub(crate) async fn sts(
         &self,
