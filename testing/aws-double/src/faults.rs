@@ -149,9 +149,9 @@ struct State {
     rates: Vec<Rate>,
 }
 
-/// A token bucket for an operation in an account.
+/// A token bucket for operations, one for each account.
 struct Rate {
-    operation: String,
+    operations: Vec<String>,
     per_second: f64,
     burst: f64,
     buckets: HashMap<String, (f64, SystemTime)>,
@@ -185,11 +185,12 @@ impl Faults {
         }
     }
 
-    /// Lets an operation be called so often a second in each account, and in bursts of so many at once; more is refused with
-    /// `ThrottlingException`. By the real time and the double's.
-    pub fn limit_rate(&self, operation: &str, per_second: f64, burst: u32) {
+    /// Lets operations be called so often a second by each account, together, and in bursts of so many; more is refused with
+    /// `ThrottlingException`. By the double's clock. AWS has 10,000 a second for `GetSecretValue` and `DescribeSecret`, and 50
+    /// for what writes values and labels (User Guide, quotas).
+    pub fn limit_rate(&self, operations: &[&str], per_second: f64, burst: u32) {
         self.state().rates.push(Rate {
-            operation: operation.to_owned(),
+            operations: operations.iter().map(|&o| o.to_owned()).collect(),
             per_second,
             burst: f64::from(burst),
             buckets: HashMap::new(),
@@ -237,7 +238,8 @@ impl Faults {
     /// Whether the rate of an operation allows one more.
     pub(crate) fn admits(&self, operation: &str, account: &str, now: SystemTime) -> bool {
         let mut state = self.state();
-        state.rates.iter_mut().filter(|r| names(operation, &r.operation)).all(|rate| {
+        let concerns = |rate: &&mut Rate| rate.operations.iter().any(|o| names(operation, o));
+        state.rates.iter_mut().filter(concerns).all(|rate| {
             let full = (rate.burst, now);
             let (tokens, since) = rate.buckets.entry(account.to_owned()).or_insert(full);
             let passed = now.duration_since(*since).unwrap_or_default().as_secs_f64();

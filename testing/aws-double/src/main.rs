@@ -27,6 +27,10 @@ struct Wanted {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|arg| arg == "--help") {
+        let _ = write!(io::stdout(), "{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let wanted = match parse(std::env::args().skip(1)) {
         Ok(wanted) => wanted,
         Err(problem) => {

@@ -120,6 +120,16 @@ const VECTORS: [Vector; 9] = [
 ];
 
 fn check(vector: &Vector, signature: &str, body: &str) -> Result<(), Failure> {
+    check_with(vector, signature, body, None)
+}
+
+/// The same with one more header, which nobody signed.
+fn check_with(
+    vector: &Vector,
+    signature: &str,
+    body: &str,
+    more: Option<(&str, &str)>,
+) -> Result<(), Failure> {
     let &(method, path, query, headers, _, names, _) = vector;
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let mut headers: Vec<(String, String)> = headers.iter().map(owned).collect();
@@ -131,6 +141,7 @@ fn check(vector: &Vector, signature: &str, body: &str) -> Result<(), Failure> {
             format!("{START}SignedHeaders={names}, Signature={signature}"),
         ),
     ]);
+    headers.extend(more.iter().map(owned));
     let identities = Identities::default();
     let _ = identities.user_with_key(
         "111122223333",
@@ -172,4 +183,13 @@ fn any_change_is_noticed() {
             assert!(matches!(check(vector, signature, body), Err(Failure::Wrong(_))));
         }
     }
+}
+
+#[test]
+fn headers_that_aws_acts_on_must_be_signed() {
+    let first = &VECTORS[0];
+    let with = |more| check_with(first, first.6, first.4, Some(more));
+    assert_eq!(with(("user-agent", "anything")), Ok(()));
+    let target = with(("x-amz-target", "secretsmanager.DeleteSecret"));
+    assert!(matches!(target, Err(Failure::Wrong(why)) if why.contains("must be a 'SignedHeader'")));
 }

@@ -125,9 +125,9 @@ async fn rules_count_skip_and_look_at_the_name() {
 #[tokio::test]
 async fn a_rate_of_calls() {
     let (double, client) = strong().await;
-    double.faults().limit_rate("ListSecrets", 1.0, 3);
-    for _ in 0..3 {
-        client.ok("ListSecrets", json!({})).await;
+    double.faults().limit_rate(&["ListSecrets", "GetRandomPassword"], 1.0, 3);
+    for operation in ["ListSecrets", "GetRandomPassword", "ListSecrets"] {
+        client.ok(operation, json!({})).await;
     }
     assert_eq!(client.refused("ListSecrets", json!({})).await, "ThrottlingException");
     let other = Client::with(&double, &double.identities().user("999988887777", "o"));

@@ -16,6 +16,7 @@ mod faults;
 mod kms;
 mod metadata;
 mod process;
+mod rules;
 mod secrets_access;
 mod secrets_basics;
 mod secrets_deletion;
