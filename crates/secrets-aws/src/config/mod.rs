@@ -158,7 +158,8 @@ impl AwsConfig {
         self
     }
 
-    /// Sets the clock that requests are signed by and that credentials expire by.
+    /// Sets the clock that credentials expire by. Requests are signed by the system's, which the SDK
+    /// corrects by what AWS answers.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

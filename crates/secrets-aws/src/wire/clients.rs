@@ -12,7 +12,6 @@ use aws_types::region::Region;
 use aws_types::sdk_config::StalledStreamProtectionConfig;
 use secrets_core::{Error, ErrorKind, Result};
 
-use super::clock::SdkClock;
 use super::identity::source::{self, Source, Ways};
 use super::identity::{Cached, Links};
 use super::observer::Observer;
@@ -248,7 +247,6 @@ fn base(config: &AwsConfig, environment: Option<&SdkConfig>, http: SharedHttpCli
     let mut builder = builder
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)
-        .time_source(SdkClock(Arc::clone(&config.clock)))
         .retry_config(retry::config(network))
         .timeout_config(timeouts(config))
         // A body that stands still for as long is given up, whatever the attempt has left.

@@ -1,7 +1,6 @@
 //! Clients of the SDK: one for each identity and region, over one HTTP client.
 
 mod clients;
-mod clock;
 mod code;
 mod http;
 mod identity;
