@@ -20,4 +20,4 @@ pub use config::{
 #[cfg(feature = "kms")]
 pub use keys::KmsProvider;
 pub use provider::SecretsManagerProvider;
-pub use wire::AwsClients;
+pub use wire::{AwsClients, Caller};

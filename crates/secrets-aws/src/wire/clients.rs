@@ -59,6 +59,7 @@ struct Pair {
     sdk: SdkConfig,
     credentials: Cached,
     secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
+    sts: OnceLock<aws_sdk_sts::Client>,
     #[cfg(feature = "kms")]
     kms: OnceLock<aws_sdk_kms::Client>,
 }
@@ -124,6 +125,19 @@ impl AwsClients {
         Ok(client.clone())
     }
 
+    /// The client that asks STS as whoever goes there. The SDK gives what a call took from the budget
+    /// back with the client, so there is one for all.
+    pub(super) fn sts(&self, route: Route<'_>) -> Result<aws_sdk_sts::Client> {
+        let pair = self.0.pair(route)?;
+        let client = pair.sts.get_or_init(|| {
+            let credentials = pair.credentials.clone();
+            let signer = (SharedCredentialsProvider::new(credentials.clone()), credentials);
+            let region = pair.sdk.region().unwrap_or(&self.0.region).clone();
+            sts(&self.0.config, &self.0.base, &self.0.budget, region, Some(signer))
+        });
+        Ok(client.clone())
+    }
+
     /// The client for keys there.
     #[cfg(feature = "kms")]
     pub(crate) fn kms(&self, route: Route<'_>) -> Result<aws_sdk_kms::Client> {
@@ -183,6 +197,7 @@ impl Shared {
             sdk,
             credentials,
             secrets_manager: OnceLock::new(),
+            sts: OnceLock::new(),
             #[cfg(feature = "kms")]
             kms: OnceLock::new(),
         });

@@ -1,5 +1,6 @@
 //! Clients of the SDK: one for each identity and region, over one HTTP client.
 
+mod caller;
 mod clients;
 mod code;
 mod http;
@@ -7,6 +8,7 @@ mod identity;
 mod observer;
 mod retry;
 
+pub use caller::Caller;
 pub use clients::AwsClients;
 
 /// Where a call goes, when the configuration does not say it: what an ARN tells.

@@ -8,3 +8,5 @@
     reason = "tests fail by panicking"
 )]
 mod config;
+mod retry;
+mod server;
