@@ -8,5 +8,7 @@
     reason = "tests fail by panicking"
 )]
 mod config;
+mod environment;
+mod identity;
 mod retry;
 mod server;

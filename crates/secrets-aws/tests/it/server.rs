@@ -6,15 +6,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use tokio::net::TcpListener;
 
 /// What it was asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    pub(crate) method: Method,
-    pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
@@ -74,6 +72,21 @@ impl Answer {
         .with_header("x-amzn-requestid", "request-1")
     }
 
+    /// The credentials of a role, which last so long.
+    pub(crate) fn role(lasting: Duration) -> Self {
+        let ends = stamp(std::time::SystemTime::now() + lasting);
+        Self::new(
+            200,
+            format!(
+                "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+                 <AssumeRoleResult><Credentials><AccessKeyId>ASIAROLEROLEROLEROLE</AccessKeyId>\
+                 <SecretAccessKey>k</SecretAccessKey><SessionToken>t</SessionToken>\
+                 <Expiration>{ends}</Expiration></Credentials></AssumeRoleResult>\
+                 </AssumeRoleResponse>"
+            ),
+        )
+    }
+
     /// An error of a service that speaks XML.
     pub(crate) fn xml_error(status: u16, code: &str) -> Self {
         Self::new(
@@ -84,6 +97,11 @@ impl Answer {
             ),
         )
     }
+}
+
+fn stamp(time: std::time::SystemTime) -> String {
+    use aws_smithy_types::date_time::{DateTime, Format};
+    DateTime::from(time).fmt(Format::DateTime).unwrap()
 }
 
 /// The server. It stops when it is dropped.
@@ -104,8 +122,6 @@ impl Server {
                 let (parts, body) = request.into_parts();
                 let body = to_bytes(body, 1 << 20).await.unwrap();
                 let asked = Asked {
-                    method: parts.method,
-                    path: parts.uri.to_string(),
                     headers: parts.headers,
                     body: String::from_utf8_lossy(&body).into_owned(),
                 };

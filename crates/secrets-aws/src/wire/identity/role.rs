@@ -127,7 +127,12 @@ fn taken(
     };
     let given = credentials.ok_or_else(unusable)?;
     let expires = SystemTime::try_from(given.expiration).map_err(|_| unusable())?;
-    if given.access_key_id.is_empty() || given.secret_access_key.is_empty() {
+    // The SDK makes up what an answer that was cut short does not have: empty, or in 1970.
+    let is_whole = expires > SystemTime::UNIX_EPOCH
+        && ![&given.access_key_id, &given.secret_access_key, &given.session_token]
+            .into_iter()
+            .any(String::is_empty);
+    if !is_whole {
         return Err(unusable());
     }
     let token = Some(given.session_token);
