@@ -13,7 +13,7 @@ use aws_types::sdk_config::StalledStreamProtectionConfig;
 use secrets_core::{Error, ErrorKind, Result};
 
 use super::identity::source::{self, Source, Ways};
-use super::identity::{Cached, Links};
+use super::identity::{Cached, Links, Times};
 use super::observer::Observer;
 use super::retry::{self, Corrections};
 use super::{Route, http};
@@ -323,7 +323,7 @@ fn own(
     direct: &SharedHttpClient,
     mut sts: impl FnMut(Signer, Option<String>) -> aws_sdk_sts::Client,
 ) -> Cached {
-    let links = Links { clock: &config.clock, patience: patience(config) };
+    let links = Links { clock: &config.clock, times: times(config) };
     let first = match source {
         Source::Given(provider) => links.source(&config.identity, provider),
         Source::Exchanged(web) => links.exchanged(&web, sts(None, None)),
@@ -338,7 +338,7 @@ fn assume(
     chain: &[Role],
     mut sts: impl FnMut(Signer, Option<String>) -> aws_sdk_sts::Client,
 ) -> Cached {
-    let links = Links { clock: &config.clock, patience: patience(config) };
+    let links = Links { clock: &config.clock, times: times(config) };
     chain.iter().fold(from, |from, role| {
         links.assumed(&from, role, |provider, signer| {
             sts(Some((provider, signer)), role.sts_region.clone())
@@ -346,13 +346,17 @@ fn assume(
     })
 }
 
-/// One call to STS with its repetitions; the SDK's other sources take less. Inner links that have
-/// nothing yet come on top: each of them has the same time.
-fn patience(config: &AwsConfig) -> std::time::Duration {
+/// A fetch is one call of STS with its repetitions (the SDK's other sources take less), and as much
+/// again for each inner link that has nothing yet.
+fn times(config: &AwsConfig) -> Times {
     let links = config.assume_role.len()
         + config.accounts.values().map(Vec::len).max().unwrap_or_default()
         + 1;
-    config.network.operation_timeout.saturating_mul(u32::try_from(links).unwrap_or(u32::MAX))
+    let links = u32::try_from(links).unwrap_or(u32::MAX);
+    Times {
+        fetch: config.network.operation_timeout.saturating_mul(links),
+        wait: config.network.timeout.mul_f32(0.9),
+    }
 }
 
 impl fmt::Debug for AwsClients {

@@ -487,7 +487,7 @@ async fn what_sts_gives_is_looked_at() {
         (Answer::xml_error(400, "Throttling"), ErrorKind::Throttled, "`Throttling`"),
         (Answer::xml_error(400, "MalformedPolicyDocument"), ErrorKind::InvalidValue, "Malformed"),
         (Answer::xml_error(500, "InternalFailure"), ErrorKind::Unavailable, "InternalFailure"),
-        (Answer::new(200, "").after(MINUTE), ErrorKind::Timeout, "no answer of STS in time"),
+        (Answer::new(200, "").after(MINUTE), ErrorKind::Timeout, "no answer yet"),
     ];
     for (answer, kind, what) in cases {
         let server = Server::start(move |_| answer.clone()).await;

@@ -36,9 +36,18 @@ struct Shared {
     link: Arc<str>,
     source: SharedCredentialsProvider,
     clock: Arc<dyn Clock>,
-    /// How long a fetch may take.
-    patience: Duration,
+    times: Times,
     state: Mutex<State>,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wire) struct Times {
+    /// A fetch.
+    pub(in crate::wire) fetch: Duration,
+    /// A caller's wait for one. Shorter than an attempt of the caller, whose own end would not say
+    /// which link it waited for.
+    pub(in crate::wire) wait: Duration,
 }
 
 #[derive(Default)]
@@ -69,9 +78,9 @@ impl Cached {
         link: Arc<str>,
         source: SharedCredentialsProvider,
         clock: Arc<dyn Clock>,
-        patience: Duration,
+        times: Times,
     ) -> Self {
-        Self(Arc::new(Shared { link, source, clock, patience, state: Mutex::default() }))
+        Self(Arc::new(Shared { link, source, clock, times, state: Mutex::default() }))
     }
 
     /// The same, for a link that is assumed from this one: it takes what is about to be replaced
@@ -96,7 +105,12 @@ impl Cached {
                 Sight::Failed(failure) => return Err(failure),
                 Sight::Coming(flight) => flight,
             };
-            let Ok(landed) = flight.wait_for(Option::is_some).await else { continue };
+            let landing = flight.wait_for(Option::is_some);
+            let Ok(landed) = tokio::time::timeout(self.0.times.wait, landing).await else {
+                let late = failure::of(&self.0.link, ErrorKind::Timeout, "no answer yet");
+                return self.0.still_good().ok_or(late);
+            };
+            let Ok(landed) = landed else { continue };
             match landed.clone() {
                 Some(Err(error)) => return self.0.still_good().ok_or(error),
                 Some(Ok(credentials)) => return Ok(credentials),
@@ -157,7 +171,7 @@ impl Shared {
     }
 
     async fn fetch(&self) -> Outcome {
-        match tokio::time::timeout(self.patience, self.source.provide_credentials()).await {
+        match tokio::time::timeout(self.times.fetch, self.source.provide_credentials()).await {
             Err(_) => Err(failure::of(&self.link, ErrorKind::Timeout, "no answer in time")),
             Ok(Err(error)) => Err(failure::of_source(&self.link, &error)),
             Ok(Ok(credentials)) => self.checked(credentials),

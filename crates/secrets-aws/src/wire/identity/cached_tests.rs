@@ -80,7 +80,8 @@ impl Bench {
         };
         let provider = SharedCredentialsProvider::new(source.clone());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let cached = Cached::new("the test".into(), provider, shared, Duration::from_secs(30));
+        let times = Times { fetch: Duration::from_secs(30), wait: Duration::from_secs(9) };
+        let cached = Cached::new("the test".into(), provider, shared, times);
         Self { cached, source, clock }
     }
 
@@ -215,9 +216,16 @@ async fn credentials_that_have_ended_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_hangs_is_given_up_and_asked_again() {
     let bench = Bench::new([Step::Hang, Step::Give(HOUR)]);
-    let error = bench.cached.get(Patience::OnlyIfNone).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    for _ in 0..3 {
+        let error = bench.cached.get(Patience::OnlyIfNone).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.to_string().contains("the test: no answer yet"), "{error}");
+    }
+    assert_eq!(bench.asked(), 1);
+    // The fetch is given up, and after the pause there is another.
     bench.pass(MINUTE).await;
+    assert!(bench.get().await.unwrap_err().contains("no answer in time"));
+    bench.pass(Duration::from_secs(1)).await;
     assert_eq!(bench.get().await.unwrap(), "AKID2");
 }
 

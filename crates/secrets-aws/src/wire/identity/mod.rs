@@ -16,14 +16,14 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use secrets_core::Clock;
 
 pub(crate) use cached::Cached;
+pub(super) use cached::Times;
 
 use crate::config::{Container, Identity, Role, WebIdentity};
 
 /// What makes links of a chain.
 pub(super) struct Links<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
-    /// How long a link may take to give credentials, its own inner links included.
-    pub(super) patience: std::time::Duration,
+    pub(super) times: Times,
 }
 
 impl Links<'_> {
@@ -76,6 +76,6 @@ impl Links<'_> {
     ) -> Cached {
         let link: Arc<str> = name.into();
         let source = source(Arc::clone(&link));
-        Cached::new(link, source, Arc::clone(self.clock), self.patience)
+        Cached::new(link, source, Arc::clone(self.clock), self.times)
     }
 }
