@@ -58,6 +58,21 @@ async fn a_reset_before_and_a_reply_lost_after() {
 }
 
 #[tokio::test]
+async fn a_reset_is_one_of_tcp() {
+    use std::io::{ErrorKind, Read, Write};
+    let (double, _client) = strong().await;
+    double.faults().add(FaultRule::new(Fault::Reset));
+    let address = double.url().trim_start_matches("http://").to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut line = std::net::TcpStream::connect(address).unwrap();
+        let request = "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: secretsmanager.ListSecrets\r\ncontent-length: 2\r\n\r\n{}";
+        line.write_all(request.as_bytes()).unwrap();
+        line.read(&mut [0; 64])
+    });
+    assert_eq!(read.await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
 async fn answers_that_are_none() {
     let (double, client) = strong().await;
     create(&client, "x").await;
