@@ -10,5 +10,6 @@
 mod config;
 mod environment;
 mod identity;
+mod network;
 mod retry;
 mod server;
