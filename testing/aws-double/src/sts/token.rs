@@ -21,6 +21,55 @@ fn invalid(why: &str) -> Refusal {
     Refusal::new("InvalidIdentityToken", why)
 }
 
+/// A token, taken apart. Nothing of it is true yet.
+struct Parts {
+    header: Value,
+    claims: Value,
+    signed: String,
+    signature: Vec<u8>,
+}
+
+impl Parts {
+    fn read(token: &str) -> Option<Self> {
+        let parts: Vec<&str> = token.split('.').collect();
+        let [header, claims, signature] = parts.as_slice() else {
+            return None;
+        };
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+        let json = |part: &str| serde_json::from_slice::<Value>(&decode(part)?).ok();
+        Some(Self {
+            header: json(header)?,
+            claims: json(claims)?,
+            signed: format!("{header}.{claims}"),
+            signature: decode(signature)?,
+        })
+    }
+
+    fn claim(&self, name: &str) -> &str {
+        self.claims.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether the provider's key signed it, by the algorithm of that key: the header is the sender's word.
+    fn is_signed_by(&self, provider: &Provider) -> bool {
+        let text = |name: &str| self.header.get(name).and_then(Value::as_str);
+        text("alg") == Some("ES256")
+            && provider.signed(text("kid"), self.signed.as_bytes(), &self.signature)
+    }
+
+    fn is_alive(&self, now: SystemTime) -> Result<(), Refusal> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let expires = self.claims.get("exp").and_then(Value::as_u64);
+        let expires = expires.ok_or_else(|| invalid("Missing a required claim: exp"))?;
+        if now < expires {
+            return Ok(());
+        }
+        let text = format!(
+            "Token expired: current date/time {now} must be before the expiration date/time {expires}"
+        );
+        Err(Refusal::new("ExpiredTokenException", text))
+    }
+}
+
 /// Verifies a token for the account of a role: its form, issuer, signature, expiry, audience, in this order.
 pub(super) fn verify(
     token: &str,
@@ -28,54 +77,29 @@ pub(super) fn verify(
     issuers: &Issuers,
     now: SystemTime,
 ) -> Result<Verified, Refusal> {
-    const NO_JWT: &str = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
-    let parts: Vec<&str> = token.split('.').collect();
-    let [header, claims, signature] = parts.as_slice() else {
-        return Err(invalid(NO_JWT));
-    };
-    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
-    let json =
-        |part: &str| decode(part).and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let (Some(header_json), Some(claims_json), Some(signature)) =
-        (json(header), json(claims), decode(signature))
-    else {
-        return Err(invalid(NO_JWT));
-    };
-    let claim = |name: &str| claims_json.get(name).and_then(Value::as_str).unwrap_or_default();
-    let issuer = claim("iss");
-    let provider = issuers.find(account, issuer).ok_or_else(|| {
+    let parts = Parts::read(token).ok_or_else(|| {
+        invalid(
+            "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+        )
+    })?;
+    let issuer = parts.claim("iss").to_owned();
+    let provider = issuers.find(account, &issuer).ok_or_else(|| {
         invalid(&format!("No OpenIDConnect provider found in your account for {issuer}"))
     })?;
     if provider.state == IssuerState::Unreachable {
         let text = "The identity provider could not be reached.";
         return Err(Refusal::new("IDPCommunicationError", text));
     }
-    let text = |name: &str| header_json.get(name).and_then(Value::as_str);
-    let signed = format!("{header}.{claims}");
-    // Nothing but the algorithm of the registered key: the header is the sender's word.
-    if text("alg") != Some("ES256") || !provider.signed(text("kid"), signed.as_bytes(), &signature)
-    {
+    if !parts.is_signed_by(&provider) {
         return Err(invalid(
             "Couldn't retrieve verification key from your identity provider, please reference \
              AssumeRoleWithWebIdentity documentation for requirements",
         ));
     }
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let expires = claims_json
-        .get("exp")
-        .and_then(Value::as_u64)
-        .ok_or_else(|| invalid("Missing a required claim: exp"))?;
-    if expires <= seconds {
-        return Err(Refusal::new(
-            "ExpiredTokenException",
-            format!(
-                "Token expired: current date/time {seconds} must be before the expiration date/time {expires}"
-            ),
-        ));
-    }
-    let audience =
-        audience(&claims_json, &provider).ok_or_else(|| invalid("Incorrect token audience"))?;
-    let subject = claim("sub");
+    parts.is_alive(now)?;
+    let audience = audience(&parts.claims, &provider);
+    let audience = audience.ok_or_else(|| invalid("Incorrect token audience"))?;
+    let subject = parts.claim("sub").to_owned();
     if subject.is_empty() {
         return Err(invalid("Missing a required claim: sub"));
     }
@@ -83,7 +107,7 @@ pub(super) fn verify(
         let text = "The identity provider rejected the claim.";
         return Err(Refusal::new("IDPRejectedClaim", text).with_status(403));
     }
-    Ok(Verified { issuer: issuer.to_owned(), subject: subject.to_owned(), audience, provider })
+    Ok(Verified { provider, issuer, subject, audience })
 }
 
 /// The audience that the provider is registered for: `aud` is a text or a list of them.

@@ -12,6 +12,7 @@ pub(crate) fn token(n: u32) -> String {
     format!("00000000-0000-4000-8000-{n:012}")
 }
 
+#[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) url: String,
     pub(crate) region: String,
@@ -131,7 +132,12 @@ impl Client {
         Ok(Answer { status, headers, text: answer.text().await? })
     }
 
-    fn authorization(&self, path: &str, headers: &[(&str, String)], body: &str) -> String {
+    pub(crate) fn authorization(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+        body: &str,
+    ) -> String {
         let names: Vec<&str> = headers.iter().map(|(n, _)| *n).collect();
         let lines: String = headers.iter().map(|(n, v)| format!("{n}:{v}\n")).collect();
         let canonical =
@@ -153,7 +159,7 @@ impl Client {
         )
     }
 
-    fn date(&self) -> String {
+    pub(crate) fn date(&self) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         compact(now.checked_add_signed(self.off).unwrap())
     }

@@ -1,11 +1,9 @@
-//! A client of our own: requests signed by the published steps of Signature Version 4, over plain HTTP.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! KMS, STS and SQS over plain HTTP, signed by the client of our own.
 
 use aws_double::{AwsDouble, Credentials};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+
+use crate::client::Client;
 
 /// What was answered with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,42 +31,9 @@ impl From<&Credentials> for Keys {
     }
 }
 
-/// A client with one access key, in one region.
+/// A client of them with one access key, in one region.
 pub(crate) struct Wire {
-    http: reqwest::Client,
-    url: String,
-    keys: Keys,
-    region: String,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-/// `20261123T140000Z`, by the civil-from-days of the C++ draft, apart from the double's own.
-fn stamp(at: SystemTime) -> String {
-    let seconds = at.duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let (days, rest) = (i64::try_from(seconds / 86_400).unwrap(), seconds % 86_400);
-    let z = days + 719_468;
-    let era = z / 146_097;
-    let doe = z - era * 146_097;
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest % 3_600 / 60, rest % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    client: Client,
 }
 
 impl Wire {
@@ -79,19 +44,14 @@ impl Wire {
 
     /// As whoever has these credentials, in the double's region.
     pub(crate) fn of(double: &AwsDouble, keys: impl Into<Keys>) -> Self {
-        assert!(double.url().starts_with("http://127.0.0.1:"), "not loopback: {}", double.url());
-        Self {
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            url: double.url().to_owned(),
-            keys: keys.into(),
-            region: double.region().to_owned(),
-        }
+        let Keys { access: access_key, secret: secret_key, token: session_token } = keys.into();
+        let client = Client { access_key, secret_key, session_token, ..Client::new(double) };
+        Self { client }
     }
 
     /// The same in another region.
-    pub(crate) fn region(mut self, region: &str) -> Self {
-        self.region = region.to_owned();
-        self
+    pub(crate) fn region(self, region: &str) -> Self {
+        Self { client: self.client.in_region(region) }
     }
 
     async fn send(
@@ -101,38 +61,20 @@ impl Wire {
         target: Option<&str>,
         body: String,
     ) -> (u16, String) {
-        let date = stamp(SystemTime::now());
-        let host = self.url.strip_prefix("http://").unwrap();
+        let client = Client { scope: service.to_owned(), ..self.client.clone() };
         let mut headers = vec![
             ("content-type", kind.to_owned()),
-            ("host", host.to_owned()),
-            ("x-amz-date", date.clone()),
+            ("host", client.url.trim_start_matches("http://").to_owned()),
+            ("x-amz-date", client.date()),
         ];
-        if let Some(token) = &self.keys.token {
+        if let Some(token) = &client.session_token {
             headers.push(("x-amz-security-token", token.clone()));
         }
         if let Some(target) = target {
             headers.push(("x-amz-target", target.to_owned()));
         }
-        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
-        let names = names.join(";");
-        let lines: String =
-            headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        let canonical = format!("POST\n/\n\n{lines}\n{names}\n{}", sha256(body.as_bytes()));
-        let (day, _) = date.split_at(8);
-        let scope = format!("{day}/{}/{service}/aws4_request", self.region);
-        let to_sign =
-            format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", sha256(canonical.as_bytes()));
-        let mut key = format!("AWS4{}", self.keys.secret).into_bytes();
-        for part in [day, self.region.as_str(), service, "aws4_request"] {
-            key = mac(&key, part);
-        }
-        let signature = hex(&mac(&key, &to_sign));
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
-            self.keys.access
-        );
-        let mut request = self.http.post(&self.url).header("authorization", authorization);
+        let authorization = client.authorization("/", &headers, &body);
+        let mut request = client.http.post(&client.url).header("authorization", authorization);
         for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {
             request = request.header(name, value);
         }
@@ -191,8 +133,11 @@ impl Wire {
         operation: &str,
         fields: &[(&str, &str)],
     ) -> Result<String, Refused> {
-        let request =
-            self.http.post(&self.url).header("content-type", "application/x-www-form-urlencoded");
+        let request = self
+            .client
+            .http
+            .post(&self.client.url)
+            .header("content-type", "application/x-www-form-urlencoded");
         let answer = request.body(form(operation, fields)).send().await.unwrap();
         xml(answer.status().as_u16(), answer.text().await.unwrap())
     }
