@@ -9,6 +9,9 @@ use crate::loader::{Layers, Loaded, Rules};
 use crate::problem::{Problem, Problems};
 use crate::read::Contents;
 
+/// The files are not looked at more often.
+const LEAST_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Settings that follow their files: the last good ones, and what is wrong with the newest.
 #[derive(Debug)]
 pub struct Reloading<T> {
@@ -39,8 +42,8 @@ impl<T> Reloading<T> {
 impl<T: DeserializeOwned + Rules + Send + Sync + 'static> Layers<T> {
     /// Reads everything, and gives a future, for the application to spawn, that does so again when a
     /// file holds something else: written in place, replaced by an editor, or swapped below by
-    /// links, as Kubernetes does. It looks every `interval`, and takes what it sees twice the same, so
-    /// that a file that is half written is not taken, unless its writer pauses for longer. Settings that are not sound change nothing, and
+    /// links, as Kubernetes does. It looks every `interval`, 10 milliseconds at least, and takes what it
+    /// sees twice the same, so that a file that is half written is not taken, unless its writer pauses for longer. Settings that are not sound change nothing, and
     /// show in [`Reloading::rejected`]; so do [`Rules`] that panic.
     ///
     /// The future ends when nobody follows any more. Variables are those that were given.
@@ -73,7 +76,7 @@ async fn follow<T>(mut follower: Follower<T>, interval: Duration)
 where
     T: DeserializeOwned + Rules + Send + Sync + 'static,
 {
-    let mut seen = None;
+    let (mut seen, interval) = (None, interval.max(LEAST_INTERVAL));
     while follower.settings.has_readers() || follower.rejected.has_readers() {
         tokio::time::sleep(interval).await;
         let layers = Arc::clone(&follower.layers);

@@ -17,8 +17,14 @@ use crate::cache::store::Desk;
 /// A copy of values outside of the process.
 #[async_trait]
 pub(crate) trait LastKnown: fmt::Debug + Send + Sync {
-    /// The value that was last known, if it may still be served at this time.
-    async fn recall(&self, id: &ProviderId, key: &Key, wall: SystemTime) -> Option<Recalled>;
+    /// The value that was last known, if it may still be served at this time, and can be read within
+    /// this time once the copy is open; how long opening it may take is its own matter.
+    async fn recall(
+        &self,
+        id: &ProviderId,
+        key: &Key,
+        by: (SystemTime, Duration),
+    ) -> Option<Recalled>;
 
     /// Copies what the manager holds, for as long as the run future lives.
     async fn keep(&self, inner: Arc<Inner>);
@@ -48,9 +54,8 @@ impl Inner {
             return None;
         }
         let wall = self.setting.rule.clock.now();
-        let recall = last_known.recall(source.provider.id(), key, wall);
         let limit = self.setting.terms.policy.call_timeout;
-        let recalled = tokio::time::timeout(limit, recall).await.ok()??;
+        let recalled = last_known.recall(source.provider.id(), key, (wall, limit)).await?;
         self.with(|desk| desk.restore(key, recalled, error))
     }
 

@@ -24,6 +24,7 @@ pub struct Snapshot {
     pub(crate) store: StoreBuilder,
     pub(crate) unlock: Unlock,
     pub(crate) max_age: Duration,
+    pub(crate) open_timeout: Duration,
     pub(crate) coverage: Coverage,
     pub(crate) required: BTreeSet<SecretName>,
 }
@@ -54,6 +55,7 @@ impl Snapshot {
             store,
             unlock: unlock.into(),
             max_age: DAY,
+            open_timeout: Duration::from_secs(30),
             coverage: Coverage::default(),
             required: BTreeSet::new(),
         }
@@ -63,6 +65,14 @@ impl Snapshot {
     /// revoked meanwhile stays in use for as long. A day.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
+        self
+    }
+
+    /// How long a reader waits for the file to be opened, once in a process. A passphrase makes that as
+    /// dear as it was told to, whatever the time that a [call](crate::CachePolicy::with_call_timeout)
+    /// of the provider may take. 30 seconds.
+    pub fn with_open_timeout(mut self, timeout: Duration) -> Self {
+        self.open_timeout = timeout;
         self
     }
 

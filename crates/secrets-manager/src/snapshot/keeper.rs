@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secrets_core::{Clock, ProviderId, SecretName, SecretValue};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::cache::inner::Inner;
 use crate::cache::last_known::{LastKnown, Recalled};
@@ -200,6 +200,10 @@ impl Keeper {
     }
 }
 
+fn late() -> SnapshotError {
+    SnapshotError::new(SnapshotErrorKind::Unavailable)
+}
+
 #[derive(Debug, Default)]
 struct Plan {
     changes: Vec<(SecretName, Option<SecretValue>)>,
@@ -208,9 +212,19 @@ struct Plan {
 
 #[async_trait]
 impl LastKnown for Keeper {
-    async fn recall(&self, id: &ProviderId, key: &Key, wall: SystemTime) -> Option<Recalled> {
+    async fn recall(
+        &self,
+        id: &ProviderId,
+        key: &Key,
+        (wall, limit): (SystemTime, Duration),
+    ) -> Option<Recalled> {
         let subject = entry::subject(id, key)?;
-        let entry = match self.file.read(&subject).await {
+        let read = async {
+            let opened = timeout(self.snapshot.open_timeout, self.file.open()).await;
+            opened.unwrap_or_else(|_| Err(late()))?;
+            timeout(limit, self.file.read(&subject)).await.unwrap_or_else(|_| Err(late()))
+        };
+        let entry = match read.await {
             Ok(entry) => entry?,
             Err(error) => {
                 self.note_trouble(error);

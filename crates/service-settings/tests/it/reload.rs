@@ -149,3 +149,23 @@ async fn rules_that_panic_are_told_and_end_nothing() {
     assert!(reloading.rejected().load().is_none());
     assert!(!following.is_finished());
 }
+
+/// Without a pause the clock of a paused runtime would stand still, and another task have no turn.
+#[test]
+fn an_interval_of_nothing_is_no_busy_loop() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.toml");
+        fs::write(&path, "port = 1\n").unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (_reloading, follow) = layers().file(path).load_and_follow(Duration::ZERO).unwrap();
+            let a_second = tokio::time::timeout(Duration::from_secs(1), follow).await;
+            assert!(a_second.is_err(), "it goes on");
+        });
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(20)).unwrap();
+}

@@ -28,7 +28,7 @@ async fn what_the_provider_said_is_gone_is_not_served_from_the_file() {
 async fn many_absences_do_not_bring_back_what_is_gone() {
     let (host, cloud) = (Host::new(), Cloud::holding("v1"));
     host.run_once(&cloud).await;
-    let policy = crate::support::policy().with_max_absent(4.try_into().unwrap());
+    let policy = policy().with_max_absent(4.try_into().unwrap());
     let builder = builder(cloud.provider()).policy(policy).clock(Arc::new(host.clock.clone()));
     let manager = builder.snapshot(host.snapshot()).build().unwrap();
     cloud.answers(Err(absent()));

@@ -17,8 +17,8 @@ use secrets_manager::snapshot::{
 use secrets_manager::{Alias, HealthReason, SecretManager, UnusableKind};
 
 use crate::support::{
-    NAME, Running, Scripted, Wall, absent, builder, pass, reference, secs, text, unavailable,
-    version,
+    NAME, Running, Scripted, Wall, absent, builder, pass, policy, reference, secs, text,
+    unavailable, version,
 };
 
 const HOUR: u64 = 3_600;
@@ -539,6 +539,38 @@ async fn a_passphrase_opens_it_too() {
     cloud.answers(Err(unavailable()));
     let manager = host.manager_with(cloud.provider(), snapshot());
     assert_eq!(text(&manager.get(NAME).await.unwrap()), served("v1"));
+}
+
+/// To open it takes as long as the passphrase was told to; calls of the provider may be given less.
+#[tokio::test]
+async fn opening_it_takes_its_own_time() {
+    let host = Host::new();
+    let snapshot = |timeout| {
+        let store = FileStore::at(host.path());
+        let cost = secrets_local::store::PassphraseCost::MINIMUM;
+        let key = Passphrase::from_string("correct horse".to_owned()).unwrap();
+        Snapshot::in_store(store.passphrase_cost(cost), key).with_open_timeout(timeout)
+    };
+    let build = |cloud: &Cloud, timeout| {
+        let policy = policy().with_call_timeout(Duration::from_millis(20));
+        let builder = builder(cloud.provider()).policy(policy).clock(Arc::new(host.clock.clone()));
+        builder.snapshot(snapshot(timeout)).build().unwrap()
+    };
+    let cloud = Cloud::holding("v1");
+    {
+        let manager = build(&cloud, secs(60));
+        let _running = Running::start(&manager).await;
+        let _handle = manager.handle(NAME).await.unwrap();
+        while manager.snapshot().unwrap().entries == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    cloud.answers(Err(unavailable()));
+    let late = build(&cloud, Duration::from_millis(1));
+    assert_eq!(late.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let error = late.snapshot().unwrap().last_error.unwrap();
+    assert_eq!(error.kind(), SnapshotErrorKind::Unavailable);
+    assert_eq!(text(&build(&cloud, secs(60)).get(NAME).await.unwrap()), served("v1"));
 }
 
 #[tokio::test(start_paused = true)]
