@@ -12,6 +12,9 @@ use crate::node::{Node, Table, Value};
 use crate::problem::ProblemKind;
 use crate::redact::without_values;
 
+/// What has more elements than this is not read anew from its first one for each problem.
+const MANY: usize = 64;
+
 /// Reads one value, by what the type asks for.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
@@ -40,6 +43,7 @@ impl<'a> Decoder<'a> {
             }
             let path = self.path.to_string();
             let mut error = error;
+            error.is_of_part = self.pass.behind(&path) > 0;
             if error.is_foreign && !self.pass.is_secret.get() {
                 error.message = without_values(&error.message, self.node);
             }
@@ -104,7 +108,7 @@ impl<'a> Decoder<'a> {
         visitor: V,
         nodes: &[Node],
     ) -> Result<V::Value, DecodeError> {
-        let mut elements = Elements { nodes, next: 0, decoder: self };
+        let mut elements = Elements { nodes, next: self.behind(nodes.len()), decoder: self };
         let value = visitor.visit_seq(&mut elements)?;
         match nodes.get(elements.next..) {
             None | Some([]) => Ok(value),
@@ -121,6 +125,7 @@ impl<'a> Decoder<'a> {
         table: &Table,
         fields: Option<&'static [&'static str]>,
     ) -> Result<V::Value, DecodeError> {
+        let behind = if fields.is_none() { self.behind(table.len()) } else { 0 };
         let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
         let (failed, left_out) = (self.pass.failed_keys.borrow(), self.pass.left_out.borrow());
         if !failed.is_empty() || !left_out.is_empty() {
@@ -140,7 +145,38 @@ impl<'a> Decoder<'a> {
             keys.extend(fields.iter().filter(stands_in));
         }
         drop((failed, left_out));
-        visitor.visit_map(Members { keys: keys.into_iter(), table, value: None, decoder: self })
+        let mut keys = keys.into_iter();
+        if let Some(last) = behind.checked_sub(1) {
+            keys.nth(last);
+        }
+        let is_open = fields.is_none();
+        visitor.visit_map(Members {
+            keys,
+            table,
+            value: None,
+            read: behind,
+            is_open,
+            decoder: self,
+        })
+    }
+
+    /// How many of so many elements were read before; none as long as all is well.
+    fn behind(&self, of: usize) -> usize {
+        let is_known = of > MANY && !self.pass.behind.borrow().is_empty();
+        if is_known { self.pass.behind(&self.path.to_string()) } else { 0 }
+    }
+
+    /// An element failed after so many that did not.
+    pub(super) fn stopped_after<T>(
+        &self,
+        read: usize,
+        of: usize,
+        result: Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        if result.is_err() && of > MANY {
+            self.pass.behind.borrow_mut().insert(self.path.to_string(), read);
+        }
+        result
     }
 
     /// A choice that carries something: a table of one.
@@ -175,6 +211,14 @@ impl<'a> Decoder<'a> {
     /// Where things stand here, without what they are.
     pub(super) fn handed_places(&self) -> Handed {
         let base = self.pass.base.at(&self.path.to_string(), self.path.keys());
+        if !self.pass.problems.borrow().is_empty() {
+            // Nothing is made of it.
+            return Handed {
+                base,
+                node: Node::new(Value::Null, self.node.origin.clone()),
+                fingerprint: None,
+            };
+        }
         Handed { base, node: self.node.places(), fingerprint: Some(self.node.fingerprint()) }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct DecodeError {
     pub(crate) missing: Option<&'static str>,
     /// What stands in for a failure is not good enough for the type.
     pub(crate) is_of_stand_in: bool,
+    /// Its type was shown a part of what there is.
+    pub(crate) is_of_part: bool,
     /// It says what a type of the application says, which may quote the value.
     pub(crate) is_foreign: bool,
     /// The name is wrong, not what stands under it.
@@ -27,8 +29,18 @@ impl DecodeError {
     pub(crate) fn new(kind: ProblemKind, message: impl Into<String>) -> Self {
         let (path, origin, missing) = (None, None, None);
         let (is_of_stand_in, is_foreign, is_of_key) = (false, false, false);
-        let message = message.into();
-        Self { kind, message, path, origin, missing, is_of_stand_in, is_foreign, is_of_key }
+        let (message, is_of_part) = (message.into(), false);
+        Self {
+            kind,
+            message,
+            path,
+            origin,
+            missing,
+            is_of_stand_in,
+            is_of_part,
+            is_foreign,
+            is_of_key,
+        }
     }
 
     /// At this place, unless it is known to be at one further in.

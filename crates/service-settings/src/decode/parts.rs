@@ -27,9 +27,11 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_> {
     ) -> Result<Option<T::Value>, DecodeError> {
         let Some(node) = self.nodes.get(self.next) else { return Ok(None) };
         let path = Path::Index(self.decoder.path, self.next);
+        let (read, of) = (self.next, self.nodes.len());
         self.next += 1;
         let decoder = Decoder { node, path: &path, pass: self.decoder.pass };
-        decoder.at_here(seed.deserialize(decoder)).map(Some)
+        let element = decoder.at_here(seed.deserialize(decoder)).map(Some);
+        self.decoder.stopped_after(read, of, element)
     }
 }
 
@@ -37,6 +39,10 @@ pub(super) struct Members<'n, 'a, K> {
     pub(super) keys: K,
     pub(super) table: &'n Table,
     pub(super) value: Option<&'n str>,
+    /// How many members were read.
+    pub(super) read: usize,
+    /// Any names may stand in it.
+    pub(super) is_open: bool,
     pub(super) decoder: Decoder<'a>,
 }
 
@@ -54,7 +60,8 @@ impl<'de, 'n, K: Iterator<Item = &'n str>> MapAccess<'de> for Members<'n, '_, K>
         let named = Node::new(Value::Text(key.to_owned()), node.origin.clone());
         let decoder = Decoder { node: &named, path: &path, pass: self.decoder.pass };
         let is_of_key = |error| DecodeError { is_of_key: true, ..error };
-        decoder.at_here(seed.deserialize(Key(key)).map_err(is_of_key)).map(Some)
+        let name = decoder.at_here(seed.deserialize(Key(key)).map_err(is_of_key)).map(Some);
+        self.stopped(name)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(
@@ -66,10 +73,20 @@ impl<'de, 'n, K: Iterator<Item = &'n str>> MapAccess<'de> for Members<'n, '_, K>
             Some(node) => {
                 let path = Path::Key(self.decoder.path, key);
                 let decoder = Decoder { node, path: &path, pass: self.decoder.pass };
-                decoder.at_here(seed.deserialize(decoder))
+                let value = decoder.at_here(seed.deserialize(decoder));
+                let value = self.stopped(value);
+                self.read += 1;
+                value
             }
             None => seed.deserialize(StandIn(0)).map_err(of_stand_in),
         }
+    }
+}
+
+impl<K> Members<'_, '_, K> {
+    fn stopped<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
+        let of = if self.is_open { self.table.len() } else { 0 };
+        self.decoder.stopped_after(self.read, of, result)
     }
 }
 

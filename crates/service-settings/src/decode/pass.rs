@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::base::Base;
 use super::error::DecodeError;
@@ -25,6 +25,11 @@ pub(crate) struct Pass<'b> {
     pub(super) failed_keys: RefCell<BTreeSet<String>>,
     /// Tables whose unknown names are written down already.
     pub(super) looked_at: RefCell<BTreeSet<String>>,
+    /// How many elements or members were read already, of what has many: with a problem found nothing is
+    /// made of them, so what is good is not read again for each further problem.
+    pub(super) behind: RefCell<BTreeMap<String, usize>>,
+    /// What its type wants to see as a whole, however much it has.
+    pub(super) as_whole: RefCell<BTreeSet<String>>,
     /// What was read and is no secret.
     pub(super) shown: RefCell<BTreeSet<String>>,
     pub(super) is_secret: Cell<bool>,
@@ -40,6 +45,8 @@ impl<'b> Pass<'b> {
             left_out: RefCell::default(),
             failed_keys: RefCell::default(),
             looked_at: RefCell::default(),
+            behind: RefCell::default(),
+            as_whole: RefCell::default(),
             shown: RefCell::default(),
             is_secret: Cell::new(false),
             renames: RefCell::default(),
@@ -49,6 +56,9 @@ impl<'b> Pass<'b> {
     /// False when this was known already, so that trying again would lead nowhere.
     pub(super) fn note(&self, error: DecodeError) -> bool {
         let mut path = error.path.unwrap_or_default();
+        if error.is_of_part {
+            return self.as_whole.borrow_mut().insert(path);
+        }
         if error.is_of_stand_in {
             return self.do_without(&path);
         }
@@ -77,6 +87,14 @@ impl<'b> Pass<'b> {
             at = at.rfind(['.', '[']).and_then(|end| at.get(..end)).unwrap_or_default();
         }
         false
+    }
+
+    /// How much of what stands at this path was read already.
+    pub(super) fn behind(&self, path: &str) -> usize {
+        match self.as_whole.borrow().contains(path) {
+            true => 0,
+            false => self.behind.borrow().get(path).copied().unwrap_or_default(),
+        }
     }
 
     /// Whether this error, at this path, may come of what stands in for something else.

@@ -151,3 +151,107 @@ fn a_document_that_is_no_table_is_refused() {
     let (_folder, path) = file("bom.toml", "\u{feff}port = 7");
     assert_eq!(layers().file(path).load().unwrap().settings.port, 7);
 }
+
+thread_local! {
+    static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// A number that counts how often one was read.
+struct Counted;
+
+impl<'de> serde::Deserialize<'de> for Counted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READ.set(READ.get() + 1);
+        u32::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+/// Numbers by name, all of which its type has to see.
+struct Whole;
+
+impl<'de> serde::Deserialize<'de> for Whole {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> serde::de::Visitor<'de> for Names {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("numbers")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Whole, A::Error> {
+                let mut has_first = false;
+                while let Some((name, _)) = map.next_entry::<String, u32>()? {
+                    has_first |= name == "k1000";
+                }
+                match has_first {
+                    true => Ok(Whole),
+                    false => Err(serde::de::Error::missing_field("k1000")),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "it is not read in the end")]
+struct Much {
+    #[serde(default)]
+    list: Vec<Counted>,
+    #[serde(default)]
+    table: std::collections::BTreeMap<String, Counted>,
+    #[serde(default)]
+    lists: Vec<Vec<Counted>>,
+    whole: Option<Whole>,
+}
+
+impl service_settings::Rules for Much {}
+
+fn much(text: &str) -> Vec<String> {
+    READ.set(0);
+    let layers = service_settings::Layers::<Much>::new();
+    let found = layers.defaults(service_settings::Format::Toml, text).load();
+    found.err().into_iter().flatten().map(|problem| problem.path).collect()
+}
+
+/// What is good is read once, whatever the number of problems; and each of those is found.
+#[test]
+fn many_problems_among_many_settings_take_no_longer_than_both() {
+    const ALL: usize = 20_000;
+    let is_wrong = |n: usize| n % 200 == 199;
+    let value = |n: usize| if is_wrong(n) { "'x'" } else { "1" };
+    let list: Vec<_> = (0..ALL).map(value).collect();
+    let found = much(&format!("list = [{}]", list.join(",")));
+    let wrong = || (0..ALL).filter(|n| is_wrong(*n));
+    assert_eq!(found, wrong().map(|n| format!("list[{n}]")).collect::<Vec<_>>());
+    assert!(READ.get() < 2 * ALL, "{} were read", READ.get());
+
+    let table: String = (0..ALL).map(|n| format!("k{n:05} = {}\n", value(n))).collect();
+    let found = much(&format!("[table]\n{table}"));
+    assert_eq!(found, wrong().map(|n| format!("table.k{n:05}")).collect::<Vec<_>>());
+    assert!(READ.get() < 2 * ALL, "{} were read", READ.get());
+
+    // Within each other.
+    let inner = |n: usize| format!("[{}]", vec![value(n); 100].join(","));
+    let lists: Vec<_> = (0..200).map(inner).collect();
+    let found = much(&format!("lists = [{}]", lists.join(",")));
+    assert_eq!(found, (0..100).map(|n| format!("lists[199][{n}]")).collect::<Vec<_>>());
+    assert!(READ.get() < 2 * ALL, "{} were read", READ.get());
+}
+
+#[test]
+fn a_type_that_wants_the_whole_is_shown_it() {
+    let of = |first: &str, wrong: usize| {
+        let member = |n: usize| format!("k{n} = {}\n", if n % wrong == 0 { "'x'" } else { "1" });
+        format!("[whole]\n{first}{}", (1_001..1_200).map(member).collect::<String>())
+    };
+    assert_eq!(much(&of("k1000 = 1\n", 1_150)), ["whole.k1150"]);
+    assert_eq!(much(&of("k1000 = 1\n", 60)), ["whole.k1020", "whole.k1080", "whole.k1140"]);
+    assert_eq!(much(&of("", 10_000)), ["whole.k1000"]);
+}
