@@ -13,6 +13,9 @@ use crate::view::json::of_raw;
 /// More fields and elements, of all objects and lists within each other, are not looked at.
 const MOST: usize = 4_096;
 
+/// Nor are more secret ones.
+const MOST_PARTS: usize = 256;
+
 /// Nor are those that lie deeper: each is read once for each level.
 const DEEPEST: usize = 16;
 
@@ -82,7 +85,9 @@ impl Parts {
         if self.seen > MOST || (depth >= DEEPEST && !is_scalar) {
             self.is_cut = true;
         } else if is_scalar {
-            self.all.extend(is_secret.then(|| part(raw, label)).flatten());
+            let has_room = self.all.len() < MOST_PARTS;
+            self.is_cut |= is_secret && !has_room;
+            self.all.extend((is_secret && has_room).then(|| part(raw, label)).flatten());
         } else {
             match serde_json::from_str(raw.get()) {
                 Ok(Inside::Object(fields)) => self.fields(fields, label, (is_secret, depth + 1)),

@@ -448,6 +448,10 @@ fn what_is_not_looked_at_is_told() {
     };
     assert_eq!(codes(wide(4_095)), [LintCode::Default]);
     assert_eq!(codes(wide(4_096)), [LintCode::Incomplete]);
+    let many = |pins: usize| format!(r#"{{"pin":[{}]}}"#, vec!["1"; pins].join(","));
+    assert_eq!(codes(many(257)).iter().filter(|code| **code == LintCode::Weak).count(), 256);
+    assert!(codes(many(257)).contains(&LintCode::Incomplete));
+    assert!(!codes(many(256)).contains(&LintCode::Incomplete));
     // Lists within lists, as deep as the parser goes.
     let lists = format!(r#"{{"a":{}{}}}"#, "[".repeat(100), "]".repeat(100));
     assert_eq!(codes(lists), [LintCode::Incomplete]);

@@ -248,7 +248,8 @@ fn many_problems_among_many_settings_take_no_longer_than_both() {
 #[test]
 fn a_type_that_wants_the_whole_is_shown_it() {
     let of = |first: &str, wrong: usize| {
-        let member = |n: usize| format!("k{n} = {}\n", if n % wrong == 0 { "'x'" } else { "1" });
+        let member =
+            |n: usize| format!("k{n} = {}\n", if n.is_multiple_of(wrong) { "'x'" } else { "1" });
         format!("[whole]\n{first}{}", (1_001..1_200).map(member).collect::<String>())
     };
     assert_eq!(much(&of("k1000 = 1\n", 1_150)), ["whole.k1150"]);
