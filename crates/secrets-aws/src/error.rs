@@ -342,3 +342,16 @@ fn wait_told(raw: &HttpResponse) -> Option<Duration> {
     let seconds = header("retry-after").map(Duration::from_secs);
     header("x-amz-retry-after").map(Duration::from_millis).or(seconds)
 }
+
+/// Sends a request of an SDK with its attempts watched and its logs kept silent:
+/// `send!(call, client.get_secret_value()…)`.
+macro_rules! send {
+    ($call:expr, $request:expr) => {{
+        let (call, request) = (&$call, $request);
+        let sent = request.customize().interceptor(call.attempts()).send();
+        let sent = $crate::quiet::quietly(sent).await;
+        $crate::error::OrFailure::or_failure(sent, call)
+    }};
+}
+
+pub(crate) use send;

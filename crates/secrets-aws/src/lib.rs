@@ -6,6 +6,7 @@ mod arn;
 mod config;
 mod error;
 mod provider;
+mod quiet;
 mod wire;
 
 #[cfg(feature = "kms")]
@@ -19,5 +20,9 @@ pub use config::{
 };
 #[cfg(feature = "kms")]
 pub use keys::KmsProvider;
-pub use provider::SecretsManagerProvider;
+pub use provider::{
+    Overwrite, PasswordRules, PolicyProblem, PublicAccess, Replica, ReplicaRegion, ReplicaStatus,
+    RotationOutcome, RotationPlan, RotationSchedule, RotationStart, RotationStatus,
+    SecretsManagerBuilder, SecretsManagerProvider,
+};
 pub use wire::{AwsClients, Caller};

@@ -6,16 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use crate::quiet::Listener;
+
 /// Watches the attempts of one call: whether one of them may have been carried out although the
 /// call as a whole failed. Clones watch the same call.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Attempts(Arc<Seen>);
+pub(crate) struct Attempts(Arc<Seen>, Listener);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -43,6 +46,15 @@ impl Attempts {
 impl Intercept for Attempts {
     fn name(&self) -> &'static str {
         "Attempts"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state().store_put(self.1.clone());
+        Ok(())
     }
 
     fn read_before_transmit(

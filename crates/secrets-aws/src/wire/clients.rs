@@ -17,7 +17,7 @@ use super::identity::{Cached, Links, Times};
 use super::observer::Observer;
 use super::retry::{self, Corrections};
 use super::{Route, http};
-use crate::config::{AccountId, AwsConfig, ConfigError, Partition, Role};
+use crate::config::{AccountId, AwsConfig, ConfigError, Identity, Partition, Role};
 
 /// How many pairs of identity and region one configuration serves: accounts times regions of a
 /// large company. Clients are never thrown away while others use them, so there is an end to it.
@@ -103,6 +103,32 @@ impl AwsClients {
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.0.partition
+    }
+
+    /// What tells these clients from others: where they ask.
+    pub(crate) fn scope(&self) -> String {
+        let config = &self.0.config;
+        let endpoint = config.endpoints.secrets_manager.as_ref().or(config.endpoint.as_ref());
+        match endpoint {
+            Some(url) => format!("{} at {url}", self.region()),
+            None => self.region().to_owned(),
+        }
+    }
+
+    /// And as whom, as far as the configuration tells.
+    pub(crate) fn acts_as(&self) -> String {
+        let config = &self.0.config;
+        if let Some(role) = config.assume_role.last() {
+            return role.role_arn.clone();
+        }
+        match &config.identity {
+            Identity::StaticKeys(keys) => keys.access_key_id.clone(),
+            Identity::Profile(profile) => format!("profile {}", profile.name),
+            Identity::WebIdentity(web) => web.role_arn.clone(),
+            Identity::Container(_) => "container".to_owned(),
+            Identity::Instance(_) => "instance".to_owned(),
+            Identity::DefaultChain => String::new(),
+        }
     }
 
     /// The client for secrets there.

@@ -14,6 +14,7 @@ use secrets_core::{Error, ErrorKind};
 use super::code;
 use super::identity::Cached;
 use crate::config::is_loopback;
+use crate::quiet::Listener;
 
 /// Codes of answers that say: these credentials are no longer good, whatever their expiry says
 /// (IAM, "common errors", and what Secrets Manager and KMS answer to ended sessions).
@@ -73,14 +74,17 @@ impl Intercept for Observer {
     ) -> Result<(), BoxError> {
         let response = context.response();
         let operation = bag.load::<Metadata>();
-        tracing::debug!(
-            target: "secrets_aws::wire",
-            service = operation.map(Metadata::service),
-            operation = operation.map(Metadata::name),
-            status = response.status().as_u16(),
-            request_id = response.headers().get("x-amzn-requestid"),
-            "answer of AWS"
-        );
+        let say = || {
+            tracing::debug!(
+                target: "secrets_aws::wire",
+                service = operation.map(Metadata::service),
+                operation = operation.map(Metadata::name),
+                status = response.status().as_u16(),
+                request_id = response.headers().get("x-amzn-requestid"),
+                "answer of AWS"
+            );
+        };
+        Listener::hear(bag, say);
         if let Some(credentials) = &self.credentials
             && code::of(response).is_some_and(|code| STALE.contains(&code.as_str()))
         {

@@ -8,8 +8,12 @@
     reason = "tests fail by panicking"
 )]
 mod config;
+mod conformance;
 mod environment;
+mod faults;
 mod identity;
 mod network;
+mod reading;
 mod retry;
 mod server;
+mod support;

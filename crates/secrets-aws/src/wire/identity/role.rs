@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::failure;
 use crate::config::{Role, WebIdentity};
+use crate::quiet::quietly;
 
 /// The longest token that STS takes (API reference, AssumeRoleWithWebIdentity).
 const LONGEST_TOKEN: u64 = 20_000;
@@ -39,7 +40,7 @@ impl AssumedRole {
             .map(|arn| PolicyDescriptorType::builder().arn(arn).build())
             .collect::<Vec<_>>();
         let seconds = role.duration.and_then(|time| i32::try_from(time.as_secs()).ok());
-        let answer = self
+        let request = self
             .sts
             .assume_role()
             .role_arn(&role.role_arn)
@@ -53,12 +54,11 @@ impl AssumedRole {
             .set_transitive_tag_keys(
                 (!role.transitive_tags.is_empty())
                     .then(|| role.transitive_tags.iter().cloned().collect()),
-            )
-            .send()
-            .await
-            .map_err(|error| {
-                CredentialsError::provider_error(failure::of_sts(&self.link, &error))
-            })?;
+            );
+        // The answer holds keys, the request of a web identity its token.
+        let answer = quietly(request.send()).await.map_err(|error| {
+            CredentialsError::provider_error(failure::of_sts(&self.link, &error))
+        })?;
         taken(&self.link, answer.credentials)
     }
 }
@@ -83,17 +83,16 @@ impl ExchangedToken {
                 what,
             ))
         })?;
-        let answer = self
+        let request = self
             .sts
             .assume_role_with_web_identity()
             .role_arn(&self.web.role_arn)
             .role_session_name(&self.web.session_name)
-            .web_identity_token(token.as_str())
-            .send()
-            .await
-            .map_err(|error| {
-                CredentialsError::provider_error(failure::of_sts(&self.link, &error))
-            })?;
+            .web_identity_token(token.as_str());
+        // The answer holds keys, the request of a web identity its token.
+        let answer = quietly(request.send()).await.map_err(|error| {
+            CredentialsError::provider_error(failure::of_sts(&self.link, &error))
+        })?;
         taken(&self.link, answer.credentials)
     }
 }

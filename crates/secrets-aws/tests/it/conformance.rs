@@ -1,0 +1,39 @@
+//! The conformance suite of the contract.
+
+use std::collections::BTreeMap;
+
+use secrets_core::conformance;
+
+use super::support::{OnDouble, OnMoto};
+
+/// Where moto is not like AWS: the check, and what moto does.
+const FAULTS_OF_MOTO: [(&str, &str); 5] = [
+    ("versions.pages", "`ListSecretVersionIds` ignores `MaxResults`"),
+    (
+        "versions.absent",
+        "`ListSecretVersionIds` of an absent secret is HTTP 500 with a page of HTML",
+    ),
+    (
+        "promotion.late",
+        "a put after `UpdateSecretVersionStage` leaves `AWSCURRENT` on two versions",
+    ),
+    ("metadata.description", "`UpdateSecret` with an empty description changes nothing"),
+    ("recovery.no-writes", "`PutSecretValue` to a secret that is scheduled for deletion succeeds"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_provider_conforms_on_moto_but_for_what_moto_gets_wrong() {
+    let harness = OnMoto::start().await;
+    let report = conformance::run(&harness).await;
+    let known: BTreeMap<_, _> = FAULTS_OF_MOTO.into_iter().collect();
+    let failed: Vec<_> = report.failures().map(|(check, _)| check.id).collect();
+    let expected = failed.iter().filter(|id| known.contains_key(*id)).count();
+    assert!(failed.len() == known.len() && expected == known.len(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_provider_conforms_on_the_double_with_its_delays() {
+    let harness = OnDouble::start().await;
+    let report = conformance::run(&harness).await;
+    assert!(report.is_conformant(), "{report}");
+}
