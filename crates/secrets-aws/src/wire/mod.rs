@@ -7,6 +7,9 @@ mod http;
 mod identity;
 mod observer;
 mod retry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+mod tests;
 
 pub use caller::Caller;
 pub use clients::AwsClients;

@@ -17,6 +17,7 @@ mod kms;
 mod metadata;
 mod process;
 mod rules;
+mod sdk;
 mod secrets_access;
 mod secrets_basics;
 mod secrets_deletion;

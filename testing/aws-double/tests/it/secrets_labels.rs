@@ -276,3 +276,26 @@ proptest! {
         })?;
     }
 }
+
+#[tokio::test]
+async fn of_many_who_promote_at_once_one_does() {
+    let (_double, client) = strong().await;
+    create(&client, "x").await;
+    for n in 2..=9 {
+        put(&client, "x", n, Some(&["MINE"])).await;
+    }
+    let promotions = (2..=9).map(|n| {
+        let client = &client;
+        async move {
+            let input = moving("AWSCURRENT", Some(1), Some(n));
+            let answer = client.send("UpdateSecretVersionStage", &input).await.unwrap();
+            (answer.status == 200).then_some(n)
+        }
+    });
+    let won: Vec<u32> =
+        futures_util::future::join_all(promotions).await.into_iter().flatten().collect();
+    assert_eq!(won.len(), 1, "{won:?}");
+    let at = labels(&client, "x").await;
+    assert!(at[token(won[0])].as_array().unwrap().contains(&json!("AWSCURRENT")), "{at}");
+    assert_eq!(at[token(1)], json!(["AWSPREVIOUS"]));
+}
