@@ -22,11 +22,11 @@ impl Op<'_> {
         let token = self.input.token()?;
         let payload = self.input.payload()?;
         let description = description(self.input)?;
-        let tags = self.input.tags()?.unwrap_or_default();
-        check_tags(&tags)?;
+        let tags = self.input.tags()?;
+        check_tags(tags.as_deref().unwrap_or_default())?;
         let copies = replicas::requested(self.input)?;
         let place = self.place(name);
-        self.authorize_creation(name, !tags.is_empty(), !copies.is_empty())?;
+        self.authorize_creation(name, tags.is_some(), !copies.is_empty())?;
         let mut inner = self.service.store.lock();
         if let Some(existing) = inner.get(&place, self.now(), View::Newest) {
             return existing_answer(&existing, token, payload.as_ref());
@@ -119,7 +119,7 @@ impl Op<'_> {
             description: None,
             key: self.input.text("KmsKeyId")?.map(str::to_owned),
             kind: self.input.text("Type")?.map(str::to_owned),
-            tags: Vec::new(),
+            tags: None,
             created: self.now(),
             changed: self.now(),
             deletion: None,

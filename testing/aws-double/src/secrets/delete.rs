@@ -28,19 +28,14 @@ impl Op<'_> {
             }
             other => other?,
         };
-        if secret.is_replica() {
-            // A replica has no window; its primary forgets it.
-            self.forget_replica(&mut inner, &secret);
-            inner.commit(&secret.place, None, self.now());
-            return Ok(answer(&secret, self.now()));
-        }
+        secret.check_primary()?;
         if !secret.replicas.is_empty() {
             let regions: Vec<&str> = secret.replicas.iter().map(|r| r.region.as_str()).collect();
             return Err(Refusal::new(
-                "InvalidRequestException",
+                "InvalidParameterException",
                 format!(
-                    "You can't delete secret {} that still has replica regions [{}]",
-                    secret.place.name,
+                    "You can't delete secret {} that still has replica regions [{}].",
+                    secret.arn,
                     regions.join(", ")
                 ),
             ));
@@ -60,6 +55,7 @@ impl Op<'_> {
     pub(super) fn restore_secret(&self) -> Result<Value, Refusal> {
         let mut inner = self.service.store.lock();
         let secret = self.open(&inner, View::Newest)?;
+        secret.check_primary()?;
         if secret.deletion.is_some_and(|d| d.due <= self.now()) {
             return Err(Refusal::new(
                 "InvalidRequestException",

@@ -20,7 +20,7 @@ impl Op<'_> {
         let inner = self.service.store.lock();
         let secret = self.open(&inner, self.read_view())?;
         let mut answer = details(&inner, &secret);
-        put(&mut answer, "VersionIdsToStages", Some(stages(&secret)));
+        put(&mut answer, "VersionIdsToStages", stages(&secret));
         put(&mut answer, "DeletedDate", secret.deletion.map(|d| stamp::epoch(d.due)));
         if !secret.replicas.is_empty() || secret.is_replica() {
             let status = replicas::status(&secret, self.now());
@@ -50,12 +50,13 @@ impl Op<'_> {
     pub(super) fn tag_resource(&self) -> Result<Value, Refusal> {
         let tags = self.input.tags()?.unwrap_or_default();
         let ((), secret) = self.change(|op, _, secret| {
+            let all = secret.tags.get_or_insert_default();
             for (key, value) in tags {
-                secret.tags.retain(|(k, _)| *k != key);
-                secret.tags.push((key, value));
+                all.retain(|(k, _)| *k != key);
+                all.push((key, value));
             }
             secret.changed = op.now();
-            check_tags(&secret.tags)
+            check_tags(all)
         })?;
         self.tell(&secret, &[]);
         Ok(json!({}))
@@ -64,7 +65,9 @@ impl Op<'_> {
     pub(super) fn untag_resource(&self) -> Result<Value, Refusal> {
         let keys = self.input.texts("TagKeys", 200)?.unwrap_or_default();
         let ((), secret) = self.change(|op, _, secret| {
-            secret.tags.retain(|(k, _)| !keys.contains(&k.as_str()));
+            if let Some(all) = &mut secret.tags {
+                all.retain(|(k, _)| !keys.contains(&k.as_str()));
+            }
             secret.changed = op.now();
             Ok(())
         })?;
@@ -85,7 +88,7 @@ pub(super) fn details(inner: &Inner, secret: &Secret) -> Value {
     put(out, "LastAccessedDate", inner.last_accessed(secret).map(stamp::epoch));
     put(out, "PrimaryRegion", secret.primary.as_deref());
     let tags = |(key, value): &(String, String)| json!({ "Key": key, "Value": value });
-    put(out, "Tags", Some(secret.tags.iter().map(tags).collect::<Vec<_>>()));
+    put(out, "Tags", secret.tags.as_ref().map(|all| all.iter().map(tags).collect::<Vec<_>>()));
     if let Some(rotation) = &secret.rotation {
         put(out, "RotationEnabled", Some(rotation.enabled));
         put(out, "RotationLambdaARN", rotation.function.as_deref());
@@ -96,10 +99,11 @@ pub(super) fn details(inner: &Inner, secret: &Secret) -> Value {
     answer
 }
 
-/// Versions and their labels; a version without one does not count.
-pub(super) fn stages(secret: &Secret) -> Value {
+/// Versions and their labels, `None` if there are none; a version without a label does not count.
+pub(super) fn stages(secret: &Secret) -> Option<Value> {
     let labelled = secret.versions.iter().filter(|v| !v.labels.is_empty());
-    Value::Object(labelled.map(|v| (v.id.clone(), json!(v.labels))).collect::<Map<_, _>>())
+    let all: Map<_, _> = labelled.map(|v| (v.id.clone(), json!(v.labels))).collect();
+    (!all.is_empty()).then_some(Value::Object(all))
 }
 
 /// The last rotation, or putting of a value, and the days between rotations.

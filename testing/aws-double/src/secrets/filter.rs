@@ -99,8 +99,8 @@ impl Attribute {
                 let text = secret.description.as_deref().unwrap_or_default();
                 text.to_lowercase().starts_with(&value.to_lowercase())
             }
-            Self::TagKey => secret.tags.iter().any(|(k, _)| starts(k)),
-            Self::TagValue => secret.tags.iter().any(|(_, v)| starts(v)),
+            Self::TagKey => secret.tags.iter().flatten().any(|(k, _)| starts(k)),
+            Self::TagValue => secret.tags.iter().flatten().any(|(_, v)| starts(v)),
             Self::PrimaryRegion => secret.primary.as_deref().is_some_and(starts),
             // No service of the double's makes secrets of its own.
             Self::OwningService => false,
@@ -114,7 +114,7 @@ impl Attribute {
 }
 
 fn everything(secret: &Secret) -> Vec<String> {
-    let tags = secret.tags.iter().flat_map(|(k, v)| [k.as_str(), v.as_str()]);
+    let tags = secret.tags.iter().flatten().flat_map(|(k, v)| [k.as_str(), v.as_str()]);
     let own = [
         secret.place.name.as_str(),
         secret.description.as_deref().unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::model::{CURRENT, PREVIOUS, Payload, Secret, Version};
+use super::model::{CURRENT, PENDING, PREVIOUS, Payload, Secret, Version};
 use crate::service::Refusal;
 
 /// How many versions are kept beyond those of the last day (SDK doc of `PutSecretValue`).
@@ -157,8 +157,13 @@ impl Secret {
         self.detach(label);
         if let Some(version) = self.versions.iter_mut().find(|v| v.id == to) {
             version.labels.push(label.to_owned());
+            version.labels.sort();
         }
         if let (CURRENT, Some(before)) = (label, before) {
+            // A rotation that is over leaves its label at the current version; it goes when that version is the current one no more.
+            if let Some(version) = self.versions.iter_mut().find(|v| v.id == before) {
+                version.labels.retain(|l| l != PENDING);
+            }
             self.attach(PREVIOUS, &before);
         }
     }

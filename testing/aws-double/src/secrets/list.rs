@@ -109,7 +109,7 @@ fn position(inner: &Inner, secret: &Secret, order: Order) -> (u64, String) {
 
 fn entry(inner: &Inner, secret: &Secret) -> Value {
     let mut entry = details(inner, secret);
-    put(&mut entry, "SecretVersionsToStages", Some(stages(secret)));
+    put(&mut entry, "SecretVersionsToStages", stages(secret));
     put(&mut entry, "DeletedDate", secret.deletion.map(|d| stamp::epoch(d.requested)));
     entry
 }

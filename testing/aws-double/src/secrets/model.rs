@@ -31,7 +31,8 @@ pub(super) struct Secret {
     pub(super) description: Option<String>,
     pub(super) key: Option<String>,
     pub(super) kind: Option<String>,
-    pub(super) tags: Vec<(String, String)>,
+    /// `None` as long as there never was one: then descriptions have no list, afterwards an empty one.
+    pub(super) tags: Option<Vec<(String, String)>>,
     pub(super) created: SystemTime,
     pub(super) changed: SystemTime,
     pub(super) deletion: Option<Deletion>,
@@ -61,6 +62,7 @@ pub(super) struct Version {
     pub(super) created: SystemTime,
     /// `None` for the version that a rotation has announced.
     pub(super) payload: Option<Payload>,
+    /// In the order of their letters, as AWS tells them.
     pub(super) labels: Vec<String>,
     pub(super) key: Option<String>,
 }
@@ -122,7 +124,7 @@ impl Secret {
             ("secretsmanager:secretid".to_owned(), self.arn.clone()),
             ("secretsmanager:secretprimaryregion".to_owned(), self.primary_region().to_owned()),
         ]);
-        for (key, value) in &self.tags {
+        for (key, value) in self.tags.iter().flatten() {
             for prefix in ["aws:resourcetag", "secretsmanager:resourcetag"] {
                 context.insert(format!("{prefix}/{}", key.to_lowercase()), value.clone());
             }
@@ -153,7 +155,7 @@ impl Secret {
     pub(super) fn check_primary(&self) -> Result<(), Refusal> {
         if self.is_replica() {
             return Err(Refusal::new(
-                "InvalidRequestException",
+                "InvalidParameterException",
                 "Operation not permitted on a replica secret. Call must be made in primary secret's \
                  region.",
             ));

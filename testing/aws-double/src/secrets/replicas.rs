@@ -114,10 +114,7 @@ impl Op<'_> {
         let overwrite = self.input.flag("ForceOverwriteReplicaSecret")?;
         for mut replica in wanted {
             if replica.region == secret.place.region {
-                return Err(Refusal::new(
-                    "InvalidParameterException",
-                    "Invalid replica region: it is the region of the primary secret.",
-                ));
+                return Err(Refusal::new("InvalidParameterException", "Invalid replica region."));
             }
             if secret.replicas.iter().any(|r| r.region == replica.region && r.synced.is_some()) {
                 return Err(Refusal::new(
@@ -150,10 +147,6 @@ impl Op<'_> {
         }
         copy.replicas.clear();
         copy.rotation = None;
-        // What a replica has of its own: its policy and tags follow the primary only at first.
-        if let Some(own) = inner.get(&place, self.now(), View::Newest).filter(|s| s.is_replica()) {
-            copy.policy.clone_from(&own.policy);
-        }
         let arrival = self.now() + self.service.settings.replication_takes;
         inner.commit(&place, Some(copy), arrival);
     }

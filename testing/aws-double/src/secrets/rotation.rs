@@ -1,7 +1,7 @@
 //! Rotation as the service drives it; a test plays the function.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
@@ -60,6 +60,7 @@ type Play = Arc<dyn Fn(&RotationEvent) -> Option<String> + Send + Sync>;
 #[derive(Default)]
 struct State {
     plays: HashMap<String, Play>,
+    refused: HashSet<String>,
     waiting: VecDeque<RotationEvent>,
 }
 
@@ -78,6 +79,11 @@ impl Rotations {
         self.state().plays.insert(function.to_owned(), Arc::new(|_| None));
     }
 
+    /// Lets a function be one that the service may not invoke, or that does not exist: rotation by it is refused.
+    pub fn refuse(&self, function: &str) {
+        self.state().refused.insert(function.to_owned());
+    }
+
     /// The next invocation of a function that the test plays itself. Put a time-out around it.
     pub async fn next(&self) -> RotationEvent {
         loop {
@@ -87,6 +93,10 @@ impl Rotations {
             }
             invoked.await;
         }
+    }
+
+    fn refuses(&self, function: &str) -> bool {
+        self.state().refused.contains(function)
     }
 
     fn invoke(&self, event: &RotationEvent) -> Outcome {
@@ -136,7 +146,11 @@ impl Secret {
 
 impl Op<'_> {
     pub(super) fn rotate_secret(&self) -> Result<Value, Refusal> {
-        let token = self.input.token()?;
+        let token = self.input.token().map_err(|refusal| match refusal.code.as_ref() {
+            // This operation alone tells a missing token so.
+            "InvalidRequestException" => Refusal::new("InvalidParameterException", refusal.message),
+            _ => refusal,
+        })?;
         let function = self.input.text("RotationLambdaARN")?;
         let rules = self.rules()?;
         let at_once = self.input.optional_flag("RotateImmediately")?.unwrap_or(true);
@@ -224,6 +238,13 @@ impl Op<'_> {
                 "No Lambda rotation function ARN is associated with this secret.",
             )
         })?;
+        if self.service.rotations.refuses(&function) {
+            return Err(Refusal::new(
+                "AccessDeniedException",
+                "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function \
+                 policy grants access to the principal secretsmanager.amazonaws.com.",
+            ));
+        }
         secret.rotation = Some(Rotation {
             enabled: true,
             function: Some(function.clone()),

@@ -142,7 +142,8 @@ impl Client {
         let lines: String = headers.iter().map(|(n, v)| format!("{n}:{v}\n")).collect();
         let canonical =
             format!("POST\n{path}\n\n{lines}\n{}\n{}", names.join(";"), hex(&Sha256::digest(body)));
-        let date = self.date();
+        // The date of the headers: the second may have changed since.
+        let date = &headers.iter().find(|(n, _)| *n == "x-amz-date").unwrap().1;
         let day = date.get(..8).unwrap();
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.scope);
         let to_sign =

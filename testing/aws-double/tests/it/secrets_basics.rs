@@ -57,6 +57,8 @@ async fn a_secret_without_a_value_has_no_version() {
     let made =
         client.ok("CreateSecret", json!({ "Name": "empty", "ClientRequestToken": token(1) })).await;
     assert!(made.get("VersionId").is_none());
+    let told = client.ok("DescribeSecret", json!({ "SecretId": "empty" })).await;
+    assert!(told.get("VersionIdsToStages").is_none() && told.get("Tags").is_none(), "{told}");
     let get = json!({ "SecretId": "empty" });
     assert_eq!(client.refused("GetSecretValue", get).await, "ResourceNotFoundException");
     // The first version is current, whatever labels it is put with.
@@ -180,6 +182,9 @@ async fn updating_and_describing() {
     assert_eq!(told["Tags"], json!([{ "Key": "team", "Value": "b" }]));
     assert_eq!(told["VersionIdsToStages"][token(3)], json!(["AWSCURRENT"]));
     assert_eq!(told["VersionIdsToStages"][token(1)], json!(["AWSPREVIOUS"]));
+    client.ok("UntagResource", json!({ "SecretId": "x", "TagKeys": ["team"] })).await;
+    let untagged = client.ok("DescribeSecret", json!({ "SecretId": "x" })).await;
+    assert_eq!(untagged["Tags"], json!([]), "where there were tags there is a list");
     assert!(told.get("RotationEnabled").is_none() && told.get("DeletedDate").is_none());
     assert!(told.get("LastAccessedDate").is_none(), "nobody has read it");
     client.ok("GetSecretValue", json!({ "SecretId": "x" })).await;

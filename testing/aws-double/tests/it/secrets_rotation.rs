@@ -93,7 +93,7 @@ async fn functions_that_the_double_plays() {
 
 #[tokio::test]
 async fn what_cannot_be_rotated() {
-    let (_double, client) = strong().await;
+    let (double, client) = strong().await;
     create(&client, "x").await;
     let rotate = json!({ "SecretId": "x", "ClientRequestToken": token(2) });
     let refused = client.send("RotateSecret", &rotate).await.unwrap();
@@ -115,6 +115,22 @@ async fn what_cannot_be_rotated() {
         });
         assert_eq!(client.refused("RotateSecret", input).await, "InvalidParameterException");
     }
+    let without = json!({ "SecretId": "x", "RotationLambdaARN": FUNCTION });
+    assert_eq!(
+        client.refused("RotateSecret", without).await,
+        "InvalidParameterException",
+        "no token"
+    );
+    double.rotations().refuse("arn:aws:lambda:us-east-1:111122223333:function:none");
+    let closed = json!({
+        "SecretId": "x", "ClientRequestToken": token(2),
+        "RotationLambdaARN": "arn:aws:lambda:us-east-1:111122223333:function:none",
+    });
+    let refused = client.send("RotateSecret", &closed).await.unwrap();
+    assert_eq!(refused.code(), "AccessDeniedException");
+    assert!(refused.message().starts_with("Secrets Manager cannot invoke the specified Lambda"));
+    let told = client.ok("DescribeSecret", json!({ "SecretId": "x" })).await;
+    assert!(told.get("RotationEnabled").is_none(), "nothing is configured");
     let later = json!({
         "SecretId": "x", "ClientRequestToken": token(2), "RotationLambdaARN": FUNCTION, "RotateImmediately": false,
     });
