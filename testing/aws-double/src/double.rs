@@ -231,7 +231,8 @@ impl AwsDoubleBuilder {
         self
     }
 
-    /// How many versions a secret may have; 150 by default. Unlabelled ones beyond a hundred are removed after a day.
+    /// How many versions a secret may have; 100 by default, of which AWS says "about". Of a hundred the oldest unlabelled ones go
+    /// when they are older than a day.
     pub fn version_quota(mut self, versions: usize) -> Self {
         self.secrets.version_quota = versions;
         self

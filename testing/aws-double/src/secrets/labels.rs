@@ -8,7 +8,7 @@ use crate::service::Refusal;
 /// How many versions are kept beyond those of the last day (SDK doc of `PutSecretValue`).
 const KEPT: usize = 100;
 const YOUNG: Duration = Duration::from_secs(24 * 3_600);
-/// Labels over all versions of a secret (quota page).
+/// Labels over all versions of a secret (User Guide, quotas).
 const MOST_LABELS: usize = 20;
 
 /// A version to be put.

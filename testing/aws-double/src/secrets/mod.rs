@@ -62,7 +62,7 @@ impl Default for Settings {
             consistency: Consistency::default(),
             deletion_takes: Duration::from_secs(2),
             replication_takes: Duration::from_secs(1),
-            version_quota: 150,
+            version_quota: 100,
             batch_bytes: 1024 * 1024,
         }
     }

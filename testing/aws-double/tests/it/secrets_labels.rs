@@ -114,7 +114,8 @@ async fn labels_of_ones_own() {
 
 #[tokio::test]
 async fn versions_are_listed_and_the_oldest_go() {
-    let (double, client) = strong().await;
+    let double = AwsDouble::builder().strong().version_quota(200).start().await.unwrap();
+    let client = Client::new(&double);
     create(&client, "x").await;
     for n in 2..=5 {
         put(&client, "x", n, None).await;
@@ -151,14 +152,16 @@ async fn versions_are_listed_and_the_oldest_go() {
 
 #[tokio::test]
 async fn too_many_versions_in_a_day() {
-    let double = AwsDouble::builder().strong().version_quota(5).start().await.unwrap();
-    let client = Client::new(&double);
+    let (double, client) = strong().await;
     create(&client, "x").await;
-    for n in 2..=5 {
+    for n in 2..=100 {
         put(&client, "x", n, None).await;
     }
-    let one_more = json!({ "SecretId": "x", "SecretString": "v", "ClientRequestToken": token(6) });
+    let one_more =
+        json!({ "SecretId": "x", "SecretString": "value 101", "ClientRequestToken": token(101) });
     assert_eq!(client.refused("PutSecretValue", one_more).await, "LimitExceededException");
+    double.clock().advance(Duration::from_secs(24 * 3_600));
+    put(&client, "x", 101, None).await;
 }
 
 /// A step of the model.
