@@ -147,8 +147,8 @@ impl Op<'_> {
     }
 
     fn view(&self, delay: Duration) -> View {
-        let delay = delay.max(self.call.stale);
-        if delay.is_zero() { View::Newest } else { View::AsOf(self.now() - delay) }
+        // Not the newest even without a delay: that may be a copy on its way to this region.
+        View::AsOf(self.now() - delay.max(self.call.stale))
     }
 
     /// The secret that the input names as `SecretId`, if the caller may do this with it.

@@ -44,6 +44,16 @@ fn it_says_where_it_is_and_ends_with_its_input() {
 }
 
 #[test]
+fn a_port_that_is_taken_is_an_error() {
+    let first = aws_double::AwsDouble::builder().start_blocking().unwrap();
+    let port: u16 = first.url().rsplit(':').next().unwrap().parse().unwrap();
+    assert!(aws_double::AwsDouble::builder().port(port).start_blocking().is_err());
+    drop(first);
+    let again = aws_double::AwsDouble::builder().port(port).start_blocking().unwrap();
+    assert!(again.url().ends_with(&format!(":{port}")), "a port is free at once");
+}
+
+#[test]
 fn what_it_does_not_understand_it_refuses() {
     for args in [["--port", "many"], ["--nonsense", ""]] {
         let output = Command::new(env!("CARGO_BIN_EXE_aws-double")).args(args).output().unwrap();

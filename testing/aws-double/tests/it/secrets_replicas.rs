@@ -23,11 +23,13 @@ async fn a_replica_follows_its_primary() {
     let regions = json!({ "SecretId": "x", "AddReplicaRegions": [{ "Region": "eu-west-1" }] });
     let answer = client.ok("ReplicateSecretToRegions", regions.clone()).await;
     assert_eq!(status(&answer), [("eu-west-1", "InProgress")]);
+    assert_eq!(abroad.refused("GetSecretValue", id.clone()).await, "ResourceNotFoundException");
     double.clock().advance(Duration::from_secs(2));
     assert_eq!(status(&client.ok("DescribeSecret", id.clone()).await), [("eu-west-1", "InSync")]);
     let read = abroad.ok("GetSecretValue", id.clone()).await;
     assert_eq!(read["ARN"], arn.replace("us-east-1", "eu-west-1"));
     put(&client, "x", 2, None).await;
+    assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "one", "on its way");
     double.clock().advance(Duration::from_secs(2));
     assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "value 2");
     let told = abroad.ok("DescribeSecret", id.clone()).await;
