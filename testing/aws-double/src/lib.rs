@@ -27,7 +27,7 @@ pub use double::{AwsDouble, AwsDoubleBuilder};
 pub use faults::{Fault, FaultRule, Faults};
 pub use grants::Grants;
 pub use identity::{Credentials, Identities};
-pub use kms::Kms;
+pub use kms::{Kms, LeavingKey};
 pub use metadata::{Container, Instance};
 pub use policy::Policy;
 pub use secrets::{Consistency, RotationEvent, Rotations};

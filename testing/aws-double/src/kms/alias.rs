@@ -131,7 +131,7 @@ fn target(state: &mut State, ask: &Ask<'_>, op: &str) -> Result<String, Refusal>
     let arn = state.find(ask, reference, Accept::Keys)?;
     let key = state.key(&arn)?;
     state.authorize(ask, key, op)?;
-    key.is_ready(Needs::NotPendingDeletion)?;
+    key.is_ready(Needs::NotPendingDeletion, state.leaving)?;
     Ok(arn)
 }
 

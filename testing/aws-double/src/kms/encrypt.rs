@@ -64,7 +64,7 @@ fn open(
     if let Some(wanted) = &wanted {
         let key = state.key(wanted)?;
         state.authorize(ask, key, op)?;
-        key.is_ready(Needs::Enabled)?;
+        key.is_ready(Needs::Enabled, state.leaving)?;
         key.is_for(Usage::EncryptDecrypt, op)?;
     }
     let blob = Blob::read(&bytes, over).ok_or_else(refuse::invalid_ciphertext)?;
@@ -79,7 +79,7 @@ fn open(
         _ => return Err(refuse::hidden_key()),
     };
     state.authorize(ask, key, op)?;
-    key.is_ready(Needs::Enabled)?;
+    key.is_ready(Needs::Enabled, state.leaving)?;
     let context = ask.context.cloned().unwrap_or_default();
     let plaintext = key
         .material

@@ -46,6 +46,17 @@ pub(super) enum Needs {
     Nothing,
 }
 
+/// How the use of a key that is pending deletion is refused: AWS documents both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LeavingKey {
+    /// `KMSInvalidStateException`.
+    #[default]
+    IsInvalid,
+    /// `DisabledException`, with a text that says what it is.
+    IsDisabled,
+}
+
 /// Who manages it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manager {
@@ -86,9 +97,14 @@ pub(super) struct Key {
 
 impl Key {
     /// Whether it is in a state for this.
-    pub(super) fn is_ready(&self, needs: Needs) -> Result<(), Refusal> {
+    pub(super) fn is_ready(&self, needs: Needs, leaving: LeavingKey) -> Result<(), Refusal> {
         match (needs, self.state) {
             (Needs::Nothing, _) | (_, KeyState::Enabled) => Ok(()),
+            (Needs::Enabled, KeyState::PendingDeletion { .. })
+                if leaving == LeavingKey::IsDisabled =>
+            {
+                Err(refuse::leaving(&self.arn))
+            }
             (_, KeyState::PendingDeletion { .. }) => {
                 Err(refuse::invalid_state(&self.arn, "is pending deletion."))
             }

@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use self::alias::Alias;
 use self::ask::Ask;
+pub use self::key::LeavingKey;
 use self::key::{Key, KeyState, Needs};
 use self::spec::Usage;
 use crate::grants::Access;
@@ -52,6 +53,7 @@ struct State {
     aliases: BTreeMap<String, Alias>,
     grants_spread: Duration,
     rotation_takes: Duration,
+    leaving: LeavingKey,
 }
 
 /// What an operation takes for a key.
@@ -98,6 +100,7 @@ impl Kms {
                     aliases: BTreeMap::new(),
                     grants_spread: Self::GRANTS_SPREAD,
                     rotation_takes: Duration::ZERO,
+                    leaving: LeavingKey::default(),
                 }),
                 seal: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()),
             }),
@@ -113,6 +116,11 @@ impl Kms {
     /// all unless set.
     pub fn set_rotation_takes(&self, takes: Duration) {
         self.state().rotation_takes = takes;
+    }
+
+    /// Sets how the use of keys that are pending deletion is refused.
+    pub fn set_leaving_key(&self, how: LeavingKey) {
+        self.state().leaving = how;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -297,7 +305,7 @@ impl State {
         let arn = self.find(ask, reference, Accept::Keys)?;
         let key = self.key(&arn)?;
         self.authorize(ask, key, op)?;
-        key.is_ready(needs)?;
+        key.is_ready(needs, self.leaving)?;
         Ok(arn)
     }
 
@@ -306,7 +314,7 @@ impl State {
         let arn = self.find(ask, reference, Accept::KeysAndAliases)?;
         let key = self.key(&arn)?;
         self.authorize(ask, key, op)?;
-        key.is_ready(Needs::Enabled)?;
+        key.is_ready(Needs::Enabled, self.leaving)?;
         Ok(key)
     }
 

@@ -22,6 +22,12 @@ pub(super) fn disabled(arn: &str) -> Refusal {
     Refusal::new("DisabledException", format!("{arn} is disabled."))
 }
 
+/// The other code that AWS documents for a key that is pending deletion.
+pub(super) fn leaving(arn: &str) -> Refusal {
+    let text = format!("{arn} is pending deletion (or pending replica deletion).");
+    Refusal::new("DisabledException", text)
+}
+
 /// `how`: `is pending deletion.`, `is pending import.`, `is not pending deletion.`
 pub(super) fn invalid_state(arn: &str, how: &str) -> Refusal {
     Refusal::new("KMSInvalidStateException", format!("{arn} {how}"))

@@ -67,7 +67,7 @@ impl Role {
         self
     }
 
-    /// Asks for this external id of all who are trusted by [`trusting`](Self::trusting), before or after.
+    /// Asks for this external id of all but web identities, whatever else a statement asks for.
     pub fn external_id(self, id: &str) -> Self {
         Self { external_id: Some(id.to_owned()), ..self }
     }
@@ -96,8 +96,12 @@ impl Role {
             if let (true, Some(id), Some(fields)) =
                 (by_aws, &self.external_id, statement.as_object_mut())
             {
-                let condition = json!({ "StringEquals": { "sts:ExternalId": id } });
-                fields.entry("Condition").or_insert(condition);
+                let condition = fields.entry("Condition").or_insert_with(|| json!({}));
+                let condition = condition.as_object_mut().map(|all| all.entry("StringEquals"));
+                let equals = condition.map(|entry| entry.or_insert_with(|| json!({})));
+                if let Some(equals) = equals.and_then(Value::as_object_mut) {
+                    equals.insert("sts:ExternalId".to_owned(), json!(id));
+                }
             }
             statement
         };

@@ -109,6 +109,9 @@ async fn labels_that_move_are_told_for_themselves() {
     let pending = json!({ "SecretId": arn, "SecretString": CANARY, "ClientRequestToken": token(2), "VersionStages": ["AWSPENDING"] });
     scene.secrets.ok("PutSecretValue", pending).await;
     assert_eq!(labels(&scene.events().await), Vec::<Value>::new(), "not for AWSPENDING");
+    let unpend = json!({ "SecretId": arn, "VersionStage": "AWSPENDING", "RemoveFromVersionId": token(2), "MoveToVersionId": token(1) });
+    scene.secrets.ok("UpdateSecretVersionStage", unpend).await;
+    assert_eq!(labels(&scene.events().await), Vec::<Value>::new(), "nor when it moves");
     let promote = json!({ "SecretId": arn, "VersionStage": "AWSCURRENT", "RemoveFromVersionId": token(1), "MoveToVersionId": token(2) });
     scene.secrets.ok("UpdateSecretVersionStage", promote).await;
     let events = scene.events().await;

@@ -121,6 +121,22 @@ async fn an_external_id_must_be_the_one() {
 }
 
 #[tokio::test]
+async fn an_external_id_comes_on_top_of_what_a_statement_asks_for() {
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": { "AWS": "111122223333" },
+        "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:RoleSessionName": "run-1" } },
+    });
+    let role = Role::new("deployer").statement(statement).external_id("agreed");
+    let (_double, wire) = with_role(role).await;
+    assert_eq!(assume(&wire, &[]).await.unwrap_err().code, "AccessDenied");
+    assert!(assume(&wire, &[("ExternalId", "agreed")]).await.is_ok());
+    let other = [("ExternalId", "agreed"), ("RoleSessionName", "run-2")];
+    assert_eq!(assume(&wire, &other).await.unwrap_err().code, "AccessDenied");
+}
+
+#[tokio::test]
 async fn names_and_durations_are_within_bounds() {
     let (_double, wire) = with_role(trusting().max_session(2 * HOUR)).await;
     for (name, value) in [

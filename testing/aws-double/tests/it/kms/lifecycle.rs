@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aws_double::AwsDouble;
+use aws_double::{AwsDouble, LeavingKey};
 use serde_json::{Value, json};
 
 use super::{b64, code, encrypt, new_key, unb64, with_key};
@@ -120,6 +120,15 @@ async fn a_key_on_its_way_out_can_be_kept_until_its_window_ends() {
             refused.message
         );
     }
+    double.kms().set_leaving_key(LeavingKey::IsDisabled);
+    let refused = wire.kms("Decrypt", json!({ "CiphertextBlob": blob })).await.unwrap_err();
+    assert_eq!(refused.code, "DisabledException");
+    assert!(refused.message.contains("is pending deletion"), "{}", refused.message);
+    assert_eq!(
+        code(&wire, "EnableKey", json!({ "KeyId": key })).await,
+        "KMSInvalidStateException",
+        "management has the one code"
+    );
     wire.kms("CancelKeyDeletion", json!({ "KeyId": key })).await.unwrap();
     assert_eq!(state(&wire, &key).await, "Disabled", "cancelling does not enable");
     assert_eq!(
