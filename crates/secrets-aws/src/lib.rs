@@ -19,7 +19,10 @@ pub use config::{
     Network, Partition, Profile, Proxy, Role, StaticKeys, WebIdentity,
 };
 #[cfg(feature = "kms")]
-pub use keys::KmsProvider;
+pub use keys::{
+    Alias, DeletionWindow, GrantToken, KeyAlias, KeyInfo, KeyRotation, KeyState, KeyUsage,
+    KmsProvider, RotationPeriod, RotationRecord,
+};
 pub use provider::{
     Overwrite, PasswordRules, PolicyProblem, PublicAccess, Replica, ReplicaRegion, ReplicaStatus,
     RotationOutcome, RotationPlan, RotationSchedule, RotationStart, RotationStatus,

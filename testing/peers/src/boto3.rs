@@ -148,18 +148,23 @@ struct Request {
     reply: oneshot::Sender<Result<Value, Refused>>,
 }
 
-/// Passes one call after the other on, until nobody can send any or the process is gone. Dropping
-/// the pipes then ends the process.
-fn converse(mut pipes: Pipes, waiting: &mpsc::Receiver<Request>, log: std::io::Result<File>) {
+/// Passes one call after the other on until nobody can send any; dropping the pipes then ends the
+/// process. Once that is gone, every further call is told so: a request left in a channel whose
+/// receiver went away would wait for ever.
+fn converse(pipes: Pipes, waiting: &mpsc::Receiver<Request>, log: std::io::Result<File>) {
+    let mut pipes = Some(pipes);
     for Request { line, reply } in waiting {
-        let answered = pipes.write(&line).and_then(|()| pipes.read());
-        let Ok(text) = answered else {
-            let log = log.map(contents).unwrap_or_default();
-            let _ = reply.send(Err(Refused::gone(&log)));
-            return;
+        let answered =
+            pipes.as_mut().and_then(|pipes| pipes.write(&line).and_then(|()| pipes.read()).ok());
+        let told = match answered {
+            Some(text) => Refused::read(&text),
+            None => {
+                pipes = None;
+                Err(Refused::gone(&log.as_ref().map(contents).unwrap_or_default()))
+            }
         };
         // A test that gave up has dropped its end.
-        let _ = reply.send(Refused::read(&text));
+        let _ = reply.send(told);
     }
 }
 

@@ -119,11 +119,11 @@ fn first_line(mut pipes: Pipes) -> Result<(Pipes, String), &'static str> {
 }
 
 fn read(log: &NamedTempFile) -> String {
-    log.reopen().map(contents).unwrap_or_default()
+    log.reopen().map(|log| contents(&log)).unwrap_or_default()
 }
 
 /// All of a log, from its beginning.
-pub(crate) fn contents(mut log: std::fs::File) -> String {
+pub(crate) fn contents(mut log: &std::fs::File) -> String {
     let mut bytes = Vec::new();
     // A log that cannot be read is no reason to hide the failure that it would have explained.
     let _ = log.rewind().and_then(|()| log.read_to_end(&mut bytes));
@@ -132,8 +132,9 @@ pub(crate) fn contents(mut log: std::fs::File) -> String {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let text = format!("--- {}, last lines\n{}\n", self.name, last_lines(&self.log()));
+        let log = if std::thread::panicking() { self.log() } else { String::new() };
+        if !log.is_empty() {
+            let text = format!("--- {}, last lines\n{}\n", self.name, last_lines(&log));
             let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
         }
         // It has no children of its own. If it ended by itself, there is nothing to kill.

@@ -1,20 +1,17 @@
 //! AWS KMS.
 
-use crate::wire::{AwsClients, Route};
+mod alias;
+mod describe;
+mod lifecycle;
+mod named;
+mod provider;
+mod rotation;
+mod sign;
+mod window;
+mod wrap;
 
-/// Keys in AWS KMS.
-#[derive(Debug, Clone)]
-pub struct KmsProvider {
-    clients: AwsClients,
-}
-
-impl KmsProvider {
-    /// Over these clients.
-    pub fn new(clients: &AwsClients) -> Self {
-        Self { clients: clients.clone() }
-    }
-
-    pub(crate) fn client(&self) -> secrets_core::Result<aws_sdk_kms::Client> {
-        self.clients.kms(Route::default())
-    }
-}
+pub use alias::{Alias, KeyAlias};
+pub use describe::{KeyInfo, KeyState, KeyUsage};
+pub use provider::{GrantToken, KmsProvider};
+pub use rotation::{KeyRotation, RotationPeriod, RotationRecord};
+pub use window::DeletionWindow;

@@ -7,13 +7,20 @@
     missing_docs,
     reason = "tests fail by panicking"
 )]
+
 mod config;
 mod conformance;
 mod environment;
 mod faults;
 mod identity;
+#[cfg(feature = "kms")]
+mod keys;
+#[cfg(feature = "kms")]
+mod kms;
 mod network;
 mod reading;
 mod retry;
 mod server;
+#[cfg(feature = "kms")]
+mod signing;
 mod support;
