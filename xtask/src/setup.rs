@@ -8,11 +8,12 @@ use crate::report::Report;
 use crate::workspace::Workspace;
 
 /// Programs that tests and builds start, each with the Debian package that holds it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("c++", "g++"),
     ("cc", "gcc"),
     ("git", "git"),
     ("mount", "mount"),
+    ("pg_ctlcluster", "postgresql"),
     ("python3", "python3-venv"),
     ("redis-server", "redis-server"),
     ("setpriv", "util-linux"),

@@ -30,6 +30,7 @@ mod model;
 mod outages;
 mod overtaken;
 
+mod postgres;
 mod promises;
 mod races;
 mod redis;
