@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
@@ -15,7 +16,8 @@ use crate::access::tally::{Place, Reading};
 use crate::cache::line::Key;
 
 /// How many rows are kept that nobody holds a handle of; then the older half of them is summed up. As
-/// many secrets are kept that have such sums; then the older half of these is forgotten.
+/// many secrets are kept that have such sums; then the older half of these is forgotten, but for what is
+/// still to be reported, for which there is room twice.
 const MOST_IDLE: usize = 4_096;
 
 /// Names a row for as long as the manager lives; never used twice.
@@ -96,7 +98,11 @@ impl Ledger {
         let (running, meter) = self.run(id, key);
         row.meters.push(running);
         rows.idle -= usize::from(was_idle);
-        rows.thin_out(self.is_audited);
+        let untold = rows.thin_out(self.is_audited);
+        drop(rows);
+        if untold > 0 {
+            tell_of_untold(untold);
+        }
         meter
     }
 
@@ -217,10 +223,10 @@ impl Rows {
     }
 
     /// Gives the older half of what nobody holds to `Others`. What is still to be reported keeps its
-    /// name for as long as there is room.
-    fn thin_out(&mut self, is_audited: bool) {
+    /// name for as long as there is room. Returns how many loads are forgotten that no event tells.
+    fn thin_out(&mut self, is_audited: bool) -> u64 {
         if self.idle <= MOST_IDLE {
-            return;
+            return 0;
         }
         let is_full = self.idle > 2 * MOST_IDLE;
         let is_ripe = |row: &Row| is_full || !is_audited || row.unreported == 0;
@@ -232,26 +238,29 @@ impl Rows {
         for (_, id) in idle.iter().take(MOST_IDLE / 2) {
             self.give_to_others(*id);
         }
-        if self.others > MOST_IDLE {
-            self.forget_others(is_audited);
-        }
+        if self.others > MOST_IDLE { self.forget_others(is_audited) } else { 0 }
     }
 
-    /// Forgets the older half of the sums of `Others`, but for what is still to be reported.
-    fn forget_others(&mut self, is_audited: bool) {
-        let is_told = |row: &Row| !is_audited || row.unreported == 0;
+    /// Forgets the older half of the sums of `Others`, but for what is still to be reported as long as
+    /// there is room: a log that refuses for good must not take all the memory there is.
+    fn forget_others(&mut self, is_audited: bool) -> u64 {
+        let is_full = self.others > 2 * MOST_IDLE;
+        let is_told = |row: &Row| is_full || !is_audited || row.unreported == 0;
         let told = self.rows.iter().filter(|(_, row)| row.reader == Reader::Others && is_told(row));
         let mut told: Vec<_> = told.map(|(id, row)| (row.last_used, *id)).collect();
         told.sort_unstable();
+        let mut untold = 0_u64;
         for (_, id) in told.iter().take(MOST_IDLE / 2) {
             let Some(row) = self.rows.remove(id) else { continue };
             self.others -= 1;
+            untold = untold.saturating_add(if is_audited { row.unreported } else { 0 });
             let Some(ids) = self.by_key.get_mut(&row.key) else { continue };
             ids.remove(&row.reader);
             if ids.is_empty() {
                 self.by_key.remove(&row.key);
             }
         }
+        untold
     }
 
     fn give_to_others(&mut self, id: RowId) {
@@ -336,6 +345,14 @@ impl Running {
         let total = total.wrapping_add(self.late.load(Ordering::Relaxed));
         total.wrapping_sub(std::mem::replace(&mut self.seen, total))
     }
+}
+
+/// Who listens may panic; the handle is given out all the same.
+#[cold]
+fn tell_of_untold(loads: u64) {
+    drop(catch_unwind(AssertUnwindSafe(|| {
+        tracing::warn!(loads, "loads by handle are forgotten that the audit log did not take");
+    })));
 }
 
 impl fmt::Debug for Ledger {

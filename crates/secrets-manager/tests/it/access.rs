@@ -253,6 +253,27 @@ async fn secrets_of_long_ago_are_forgotten_once_they_are_told() {
     assert!(rows.iter().any(|row| row.reference == last && row.reader == Reader::Service));
 }
 
+/// A log that takes nothing any more must not take the memory there is.
+#[tokio::test(start_paused = true)]
+async fn what_a_log_refuses_for_good_is_bounded_too() {
+    const SECRETS: u64 = 17_500;
+    let (sink, log) = open();
+    let manager = audited(Scripted::new(|_, _| async { Ok(version("v1")) }), log);
+    let _running = Running::start(&manager).await;
+    sink.fail_with(Some(AuditErrorKind::Overflow));
+    for number in 0..SECRETS {
+        load(&manager.handle(&format!("s{number}")).await.unwrap(), 1);
+    }
+    let rows = manager.access();
+    assert!(rows.len() <= 4 * 4_096 + 100, "{}", rows.len());
+    sink.fail_with(None);
+    drop(sink.take());
+    pass(secs(62)).await;
+    settle().await;
+    let told = counts(&sink);
+    assert!((8_000..SECRETS).contains(&told), "the newest are told in the end: {told}");
+}
+
 /// What is still to be told of them is told in their own name.
 #[tokio::test(start_paused = true)]
 async fn nobody_is_summed_up_before_the_log_knows() {
