@@ -10,12 +10,14 @@ use std::{
 use aws_double::{AwsDouble, AwsDoubleBuilder};
 
 const USAGE: &str = "usage: aws-double [--port PORT] [--region REGION] [--account ACCOUNT] [--key ACCESS_KEY SECRET_KEY]
-                  [--strong] [--with-stdin]
+                  [--strong] [--events QUEUE] [--with-stdin]
 
-Serves AWS on 127.0.0.1 and prints one line of JSON: url, account, region, access_key, secret_key.
+Serves AWS on 127.0.0.1 and prints one line of JSON: url, account, region, access_key, secret_key, and with
+--events queue_url.
   --port        0, the default, takes a free one
   --key         what the first user signs with; made up by default
   --strong      reads see every write at once
+  --events      makes a queue and puts into it what Secrets Manager changes
   --with-stdin  ends when standard input does, instead of when it is killed
 ";
 
@@ -23,6 +25,7 @@ Serves AWS on 127.0.0.1 and prints one line of JSON: url, account, region, acces
 #[derive(Debug)]
 struct Wanted {
     builder: AwsDoubleBuilder,
+    events: Option<String>,
     with_stdin: bool,
 }
 
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { builder: AwsDouble::builder(), with_stdin: false };
+    let mut wanted = Wanted { builder: AwsDouble::builder(), events: None, with_stdin: false };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
         wanted.builder = match arg.as_str() {
@@ -60,6 +63,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--account" => wanted.builder.account(&value()?),
             "--key" => wanted.builder.key(&value()?, &value()?),
             "--strong" => wanted.builder.strong(),
+            "--events" => {
+                wanted.events = Some(value()?);
+                wanted.builder
+            }
             "--with-stdin" => {
                 wanted.with_stdin = true;
                 wanted.builder
@@ -73,12 +80,17 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
 fn run(wanted: Wanted) -> io::Result<()> {
     let double = wanted.builder.start_blocking()?;
     let keys = double.credentials();
+    let queue_url = wanted.events.map(|queue| {
+        double.events().deliver_to(&queue);
+        double.queues().create(&queue)
+    });
     let line = serde_json::json!({
         "url": double.url(),
         "account": double.account(),
         "region": double.region(),
         "access_key": keys.access_key(),
         "secret_key": keys.secret_key(),
+        "queue_url": queue_url,
     });
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;

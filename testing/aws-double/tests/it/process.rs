@@ -20,6 +20,8 @@ fn it_says_where_it_is_and_ends_with_its_input() {
             "AKIAMINE",
             "mine",
             "--strong",
+            "--events",
+            "hints",
             "--with-stdin",
         ])
         .stdin(Stdio::piped())
@@ -31,6 +33,8 @@ fn it_says_where_it_is_and_ends_with_its_input() {
     let said: Value = serde_json::from_str(&line).unwrap();
     let address = said["url"].as_str().unwrap().strip_prefix("http://").unwrap();
     assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let queue = format!("{}/111122223333/hints", said["url"].as_str().unwrap());
+    assert_eq!(said["queue_url"], queue.as_str());
     assert_eq!((&said["region"], &said["access_key"]), (&"eu-west-1".into(), &"AKIAMINE".into()));
     std::net::TcpStream::connect(address).unwrap();
     drop(child.stdin.take());
