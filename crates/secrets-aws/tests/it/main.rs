@@ -8,8 +8,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod batch;
+mod beside;
 mod config;
 mod conformance;
+mod deletion;
 mod environment;
 mod faults;
 mod identity;
@@ -23,4 +26,5 @@ mod retry;
 mod server;
 #[cfg(feature = "kms")]
 mod signing;
+mod staging;
 mod support;

@@ -1,0 +1,151 @@
+//! What Secrets Manager has beside the contract.
+
+use std::time::Duration;
+
+use secrets_aws::{
+    Overwrite, PasswordRules, PublicAccess, ReplicaRegion, ReplicaStatus, RotationOutcome,
+    RotationPlan, RotationSchedule,
+};
+use secrets_core::{DeleteMode, ErrorKind, GetOptions, SecretProvider, SetOptions};
+use serde_json::json;
+
+use super::support::{OnDouble, name, text};
+
+const FUNCTION: &str = "arn:aws:lambda:eu-west-1:111122223333:function:rotate";
+
+fn plan() -> RotationPlan {
+    RotationPlan::by_function(FUNCTION).with_schedule(RotationSchedule::Days(30))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_are_put_read_checked_and_taken_away() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    assert_eq!(provider.resource_policy(&id).await.unwrap(), None);
+    let policy = |principal: &str| {
+        let statement = json!({
+            "Effect": "Allow",
+            "Principal": { "AWS": principal },
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "*",
+        });
+        json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+    };
+    let (narrow, open) = (policy("arn:aws:iam::444455556666:root"), policy("*"));
+    provider.put_resource_policy(&id, &narrow, PublicAccess::Blocked).await.unwrap();
+    on.settle();
+    let read = provider.resource_policy(&id).await.unwrap().unwrap();
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(parsed(&read), parsed(&narrow));
+    let refused = provider.put_resource_policy(&id, &open, PublicAccess::Blocked).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidValue);
+    let refused = provider.put_resource_policy(&id, "{", PublicAccess::Blocked).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidValue);
+    provider.put_resource_policy(&id, &open, PublicAccess::InsecureAllowed).await.unwrap();
+    assert_eq!(provider.validate_resource_policy(&id, &narrow).await.unwrap(), []);
+    assert!(!provider.validate_resource_policy(&id, &open).await.unwrap().is_empty());
+    provider.delete_resource_policy(&id).await.unwrap();
+    provider.delete_resource_policy(&id).await.unwrap();
+    on.settle();
+    assert_eq!(provider.resource_policy(&id).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_in_other_regions_are_made_kept_in_step_and_detached() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    let regions = [ReplicaRegion::new("eu-central-1"), ReplicaRegion::new("us-east-1")];
+    let made = provider.replicate(&id, &regions, Overwrite::Refuse).await.unwrap();
+    assert_eq!(made.len(), 2);
+    on.double.clock().advance(Duration::from_secs(10));
+    let copies = provider.replicas(&id).await.unwrap();
+    assert!(copies.iter().all(|copy| copy.status == ReplicaStatus::InSync), "{copies:?}");
+    let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
+    let arn = described["ARN"].as_str().unwrap();
+    let there = arn.replace(super::support::REGION, "eu-central-1");
+    let there = secrets_core::NativeId::new(&there).unwrap();
+    let read = provider.get_secret(&there.clone().into(), GetOptions::default()).await.unwrap();
+    assert!(read.value.ct_eq(&text("1")));
+    // A secret with copies cannot be deleted.
+    let deleted = provider.delete_secret(&id, DeleteMode::Immediate).await;
+    assert!(deleted.is_err());
+    let arn = secrets_core::NativeId::new(arn).unwrap();
+    let detached = provider.detach_replica(&arn, "eu-central-1").await.unwrap();
+    assert_eq!(detached, there.into());
+    let left = provider.remove_replicas(&id, &["us-east-1"]).await.unwrap();
+    assert!(left.iter().all(|copy| copy.region != "us-east-1"), "{left:?}");
+    let nowhere = secrets_core::NativeId::new("db").unwrap();
+    let refused = provider.detach_replica(&nowhere, "eu-central-1").await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidName);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passwords_keep_their_rules() {
+    let on = OnDouble::start().await;
+    let rules = PasswordRules::of_length(40).without_punctuation().without_characters("abcXYZ09");
+    let one = on.provider.random_password(&rules).await.unwrap();
+    let one = one.expose_secret_text().unwrap();
+    assert_eq!(one.len(), 40);
+    assert!(one.chars().all(|c| c.is_ascii_alphanumeric() && !"abcXYZ09".contains(c)), "{one}");
+    let unfit = PasswordRules::of_length(0);
+    let refused = on.provider.random_password(&unfit).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidValue);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_of_awss_own_is_configured_and_watched_to_its_end() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    on.double.rotations().complete_with(FUNCTION, |_| "2".to_owned());
+    let begun = provider.configure_rotation(&id, &plan()).await.unwrap().unwrap();
+    let within = Duration::from_secs(10);
+    let outcome = provider.watch_rotation(&id, &begun, within).await.unwrap();
+    assert_eq!(outcome, RotationOutcome::Finished);
+    on.settle();
+    let current = provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(current.value.ct_eq(&text("2")) && current.version.id == begun);
+    let status = provider.rotation_status(&id).await.unwrap();
+    assert!(status.enabled && status.under_way.is_none() && status.last.is_some());
+    assert_eq!((status.function.as_deref(), status.current), (Some(FUNCTION), Some(begun.clone())));
+    let next = provider.rotate_now(&id, None).await.unwrap().unwrap();
+    assert_ne!(next, begun);
+}
+
+/// A rotation that does not finish: what holds it up is told, and after a cancellation the next one
+/// begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_rotation_is_explained_and_cleared() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    on.double.rotations().fail(FUNCTION);
+    let begun = provider.configure_rotation(&id, &plan()).await.unwrap().unwrap();
+    on.settle();
+    let within = Duration::from_millis(200);
+    let outcome = provider.watch_rotation(&id, &begun, within).await.unwrap();
+    assert_eq!(outcome, RotationOutcome::Stuck { has_value: false });
+    let refused = provider.rotate_now(&id, None).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    let told = refused.to_string();
+    assert!(told.contains(begun.as_str()) && told.contains("has no value"), "{told}");
+    assert!(refused.request_id().is_some());
+
+    assert_eq!(provider.cancel_rotation(&id).await.unwrap(), Some(begun.clone()));
+    on.settle();
+    assert_eq!(provider.cancel_rotation(&id).await.unwrap(), None, "repeating is harmless");
+    let status = provider.rotation_status(&id).await.unwrap();
+    assert!(!status.enabled && status.under_way.is_none());
+    let outcome = provider.watch_rotation(&id, &begun, within).await.unwrap();
+    assert_eq!(outcome, RotationOutcome::Dropped);
+    on.double.rotations().complete_with(FUNCTION, |_| "2".to_owned());
+    let begun = provider.configure_rotation(&id, &plan()).await.unwrap().unwrap();
+    let outcome = provider.watch_rotation(&id, &begun, Duration::from_secs(10)).await.unwrap();
+    assert_eq!(outcome, RotationOutcome::Finished);
+}

@@ -1,0 +1,107 @@
+//! Labels: what is pending stays hidden, and of several writers one wins.
+
+use std::time::Duration;
+
+use secrets_core::{
+    ErrorKind, GetOptions, IdempotencyKey, Precondition, SecretProvider, SetOptions,
+    VersionSelector,
+};
+use serde_json::json;
+
+use super::support::{OnDouble, name, text};
+
+fn token(seed: u8) -> IdempotencyKey {
+    IdempotencyKey::from_random([seed; 16])
+}
+
+/// AWS makes the first version of a secret current whatever label is asked for: a pending value is
+/// refused where there is none to protect it, before anything is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_version_is_never_staged() {
+    let on = OnDouble::start().await;
+    on.boto3("CreateSecret", json!({ "Name": "empty" })).await;
+    on.settle();
+    for id in ["empty", "absent"] {
+        let (id, pending) = (name(id), SetOptions::pending());
+        let staged = on.provider.set_secret(&id, text("untested"), pending).await;
+        assert_eq!(staged.unwrap_err().kind(), ErrorKind::NotFound);
+        let upon = Precondition::CurrentIs(secrets_core::VersionId::new(&"0".repeat(36)).unwrap());
+        let upon = SetOptions::new().when(upon);
+        let written = on.provider.set_secret(&id, text("untested"), upon).await;
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::Conflict);
+    }
+    assert_eq!(on.double.calls().count("PutSecretValue"), 0);
+    on.settle();
+    let read = on.provider.get_secret(&name("empty"), GetOptions::default()).await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// Two rotators stage and promote at once: one value is current in the end, and no more than one
+/// of them is told that it succeeded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_who_promote_at_once_one_wins() {
+    let on = OnDouble::start().await;
+    for round in 0..6_u8 {
+        let id = name(&format!("raced/{round}"));
+        let base = on.provider.set_secret(&id, text("base"), SetOptions::new()).await.unwrap();
+        on.settle();
+        let rotate = async |value: &str, pause: u64| {
+            let staged = on.provider.set_secret(&id, text(value), SetOptions::pending()).await?;
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            on.provider.promote(&id, &staged.id, &base.id, &token(round)).await
+        };
+        let (one, other) = tokio::join!(rotate("one", u64::from(round)), rotate("other", 3));
+        let won: Vec<_> = [&one, &other].into_iter().filter_map(|it| it.as_ref().ok()).collect();
+        assert!(won.len() <= 1, "{one:?} {other:?}");
+        for lost in [&one, &other].into_iter().filter_map(|it| it.as_ref().err()) {
+            assert!(matches!(lost.kind(), ErrorKind::Conflict | ErrorKind::NotFound), "{lost:?}");
+        }
+        on.settle();
+        let current = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
+        let expected = won.first().map_or(&base.id, |won| &won.current);
+        assert_eq!(&current.version.id, expected);
+    }
+}
+
+/// A staged value is promoted at once, although reads do not show it yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_lag_do_not_refuse_a_promotion() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    let base = on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    let staged = on.provider.set_secret(&id, text("2"), SetOptions::pending()).await.unwrap();
+    let promoted = on.provider.promote(&id, &staged.id, &base.id, &token(1)).await.unwrap();
+    let again = on.provider.promote(&id, &staged.id, &base.id, &token(1)).await.unwrap();
+    assert_eq!(promoted, again);
+    let upon = SetOptions::new().when(Precondition::CurrentIs(staged.id));
+    on.provider.set_secret(&id, text("3"), upon).await.unwrap();
+    let staged = on.provider.set_secret(&id, text("4"), SetOptions::pending()).await.unwrap();
+    on.provider.discard_pending(&id, &staged.id).await.unwrap();
+    on.settle();
+    let current = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(current.value.ct_eq(&text("3")));
+    let waits = GetOptions::version(VersionSelector::Pending);
+    let waits = on.provider.get_secret(&id, waits).await;
+    assert_eq!(waits.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A refused conditional write leaves no label and no pending value behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conditional_write_that_loses_cleans_up() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    let base = on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    // Somebody writes between the look and the move: reads still show the base.
+    on.boto3("PutSecretValue", json!({ "SecretId": "db", "SecretString": "foreign" })).await;
+    let upon = SetOptions::new().when(Precondition::CurrentIs(base.id));
+    let lost = on.provider.set_secret(&id, text("2"), upon).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Conflict);
+    assert_eq!(lost.effect(), secrets_core::Effect::NotApplied);
+    on.settle();
+    let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
+    let labels = described["VersionIdsToStages"].to_string();
+    assert!(!labels.contains("mainstay") && !labels.contains("AWSPENDING"), "{labels}");
+    let current = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(current.value.ct_eq(&text("foreign")));
+}
