@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use aws_double::{AwsDouble, Fault, FaultRule};
+use aws_double::{AwsDouble, Consistency, Fault, FaultRule};
 use serde_json::json;
 
 use crate::{
     client::{Client, token},
-    secrets_basics::{create, put, strong},
+    secrets_basics::{MINUTE, create, put, strong},
 };
 
 #[tokio::test]
@@ -140,25 +140,28 @@ async fn rules_count_skip_and_look_at_the_name() {
 #[tokio::test]
 async fn a_rate_of_calls() {
     let (double, client) = strong().await;
-    double.faults().limit_rate(&["ListSecrets", "GetRandomPassword"], 1.0, 3);
+    double.faults().limit_rate(&["ListSecrets", "GetRandomPassword"], 0.01, 3);
     for operation in ["ListSecrets", "GetRandomPassword", "ListSecrets"] {
         client.ok(operation, json!({})).await;
     }
     assert_eq!(client.refused("ListSecrets", json!({})).await, "ThrottlingException");
     let other = Client::with(&double, &double.identities().user("999988887777", "o"));
     other.ok("ListSecrets", json!({})).await;
-    double.clock().advance(Duration::from_secs(2));
+    double.clock().advance(Duration::from_secs(200));
     client.ok("ListSecrets", json!({})).await;
 }
 
 #[tokio::test]
 async fn writes_are_seen_later() {
-    let double = AwsDouble::start().await.unwrap();
+    assert_eq!(Consistency::default().reads, Duration::from_millis(250));
+    // Longer than that, so that no slow machine waits it out.
+    let consistency = Consistency { reads: MINUTE, ..Consistency::default() };
+    let double = AwsDouble::builder().consistency(consistency).start().await.unwrap();
     let client = Client::new(&double);
     create(&client, "x").await;
     let id = json!({ "SecretId": "x" });
     assert_eq!(client.refused("GetSecretValue", id.clone()).await, "ResourceNotFoundException");
-    double.clock().advance(Duration::from_millis(250));
+    double.clock().advance(MINUTE);
     client.ok("GetSecretValue", id.clone()).await;
     put(&client, "x", 2, None).await;
     assert_eq!(client.ok("GetSecretValue", id.clone()).await["SecretString"], "one");
@@ -166,7 +169,7 @@ async fn writes_are_seen_later() {
     assert_eq!(described["VersionIdsToStages"], json!({ token(1): ["AWSCURRENT"] }));
     // A write is judged by the newest state, whatever reads see.
     put(&client, "x", 2, None).await;
-    double.clock().advance(Duration::from_millis(250));
+    double.clock().advance(MINUTE);
     assert_eq!(client.ok("GetSecretValue", id.clone()).await["SecretString"], "value 2");
     assert_eq!(client.ok("ListSecrets", json!({})).await["SecretList"], json!([]));
     double.clock().advance(Duration::from_secs(300));
@@ -176,7 +179,7 @@ async fn writes_are_seen_later() {
         .faults()
         .add(FaultRule::new(Fault::Stale(Duration::from_secs(240))).on("GetSecretValue").times(1));
     put(&client, "x", 3, None).await;
-    double.clock().advance(Duration::from_secs(1));
+    double.clock().advance(MINUTE);
     assert_eq!(
         client.ok("GetSecretValue", id.clone()).await["SecretString"],
         "value 2",

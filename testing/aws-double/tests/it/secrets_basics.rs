@@ -1,12 +1,18 @@
 //! Creating, reading and writing secrets.
 
+use std::time::Duration;
+
 use aws_double::AwsDouble;
 use serde_json::{Value, json};
 
 use crate::client::{Client, token};
 
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// Reads see writes at once. What takes its time takes a minute of the double's clock, so that no slow machine sees it done.
 pub(crate) async fn strong() -> (AwsDouble, Client) {
-    let double = AwsDouble::builder().strong().start().await.unwrap();
+    let builder = AwsDouble::builder().strong().replication_takes(MINUTE).deletion_takes(MINUTE);
+    let double = builder.start().await.unwrap();
     let client = Client::new(&double);
     (double, client)
 }

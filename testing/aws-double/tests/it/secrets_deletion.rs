@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     client::token,
-    secrets_basics::{create, put, strong},
+    secrets_basics::{MINUTE, create, put, strong},
 };
 
 const DAY: u64 = 86_400;
@@ -45,7 +45,7 @@ async fn scheduled_and_restored() {
     double.clock().advance(Duration::from_secs(29 * DAY));
     client.ok("RestoreSecret", id.clone()).await;
     client.ok("DeleteSecret", id.clone()).await;
-    double.clock().advance(Duration::from_secs(30 * DAY + 3));
+    double.clock().advance(Duration::from_secs(30 * DAY) + MINUTE);
     assert_eq!(client.refused("RestoreSecret", id).await, "ResourceNotFoundException");
     create(&client, "x").await;
 }
@@ -62,7 +62,7 @@ async fn forced() {
     let id = json!({ "SecretId": "x" });
     assert_eq!(client.refused("RestoreSecret", id.clone()).await, "InvalidRequestException");
     client.ok("DeleteSecret", force.clone()).await;
-    double.clock().advance(Duration::from_secs(5));
+    double.clock().advance(MINUTE);
     assert_eq!(client.refused("GetSecretValue", id).await, "ResourceNotFoundException");
     client.ok("DeleteSecret", force).await;
     client

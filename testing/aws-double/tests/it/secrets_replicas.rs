@@ -1,12 +1,10 @@
 //! Copies in other regions.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::{
     client::{Client, token},
-    secrets_basics::{create, put, strong},
+    secrets_basics::{MINUTE, create, put, strong},
 };
 
 fn status(answer: &Value) -> Vec<(&str, &str)> {
@@ -24,13 +22,13 @@ async fn a_replica_follows_its_primary() {
     let answer = client.ok("ReplicateSecretToRegions", regions.clone()).await;
     assert_eq!(status(&answer), [("eu-west-1", "InProgress")]);
     assert_eq!(abroad.refused("GetSecretValue", id.clone()).await, "ResourceNotFoundException");
-    double.clock().advance(Duration::from_secs(2));
+    double.clock().advance(MINUTE);
     assert_eq!(status(&client.ok("DescribeSecret", id.clone()).await), [("eu-west-1", "InSync")]);
     let read = abroad.ok("GetSecretValue", id.clone()).await;
     assert_eq!(read["ARN"], arn.replace("us-east-1", "eu-west-1"));
     put(&client, "x", 2, None).await;
     assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "one", "on its way");
-    double.clock().advance(Duration::from_secs(2));
+    double.clock().advance(MINUTE);
     assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "value 2");
     let told = abroad.ok("DescribeSecret", id.clone()).await;
     assert_eq!(told["PrimaryRegion"], "us-east-1");
@@ -68,7 +66,7 @@ async fn a_replica_becomes_a_secret_of_its_own() {
         "AddReplicaRegions": [{ "Region": "eu-west-1" }],
     });
     client.ok("CreateSecret", input).await;
-    double.clock().advance(Duration::from_secs(2));
+    double.clock().advance(MINUTE);
     let id = json!({ "SecretId": "x" });
     assert_eq!(
         client.refused("StopReplicationToReplica", id.clone()).await,
@@ -95,7 +93,7 @@ async fn a_name_that_is_taken_abroad() {
     assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "value 2");
     input["ForceOverwriteReplicaSecret"] = json!(true);
     client.ok("ReplicateSecretToRegions", input.clone()).await;
-    double.clock().advance(Duration::from_secs(2));
+    double.clock().advance(MINUTE);
     assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "one");
     assert_eq!(
         client.refused("ReplicateSecretToRegions", input).await,
