@@ -149,3 +149,35 @@ async fn a_stuck_rotation_is_explained_and_cleared() {
     let outcome = provider.watch_rotation(&id, &begun, Duration::from_secs(10)).await.unwrap();
     assert_eq!(outcome, RotationOutcome::Finished);
 }
+
+/// A key for created secrets, and another one later; a key that cannot be used is told as that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_have_keys_of_their_own() {
+    let on = OnDouble::start().await;
+    let key = async || {
+        let made = on.boto3.call("kms", "CreateKey", json!({})).await.unwrap();
+        made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (key().await, key().await);
+    let keys = on.double.credentials();
+    let clients =
+        super::support::clients_as(on.double.url(), keys.access_key(), keys.secret_key()).await;
+    let provider = secrets_aws::SecretsManagerProvider::builder(&clients)
+        .with_kms_key(&first)
+        .with_read_patience(Duration::from_millis(200))
+        .build();
+    let id = name("db");
+    provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    assert_eq!(provider.kms_key_of(&id).await.unwrap().as_ref(), Some(&first));
+    provider.set_kms_key_of(&id, Some(&second)).await.unwrap();
+    on.settle();
+    assert_eq!(provider.kms_key_of(&id).await.unwrap().as_ref(), Some(&second));
+    on.boto3.call("kms", "DisableKey", json!({ "KeyId": second })).await.unwrap();
+    for _ in 0..2 {
+        on.settle();
+    }
+    let read = provider.get_secret(&id, GetOptions::default()).await.unwrap_err();
+    assert_eq!(read.kind(), ErrorKind::PermissionDenied, "{read}");
+    assert!(read.to_string().contains("KMS"), "{read}");
+}

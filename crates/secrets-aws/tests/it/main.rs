@@ -28,3 +28,4 @@ mod server;
 mod signing;
 mod staging;
 mod support;
+mod sweep;
