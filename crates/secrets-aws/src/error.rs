@@ -34,6 +34,8 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
+    /// Its request holds a secret, as with the one below.
+    ReadSecret,
     Write,
     /// Its request holds a secret, and AWS's messages quote requests.
     WriteSecret,
@@ -44,6 +46,15 @@ impl Call {
     /// none.
     pub(crate) fn read(operation: impl Into<Option<Operation>>, request: &'static str) -> Self {
         Self::new(operation.into(), request, Access::Read)
+    }
+
+    /// A call that changes nothing and whose request holds a secret, such as `Encrypt`: nothing of
+    /// AWS's own text gets into its errors.
+    pub(crate) fn read_secret(
+        operation: impl Into<Option<Operation>>,
+        request: &'static str,
+    ) -> Self {
+        Self::new(operation.into(), request, Access::ReadSecret)
     }
 
     /// A call that changes something. Give its [`attempts`](Self::attempts) to the SDK: without them
@@ -105,11 +116,18 @@ impl Call {
 
     /// An error of this library's that belongs to this call.
     pub(crate) fn own(&self, kind: ErrorKind, message: &'static str) -> Error {
-        let error = Error::new(kind, message);
+        let mut error = Error::new(kind, message);
+        if self.changes_nothing() {
+            error = error.with_effect(Effect::NotApplied);
+        }
         match self.operation {
             Some(operation) => error.with_operation(operation),
             None => error,
         }
+    }
+
+    fn changes_nothing(&self) -> bool {
+        matches!(self.access, Access::Read | Access::ReadSecret)
     }
 
     /// Whether an attempt may have been carried out.
@@ -118,7 +136,7 @@ impl Call {
     }
 
     fn effect<E>(&self, error: &SdkError<E, HttpResponse>) -> Effect {
-        if self.access == Access::Read {
+        if self.changes_nothing() {
             return Effect::NotApplied;
         }
         let sent_unseen = !self.attempts.was_seen()
@@ -131,7 +149,8 @@ impl Call {
         let meaning = codes::meaning(self.request, code, message, raw.status().as_u16());
         let mut text =
             format!("{} was refused: {} (`{}`)", self.request, meaning.text, Shown(code));
-        if meaning.quotable && self.access != Access::WriteSecret && !message.is_empty() {
+        let holds_secret = matches!(self.access, Access::ReadSecret | Access::WriteSecret);
+        if meaning.quotable && !holds_secret && !message.is_empty() {
             text.push_str(": ");
             text.push_str(&Shown(message).to_string());
         }

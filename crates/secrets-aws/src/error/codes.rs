@@ -152,6 +152,10 @@ const CODES: &[(&[&str], Meaning)] = &[
             "the secret's KMS key cannot be used: disabled, being deleted, or not permitted",
         ),
     ),
+    (
+        &["KMSInvalidStateException"],
+        quotable(ErrorKind::Conflict, "the state of the key does not allow it"),
+    ),
     (&["DisabledException"], plain(ErrorKind::Disabled, "the key is disabled")),
     (
         &[
@@ -190,7 +194,10 @@ pub(super) fn meaning(request: &str, code: &str, message: &str, status: u16) -> 
             return plain(ErrorKind::Conflict, "the stage is not where the call says");
         }
         (_, "InvalidRequestException") => return invalid_request(message),
-        (_, "KMSInvalidStateException") => return invalid_state(message),
+        // AWS documents both codes for a key that is on its way out.
+        (_, "KMSInvalidStateException" | "DisabledException") if is_leaving(message) => {
+            return plain(ErrorKind::PendingDeletion, "the key is scheduled for deletion");
+        }
         _ => {}
     }
     let known = CODES.iter().find(|(codes, _)| codes.contains(&code));
@@ -215,9 +222,6 @@ fn invalid_request(message: &str) -> Meaning {
 }
 
 /// "… is pending deletion." among the states of a key.
-fn invalid_state(message: &str) -> Meaning {
-    if message.contains("pending deletion") || message.contains("PendingDeletion") {
-        return plain(ErrorKind::PendingDeletion, "the key is scheduled for deletion");
-    }
-    quotable(ErrorKind::Conflict, "the state of the key does not allow it")
+fn is_leaving(message: &str) -> bool {
+    message.contains("pending deletion") || message.contains("PendingDeletion")
 }

@@ -35,7 +35,8 @@ impl Signer for KmsProvider {
         algorithm: SignatureAlgorithm,
         input: ToSign<'_>,
     ) -> Result<Signature> {
-        let call = Call::read(Operation::Sign, "Sign");
+        // What is signed may be confidential.
+        let call = Call::read_secret(Operation::Sign, "Sign");
         let (spec, message) = (spec(&call, algorithm)?, Message::of(&call, algorithm, input)?);
         let (client, target) = self.at(key, Operation::Sign)?;
         let request = client
@@ -52,7 +53,7 @@ impl Signer for KmsProvider {
     }
 
     async fn verify(&self, input: ToSign<'_>, signature: &Signature) -> Result<()> {
-        let call = Call::read(Operation::Verify, "Verify");
+        let call = Call::read_secret(Operation::Verify, "Verify");
         let algorithm = signature.algorithm;
         let (spec, message) = (spec(&call, algorithm)?, Message::of(&call, algorithm, input)?);
         let der = signature.to_der().map_err(|error| error.with_operation(Operation::Verify))?;

@@ -52,7 +52,7 @@ impl KeyProvider for KmsProvider {
         data_key: &DataKey,
         context: &WrapContext,
     ) -> Result<WrappedKey> {
-        let call = Call::read(Operation::WrapKey, "Encrypt");
+        let call = Call::read_secret(Operation::WrapKey, "Encrypt");
         let plaintext = data_key.expose_secret();
         match plaintext.len() {
             0 => return Err(call.own(ErrorKind::InvalidValue, "a key of no bytes")),

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use aws_double::Policy;
+use aws_double::{Fault, FaultRule, LeavingKey, Policy};
 use peers::{Boto3, Credentials};
 use secrets_aws::secrets_core::conformance::{self, Outcome};
 use secrets_aws::secrets_core::{
-    DataKey, ErrorKind, KeyLen, KeyProvider as _, KeyRef, Operation, SignatureAlgorithm,
+    DataKey, Effect, ErrorKind, KeyLen, KeyProvider as _, KeyRef, Operation, SignatureAlgorithm,
     WrapContext, WrappedKey, WrappingVersion,
 };
 use secrets_aws::{Alias, DeletionWindow, GrantToken, KeyState, KeyUsage, RotationPeriod};
 use serde_json::json;
+use service_test_kit::{Canary, ErrorChain, LogCapture, Shown};
 
 use crate::kms::{Kms, REGION, context};
 
@@ -246,6 +247,9 @@ async fn the_state_of_a_key_decides_and_is_told() {
     assert_eq!(kinds_of(&kms, &key, &wrapped).await, [None; 4]);
 
     provider.schedule_key_deletion(&key, window).await.unwrap();
+    // AWS documents two codes for it.
+    double.kms().set_leaving_key(LeavingKey::IsDisabled);
+    assert_eq!(kinds_of(&kms, &key, &wrapped).await, [Some(ErrorKind::PendingDeletion); 4]);
     double.clock().advance(Duration::from_secs(8 * 86_400));
     assert_eq!(kinds_of(&kms, &key, &wrapped).await, [Some(ErrorKind::NotFound); 4]);
     let version = provider.wrapping_version(&wrapped).await.unwrap_err();
@@ -362,6 +366,47 @@ async fn an_arn_says_which_region_is_asked() {
     assert_eq!(calls, [("kms:Decrypt", "us-west-2"), ("kms:Encrypt", REGION)]);
     let opened = kms.provider.unwrap_key(&moved, &context()).await.unwrap();
     assert_eq!(opened.expose_secret(), data_key.expose_secret());
+}
+
+/// No data key in any error, `Debug` form or log line, whatever AWS or what poses as it answers.
+#[tokio::test]
+async fn no_data_key_shows_anywhere() {
+    let (logs, _guard) = LogCapture::start();
+    let (double, kms) = Kms::double().await;
+    let (key, canary) = (kms.wrapping_key().await, Canary::named("aws-kms"));
+    let ours = || DataKey::from_boxed(canary.text().as_bytes().into());
+    let wrapped = kms.provider.wrap_key(&key, &ours(), &context()).await.unwrap();
+    let opened = kms.provider.unwrap_key(&wrapped, &context()).await.unwrap();
+    assert_eq!(opened.expose_secret(), canary.text().as_bytes());
+    let refusal =
+        |code: &str, message: String| Fault::Refuse { status: 400, code: code.to_owned(), message };
+    let mut errors = Vec::new();
+    for fault in [
+        Fault::Html,
+        Fault::TruncatedJson,
+        Fault::EmptyBody,
+        Fault::LostReply,
+        refusal("ValidationException", format!("Value '{}' at 'plaintext' failed", canary.text())),
+        refusal("AccessDeniedException", canary.text().to_owned()),
+        refusal("LimitExceededException", canary.text().to_owned()),
+    ] {
+        double.faults().add(FaultRule::new(fault.clone()).on("Encrypt"));
+        errors.push(kms.provider.wrap_key(&key, &ours(), &context()).await.unwrap_err());
+        double.faults().clear();
+        // An answer that is cut holds a part of the key.
+        if matches!(fault, Fault::Refuse { .. }) {
+            continue;
+        }
+        double.faults().add(FaultRule::new(fault).on("Decrypt"));
+        errors.push(kms.provider.unwrap_key(&wrapped, &context()).await.unwrap_err());
+        double.faults().clear();
+    }
+    for error in &errors {
+        assert_eq!(error.effect(), Effect::NotApplied, "{error}");
+        canary.assert_absent_from(&[&ErrorChain::of(error)]);
+    }
+    let shown = Shown::new("the provider", &kms.provider);
+    canary.assert_absent_from(&[&logs, &shown, &Shown::new("a data key", &opened)]);
 }
 
 #[tokio::test]
