@@ -57,7 +57,10 @@ impl Op<'_> {
         let description = description(self.input)?;
         let key = self.input.text("KmsKeyId")?;
         let has_value = payload.is_some();
-        let ((), secret) = self.change(|op, _, secret| {
+        let ((), secret) = self.change_any(|op, inner, secret| {
+            if has_value || description.is_some() {
+                secret.check_primary()?;
+            }
             if has_value && secret.version(token).is_some() {
                 return Err(Refusal::new(
                     "ResourceExistsException",
@@ -74,6 +77,7 @@ impl Op<'_> {
             if let Some(key) = key {
                 op.authorize_key(Some(key), secret, token, KeyUse::Encrypt)?;
                 re_encrypt(secret, key);
+                op.note_replica_key(inner, secret);
             }
             if has_value {
                 op.authorize_key(secret.key.as_deref(), secret, token, KeyUse::Encrypt)?;

@@ -255,14 +255,24 @@ impl Op<'_> {
         })
     }
 
-    /// Changes the secret that the input names: permission, state, the change, the commit, the news.
+    /// Changes the secret that the input names, which must not be a replica: permission, state, the change, the commit.
     fn change<T>(
+        &self,
+        change: impl FnOnce(&Self, &mut Inner, &mut Secret) -> Result<T, Refusal>,
+    ) -> Result<(T, Secret), Refusal> {
+        self.change_any(|op, inner, secret| {
+            secret.check_primary()?;
+            change(op, inner, secret)
+        })
+    }
+
+    /// The same for a replica too.
+    fn change_any<T>(
         &self,
         change: impl FnOnce(&Self, &mut Inner, &mut Secret) -> Result<T, Refusal>,
     ) -> Result<(T, Secret), Refusal> {
         let mut inner = self.service.store.lock();
         let secret = self.open(&inner, View::Newest)?;
-        secret.check_primary()?;
         secret.check_live()?;
         let mut changed = Secret::clone(&secret);
         let out = change(self, &mut inner, &mut changed)?;

@@ -153,14 +153,38 @@ impl Op<'_> {
 
     /// Takes a replica off its primary's list.
     pub(super) fn forget_replica(&self, inner: &mut Inner, replica: &Secret) {
-        let Some(region) = &replica.primary else { return };
-        let place = abroad(&replica.place, region);
-        if let Some(primary) = inner.get(&place, self.now(), View::Newest) {
-            let mut primary = Secret::clone(&primary);
+        self.change_primary(inner, replica, |primary| {
             primary.replicas.retain(|r| r.region != replica.place.region);
             if primary.replicas.is_empty() {
                 primary.primary = None;
             }
+        });
+    }
+
+    /// Lets the primary know the key of a replica, with which copies to come are encrypted.
+    pub(super) fn note_replica_key(&self, inner: &mut Inner, replica: &Secret) {
+        if !replica.is_replica() {
+            return;
+        }
+        self.change_primary(inner, replica, |primary| {
+            let entry = primary.replicas.iter_mut().find(|r| r.region == replica.place.region);
+            if let Some(entry) = entry {
+                entry.key.clone_from(&replica.key);
+            }
+        });
+    }
+
+    fn change_primary(
+        &self,
+        inner: &mut Inner,
+        replica: &Secret,
+        change: impl FnOnce(&mut Secret),
+    ) {
+        let Some(region) = &replica.primary else { return };
+        let place = abroad(&replica.place, region);
+        if let Some(primary) = inner.get(&place, self.now(), View::Newest) {
+            let mut primary = Secret::clone(&primary);
+            change(&mut primary);
             inner.commit(&place, Some(primary), self.now());
         }
     }

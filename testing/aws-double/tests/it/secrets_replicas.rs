@@ -100,3 +100,27 @@ async fn a_name_that_is_taken_abroad() {
         "InvalidParameterException"
     );
 }
+
+#[tokio::test]
+async fn the_key_of_a_replica_is_its_own() {
+    let (double, client) = strong().await;
+    let abroad = Client::new(&double).in_region("eu-west-1");
+    let kms = Client::of_kms(&double).in_region("eu-west-1");
+    let key = kms.ok("CreateKey", json!({})).await["KeyMetadata"]["Arn"].clone();
+    create(&client, "x").await;
+    let regions = json!({ "SecretId": "x", "AddReplicaRegions": [{ "Region": "eu-west-1" }] });
+    client.ok("ReplicateSecretToRegions", regions).await;
+    double.clock().advance(MINUTE);
+    let update = json!({ "SecretId": "x", "KmsKeyId": key, "ClientRequestToken": token(2) });
+    abroad.ok("UpdateSecret", update).await;
+    put(&client, "x", 3, None).await;
+    double.clock().advance(MINUTE);
+    let id = json!({ "SecretId": "x" });
+    assert_eq!(abroad.ok("GetSecretValue", id.clone()).await["SecretString"], "value 3");
+    assert_eq!(abroad.ok("DescribeSecret", id.clone()).await["KmsKeyId"], key, "it stays");
+    let told = client.ok("DescribeSecret", id).await;
+    assert_eq!(told["ReplicationStatus"][0]["KmsKeyId"], key);
+    assert!(told.get("KmsKeyId").is_none(), "the primary's is another");
+    let other = json!({ "SecretId": "x", "Description": "d", "ClientRequestToken": token(4) });
+    assert_eq!(abroad.refused("UpdateSecret", other).await, "InvalidParameterException");
+}
