@@ -195,6 +195,21 @@ pub(super) fn list(state: &mut State, ask: &Ask<'_>) -> Result<Value, Refusal> {
     ask.page(entries, "Grants", 50, 100)
 }
 
+/// `ListRetirableGrants`: all that a principal may retire, of the keys of the caller's account and region.
+pub(super) fn list_retirable(state: &State, ask: &Ask<'_>) -> Result<Value, Refusal> {
+    let retiring = principal(ask.input, "RetiringPrincipal")?;
+    let retiring = retiring
+        .ok_or_else(|| input::invalid("null", "RetiringPrincipal", "Member must not be null"))?;
+    super::alias::allowed(ask, "ListRetirableGrants", "*")?;
+    let own = |key: &&Key| key.account == ask.identity.account && key.region == ask.region;
+    let entries = state.keys.values().filter(own).flat_map(|key| {
+        let wanted =
+            |grant: &&Grant| grant.ended.is_none() && grant.retiring.as_ref() == Some(&retiring);
+        key.grants.iter().filter(wanted).map(|grant| grant.to_json(key)).collect::<Vec<_>>()
+    });
+    ask.page(entries.collect(), "Grants", 50, 100)
+}
+
 /// `RevokeGrant`.
 pub(super) fn revoke(state: &mut State, ask: &Ask<'_>) -> Result<Value, Refusal> {
     let id = ask.input.required("GrantId")?;

@@ -214,6 +214,7 @@ impl State {
             "ListKeyRotations" => rotation::list(self, ask),
             "CreateGrant" => grant::create(self, ask),
             "ListGrants" => grant::list(self, ask),
+            "ListRetirableGrants" => grant::list_retirable(self, ask),
             "RevokeGrant" => grant::revoke(self, ask),
             "RetireGrant" => grant::retire(self, ask),
             "Encrypt" => encrypt::encrypt(self, ask, seal),

@@ -221,6 +221,11 @@ async fn grants_are_named_listed_and_retired() {
         listed["Grants"][0]["Constraints"],
         json!({ "EncryptionContextSubset": { "a": "1" } })
     );
+    for (name, count) in [("ret", 1), ("g", 0)] {
+        let input = json!({ "RetiringPrincipal": arn(double.account(), name) });
+        let retirable = wire.kms("ListRetirableGrants", input).await.unwrap();
+        assert_eq!(retirable["Grants"].as_array().unwrap().len(), count, "{name}");
+    }
     let token = json!({ "GrantToken": again["GrantToken"] });
     assert_eq!(
         code(&Wire::of(&double, &other), "RetireGrant", token.clone()).await,
