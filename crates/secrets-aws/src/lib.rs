@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod arn;
+#[cfg(feature = "changes")]
+mod changes;
 mod config;
 mod error;
 mod provider;
@@ -13,6 +15,10 @@ mod keys;
 
 pub use secrets_core;
 
+#[cfg(feature = "sqs")]
+pub use changes::ChangeQueue;
+#[cfg(feature = "changes")]
+pub use changes::{ChangeFeed, Heard, NotAnEvent};
 pub use config::{
     AccountId, AwsConfig, ConfigError, Container, Endpoints, Identity, Instance, InvalidAccountId,
     Network, Partition, Profile, Proxy, Role, StaticKeys, WebIdentity,

@@ -13,7 +13,7 @@ pub(super) const MAX_BATCH: usize = 20;
 /// for lists. Assumed for reads; lists lag behind this.
 const READS_WITHIN: Duration = Duration::from_secs(2);
 
-pub(super) fn capabilities() -> Capabilities {
+pub(super) fn capabilities(changes: Support) -> Capabilities {
     let consistency = Consistency::Eventual { within: READS_WITHIN };
     let limits = Limits::new(MAX_VALUE).with_tags(MAX_TAGS).with_batch(MAX_BATCH);
     let mut capabilities = Capabilities::read_only(consistency, limits);
@@ -32,5 +32,6 @@ pub(super) fn capabilities() -> Capabilities {
     capabilities.validity = Support::No;
     capabilities.delete = Support::Native;
     capabilities.recover = Support::Native;
+    capabilities.changes = changes;
     capabilities
 }

@@ -1,5 +1,7 @@
-use secrets_core::{ErrorKind, Health, Operation, Result};
+use secrets_core::{ErrorKind, Health, HealthStatus, Operation, Result};
 
+#[cfg(feature = "changes")]
+use crate::changes::Hearing;
 use crate::error::{Call, send};
 use crate::provider::SecretsManagerProvider;
 use crate::wire::Route;
@@ -15,11 +17,19 @@ impl SecretsManagerProvider {
             Err(failure) if failure.kind() == ErrorKind::PermissionDenied => {}
             Err(failure) => return Err(failure.into()),
         }
+        let mut findings = Vec::new();
         if self.batching().is_denied() {
-            return Ok(Health::degraded(
-                "`secretsmanager:BatchGetSecretValue` is denied: secrets are read one by one",
-            ));
+            let denied =
+                "`secretsmanager:BatchGetSecretValue` is denied: secrets are read one by one";
+            findings.push(denied.into());
         }
-        Ok(Health::healthy())
+        #[cfg(feature = "changes")]
+        findings.extend(self.hearing().map(Hearing::findings).unwrap_or_default());
+        let mut health = Health::healthy();
+        if !findings.is_empty() {
+            health.status = HealthStatus::Degraded;
+            health.findings = findings;
+        }
+        Ok(health)
     }
 }

@@ -27,9 +27,13 @@ use secrets_core::{
     Capabilities, ChangeStream, Clock, DeleteMode, Deleted, Error, GetOptions, Health,
     IdempotencyKey, MetadataPatch, NameRules, Operation, Page, PageRequest, Precondition, Promoted,
     ProviderId, Result, Secret, SecretFilter, SecretInfo, SecretProvider, SecretRef, SecretValue,
-    SetOptions, SystemClock, VersionId, VersionInfo, VersionState, async_trait,
+    SetOptions, Support, SystemClock, VersionId, VersionInfo, VersionState, async_trait,
 };
 
+#[cfg(feature = "sqs")]
+use crate::changes::ChangeQueue;
+#[cfg(feature = "changes")]
+use crate::changes::{ChangeFeed, Hearing};
 use crate::wire::AwsClients;
 pub use beside::PasswordRules;
 pub use policies::{PolicyProblem, PublicAccess};
@@ -40,6 +44,8 @@ pub use rotation::{
 
 use batch::Batching;
 use names::Target;
+#[cfg(feature = "changes")]
+pub(crate) use names::listed;
 use session::{Patience, Session};
 
 /// How long a read that contradicts what is known is asked again.
@@ -71,6 +77,8 @@ struct Inner {
     kms_key: Option<Box<str>>,
     read_patience: Duration,
     batching: Batching,
+    #[cfg(feature = "changes")]
+    hearing: Option<Hearing>,
 }
 
 impl SecretsManagerProvider {
@@ -86,11 +94,18 @@ impl SecretsManagerProvider {
             clock: Arc::new(SystemClock),
             kms_key: None,
             read_patience: READ_PATIENCE,
+            #[cfg(feature = "changes")]
+            hearing: None,
         }
     }
 
     fn clients(&self) -> &AwsClients {
         &self.0.clients
+    }
+
+    #[cfg(feature = "changes")]
+    fn hearing(&self) -> Option<&Hearing> {
+        self.0.hearing.as_ref()
     }
 
     fn kms_key(&self) -> Option<&str> {
@@ -136,6 +151,8 @@ pub struct SecretsManagerBuilder {
     clock: Arc<dyn Clock>,
     kms_key: Option<Box<str>>,
     read_patience: Duration,
+    #[cfg(feature = "changes")]
+    hearing: Option<Hearing>,
 }
 
 impl SecretsManagerBuilder {
@@ -159,18 +176,39 @@ impl SecretsManagerBuilder {
         self
     }
 
+    /// Where word of changes comes from that were made elsewhere: events that the application hears of.
+    #[cfg(feature = "changes")]
+    pub fn with_changes(mut self, feed: ChangeFeed) -> Self {
+        self.hearing = Some(Hearing::Feed(feed));
+        self
+    }
+
+    /// The same from a queue. It is asked while somebody listens to
+    /// [`changes`](SecretProvider::changes), as a manager's run future does.
+    #[cfg(feature = "sqs")]
+    pub fn with_change_queue(mut self, queue: ChangeQueue) -> Self {
+        self.hearing = Some(Hearing::Queue(queue));
+        self
+    }
+
     /// The provider.
     pub fn build(self) -> SecretsManagerProvider {
         let id =
             ProviderId::new("aws-secrets-manager", &self.clients.scope(), &self.clients.acts_as());
+        #[cfg(feature = "changes")]
+        let changes = if self.hearing.is_some() { Support::Native } else { Support::No };
+        #[cfg(not(feature = "changes"))]
+        let changes = Support::No;
         SecretsManagerProvider(Arc::new(Inner {
             clients: self.clients,
             id,
-            capabilities: capabilities::capabilities(),
+            capabilities: capabilities::capabilities(changes),
             clock: self.clock,
             kms_key: self.kms_key,
             read_patience: self.read_patience,
             batching: Batching::default(),
+            #[cfg(feature = "changes")]
+            hearing: self.hearing,
         }))
     }
 }
@@ -269,6 +307,9 @@ impl SecretProvider for SecretsManagerProvider {
     }
 
     fn changes(&self) -> Option<ChangeStream> {
+        #[cfg(feature = "changes")]
+        return self.0.hearing.as_ref().map(Hearing::listen);
+        #[cfg(not(feature = "changes"))]
         None
     }
 

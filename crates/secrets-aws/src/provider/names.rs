@@ -114,7 +114,7 @@ impl Target {
 }
 
 /// What a listing shows for the name of an entry.
-pub(super) fn listed(name: &str) -> Option<SecretRef> {
+pub(crate) fn listed(name: &str) -> Option<SecretRef> {
     match RULES.decode(name) {
         DecodedName::Name(name) => Some(SecretRef::Name(name)),
         _ => NativeId::new(name).ok().map(SecretRef::Native),

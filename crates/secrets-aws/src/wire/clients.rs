@@ -17,7 +17,7 @@ use super::identity::{Cached, Links, Times};
 use super::observer::Observer;
 use super::retry::{self, Corrections};
 use super::{Route, http};
-use crate::config::{AccountId, AwsConfig, ConfigError, Identity, Partition, Role};
+use crate::config::{AccountId, AwsConfig, ConfigError, Identity, Network, Partition, Role};
 
 /// How many pairs of identity and region one configuration serves: accounts times regions of a
 /// large company. Clients are never thrown away while others use them, so there is an end to it.
@@ -62,6 +62,8 @@ struct Pair {
     sts: OnceLock<aws_sdk_sts::Client>,
     #[cfg(feature = "kms")]
     kms: OnceLock<aws_sdk_kms::Client>,
+    #[cfg(feature = "sqs")]
+    sqs: OnceLock<aws_sdk_sqs::Client>,
 }
 
 impl AwsClients {
@@ -181,6 +183,32 @@ impl AwsClients {
         });
         Ok(client.clone())
     }
+
+    /// The client for queues there. An answer may be waited for this much longer than others.
+    #[cfg(feature = "sqs")]
+    pub(crate) fn sqs(
+        &self,
+        route: Route<'_>,
+        longer: std::time::Duration,
+    ) -> Result<aws_sdk_sqs::Client> {
+        let pair = self.0.pair(route)?;
+        let client = pair.sqs.get_or_init(|| {
+            let mut network = self.0.config.network.clone();
+            network.timeout += longer;
+            network.operation_timeout += longer;
+            let mut builder = aws_sdk_sqs::config::Builder::from(&pair.sdk)
+                .timeout_config(timeouts(&network))
+                .retry_partition(self.0.budget.clone())
+                .retry_classifier(Corrections)
+                .interceptor(self.0.observer(&pair));
+            let own = self.0.config.endpoints.sqs.clone();
+            if let Some(url) = own.or_else(|| self.0.config.endpoint.clone()) {
+                builder = builder.endpoint_url(url);
+            }
+            aws_sdk_sqs::Client::from_conf(builder.build())
+        });
+        Ok(client.clone())
+    }
 }
 
 impl Shared {
@@ -226,6 +254,8 @@ impl Shared {
             sts: OnceLock::new(),
             #[cfg(feature = "kms")]
             kms: OnceLock::new(),
+            #[cfg(feature = "sqs")]
+            sqs: OnceLock::new(),
         });
         pairs.insert(key, Arc::clone(&pair));
         Ok(pair)
@@ -289,7 +319,7 @@ fn base(config: &AwsConfig, environment: Option<&SdkConfig>, http: SharedHttpCli
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)
         .retry_config(retry::config(network))
-        .timeout_config(timeouts(config))
+        .timeout_config(timeouts(network))
         // A body that stands still for as long is given up, whatever the attempt has left.
         .stalled_stream_protection(
             StalledStreamProtectionConfig::enabled().grace_period(network.connect_timeout).build(),
@@ -310,11 +340,11 @@ fn base(config: &AwsConfig, environment: Option<&SdkConfig>, http: SharedHttpCli
     builder.build()
 }
 
-fn timeouts(config: &AwsConfig) -> TimeoutConfig {
+fn timeouts(network: &Network) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(config.network.connect_timeout)
-        .operation_attempt_timeout(config.network.timeout)
-        .operation_timeout(config.network.operation_timeout)
+        .connect_timeout(network.connect_timeout)
+        .operation_attempt_timeout(network.timeout)
+        .operation_timeout(network.operation_timeout)
         .build()
 }
 

@@ -10,6 +10,8 @@
 
 mod batch;
 mod beside;
+#[cfg(feature = "sqs")]
+mod changes;
 mod config;
 mod conformance;
 mod deletion;
