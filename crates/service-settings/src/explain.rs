@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::decode::{Noted, Rename};
+use crate::decode::{self, Noted, Rename, under};
 use crate::node::{Node, Origin, Value};
 
 /// Which source set which value, and which it was set over. Secrets, and what nobody read, are
@@ -47,8 +47,7 @@ fn collect(node: &Node, path: String, shown: &BTreeSet<String>, into: &mut Vec<E
         && (path.is_empty() || !table.is_empty())
     {
         for (key, node) in table {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            collect(node, path, shown, into);
+            collect(node, under(&path, key), shown, into);
         }
         return;
     }
@@ -67,7 +66,7 @@ fn show(node: &Node, path: &str, shown: &BTreeSet<String>) -> String {
         }
         Value::Table(table) => {
             let entries = table.iter().map(|(key, node)| {
-                format!("{} = {}", key.escape_debug(), show(node, &format!("{path}.{key}"), shown))
+                format!("{} = {}", key.escape_debug(), show(node, &under(path, key), shown))
             });
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
@@ -94,7 +93,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Explained { path, value, origin, replaced } in &self.0 {
             // Names may be anything; those in lists are escaped in the value.
-            write!(f, "{} = {value}  # {origin}", path.escape_debug())?;
+            write!(f, "{} = {value}  # {origin}", decode::shown(path))?;
             for origin in replaced.iter().rev() {
                 write!(f, ", over {origin}")?;
             }

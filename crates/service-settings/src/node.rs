@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use crate::decode::names;
 use crate::nearest::is_meant;
 
 /// Where a value or a key stands.
@@ -114,9 +115,9 @@ impl Node {
     pub(crate) fn find(&self, path: &str) -> Option<&Origin> {
         let mut at = self;
         let mut found = None;
-        for key in path.split('.') {
+        for key in names(path) {
             let Value::Table(table) = &at.value else { break };
-            let Some(node) = table.get(key.split('[').next().unwrap_or(key)) else { break };
+            let Some(node) = table.get(&key) else { break };
             at = node;
             found = Some(&at.origin);
         }

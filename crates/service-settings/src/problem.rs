@@ -1,12 +1,14 @@
 use std::fmt;
 
+use crate::decode::shown;
 use crate::node::Origin;
 
 /// Something that is wrong with the settings. It tells where, and never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The setting, as `database.pool.size`; empty where a source as a whole is meant.
+    /// The setting, as `database.pool.size`; a name that holds dots, brackets or quotation marks stands in
+    /// quotation marks, as `routes."a.b"`. Empty where a source as a whole is meant.
     pub path: String,
     /// Where it stands, if it stands anywhere.
     pub origin: Option<Origin>,
@@ -67,7 +69,7 @@ impl fmt::Display for Problem {
         }
         if !self.path.is_empty() {
             // Names may be anything in a file that is not what it should be.
-            write!(f, "`{}`: ", self.path.escape_debug())?;
+            write!(f, "`{}`: ", shown(&self.path))?;
         }
         f.write_str(&self.message)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Visitor};
 
-use crate::decode::{Base, Handed, Rename, SUBTREE, decode, handed_over};
+use crate::decode::{Base, Handed, Rename, SUBTREE, decode, handed_over, segment};
 use crate::foreign::Foreign;
 use crate::loader::Rules;
 use crate::nearest::is_meant;
@@ -103,7 +103,7 @@ impl Subtree {
             let rename = Rename { way: Vec::new(), key: found.to_owned(), field: key.to_owned() };
             self.base.reads.note(&self.base, BTreeSet::new(), vec![rename]);
         }
-        let base = self.base.at(key, Some(vec![key.to_owned()]));
+        let base = self.base.at(&segment(key), Some(vec![key.to_owned()]));
         Some(Self { base, node: node.clone() })
     }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pass::Rename;
-use super::path::joined;
+use super::path::{joined, under};
 use crate::node::{Node, Origin};
 use crate::problem::{Problem, ProblemKind};
 
@@ -36,7 +36,8 @@ impl Base {
     }
 
     pub(super) fn set_twice(&self, rename: &Rename, origin: Origin) -> Problem {
-        let path = [rename.way.as_slice(), std::slice::from_ref(&rename.field)].concat().join(".");
+        let names = rename.way.iter().chain([&rename.field]);
+        let path = names.fold(String::new(), |path, name| under(&path, name));
         let message = "another variable sets this too, or a part of it";
         Problem::new(joined(&self.path, &path), Some(origin), ProblemKind::Conflict, message)
     }

@@ -19,7 +19,7 @@ mod unknown;
 pub(crate) use base::{Base, Noted};
 pub(crate) use hand_over::{Handed, PLACED, SUBTREE, handed_over};
 pub(crate) use pass::Rename;
-pub(crate) use path::joined;
+pub(crate) use path::{joined, names, segment, shown, under};
 
 use serde::de::Deserialize;
 

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::base::Base;
 use super::error::DecodeError;
+use super::path::{parent, under};
 use crate::problem::{Problem, ProblemKind};
 
 /// A variable's name for a field.
@@ -63,7 +64,7 @@ impl<'b> Pass<'b> {
             return self.do_without(&path);
         }
         if let Some(field) = error.missing {
-            path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+            path = under(&path, field);
         }
         let known = if error.is_of_key { &self.failed_keys } else { &self.failed };
         let is_new = !path.is_empty() && known.borrow_mut().insert(path.clone());
@@ -84,7 +85,7 @@ impl<'b> Pass<'b> {
             if failed.insert(at.to_owned()) || left_out.insert(at.to_owned()) {
                 return true;
             }
-            at = at.rfind(['.', '[']).and_then(|end| at.get(..end)).unwrap_or_default();
+            at = parent(at);
         }
         false
     }
@@ -101,8 +102,7 @@ impl<'b> Pass<'b> {
     pub(super) fn has_stand_in(&self, path: &str, error: &DecodeError) -> bool {
         let failed = self.failed.borrow();
         if let Some(field) = error.missing {
-            let field = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
-            return failed.contains(path) || self.left_out.borrow().contains(&field);
+            return failed.contains(path) || self.left_out.borrow().contains(&under(path, field));
         }
         // What a type finds when all of it is read. The rest is found before anything is made of it.
         let is_of_whole = error.kind == ProblemKind::Invalid;

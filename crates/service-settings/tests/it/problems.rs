@@ -167,7 +167,7 @@ fn names_are_shown_so_that_they_cannot_pass_for_something_else() {
     let (_folder, path) = file("a.json", "{\"a\\nport: all is well\\u001b[2J\": 1}");
     let text = message(&layers().file(path));
     assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains("`a\\nport: all is well\\u{1b}[2J`"), "{text}");
+    assert!(text.contains("`\"a\\nport: all is well\\u{1b}[2J\"`"), "{text}");
 }
 
 /// Of types that refuse what stands in for them: an address, a length of time.

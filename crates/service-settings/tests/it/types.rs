@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use service_settings::ProblemKind::{Conflict, Invalid, Missing, UnknownKey, WrongType};
-use service_settings::{Format, Layers, ProblemKind, Rules, Subtree};
+use service_settings::{Format, Layers, Problem, ProblemKind, Rules, SecretSetting, Subtree};
 
 use crate::support::{Mode, Settings, file, layers, message, variables, wrong};
 
@@ -453,4 +453,68 @@ fn types_of_the_program_have_no_names_in_problems() {
         let found = message(&layers().defaults(Format::Toml, text));
         assert!(found.ends_with(told), "{found}");
     }
+}
+
+/// Names with dots lie nowhere else: what is wrong with one says nothing of the other.
+#[test]
+fn names_with_dots_are_not_taken_for_names_within_names() {
+    #[derive(Deserialize)]
+    struct Dotted {
+        a: BTreeMap<String, u32>,
+        #[serde(rename = "a.b")]
+        ab: Option<u32>,
+        rest: Option<Subtree>,
+    }
+
+    impl Rules for Dotted {
+        fn problems(&self) -> Vec<Problem> {
+            let Some(part) = self.rest.as_ref().and_then(|rest| rest.part("x.y")) else {
+                return Vec::new();
+            };
+            vec![part.problem("z", "is not liked"), Problem::invalid("rest.\"x.y\"", "nor this")]
+        }
+    }
+
+    let load = |text: &str| Layers::<Dotted>::new().defaults(Format::Toml, text).load();
+    let told = |text: &str| {
+        let found = load(text).err().into_iter().flatten();
+        found.map(|problem| problem.to_string()).collect::<Vec<_>>()
+    };
+    let found = told("\"a.b\" = 'x'\n[a]\nb = 'y'\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("defaults:3: `a.b`: ") && found[1].contains(":1: `\"a.b\"`: "));
+    let found = told("a = {}\n[rest.\"x.y\"]\nz = 1\n");
+    assert_eq!(
+        found,
+        ["defaults:3: `rest.\"x.y\".z`: is not liked", "defaults:2: `rest.\"x.y\"`: nor this"]
+    );
+    let loaded = load("\"a.b\" = 1\n[a]\nb = 2\n\"b.c\" = 3\n").unwrap();
+    let shown = loaded.explanation.to_string();
+    assert!(shown.contains("\"a.b\" = 1") && shown.contains("a.\"b.c\" = 3"), "{shown}");
+    assert_eq!((loaded.settings.ab, loaded.settings.a.len()), (Some(1), 2));
+}
+
+/// What may be shown under one name is not shown under another that reads the same.
+#[test]
+fn a_secret_is_not_shown_for_a_name_with_a_dot() {
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only explained")]
+    struct Login {
+        password: SecretSetting,
+    }
+
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only explained")]
+    struct Settings {
+        db: Login,
+        #[serde(rename = "db.password")]
+        note: String,
+    }
+
+    impl Rules for Settings {}
+
+    let text = "\"db.password\" = 'a note'\n[db]\npassword = 'canary-1'\n";
+    let loaded = Layers::<Settings>::new().defaults(Format::Toml, text).load().unwrap();
+    let shown = loaded.explanation.to_string();
+    assert!(shown.contains("a note") && !shown.contains("canary"), "{shown}");
 }
