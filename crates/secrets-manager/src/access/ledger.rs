@@ -20,6 +20,9 @@ use crate::cache::line::Key;
 /// still to be reported, for which there is room twice.
 const MOST_IDLE: usize = 4_096;
 
+/// Where nothing could be given up, so many more rows come before it is looked again.
+const STEP: usize = MOST_IDLE / 32;
+
 /// Names a row for as long as the manager lives; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RowId(u64);
@@ -41,6 +44,8 @@ struct Rows {
     idle: usize,
     /// How many rows are of `Others`: one for each secret at most.
     others: usize,
+    /// How many of both there have to be before some are given up again.
+    thins_at: usize,
     last: u64,
     /// How much was counted that no metric tells yet, by provider.
     counted: HashMap<usize, u64, RandomState>,
@@ -225,7 +230,7 @@ impl Rows {
     /// Gives the older half of what nobody holds to `Others`. What is still to be reported keeps its
     /// name for as long as there is room. Returns how many loads are forgotten that no event tells.
     fn thin_out(&mut self, is_audited: bool) -> u64 {
-        if self.idle <= MOST_IDLE {
+        if self.idle <= MOST_IDLE || self.idle + self.others < self.thins_at {
             return 0;
         }
         let is_full = self.idle > 2 * MOST_IDLE;
@@ -238,7 +243,9 @@ impl Rows {
         for (_, id) in idle.iter().take(MOST_IDLE / 2) {
             self.give_to_others(*id);
         }
-        if self.others > MOST_IDLE { self.forget_others(is_audited) } else { 0 }
+        let untold = if self.others > MOST_IDLE { self.forget_others(is_audited) } else { 0 };
+        self.thins_at = self.idle + self.others + STEP;
+        untold
     }
 
     /// Forgets the older half of the sums of `Others`, but for what is still to be reported as long as
