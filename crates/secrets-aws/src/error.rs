@@ -28,17 +28,14 @@ pub(crate) struct Call {
     operation: Option<Operation>,
     request: &'static str,
     access: Access,
+    holds_secret: bool,
     attempts: Attempts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
-    /// Its request holds a secret, as with the one below.
-    ReadSecret,
     Write,
-    /// Its request holds a secret, and AWS's messages quote requests.
-    WriteSecret,
 }
 
 impl Call {
@@ -48,31 +45,32 @@ impl Call {
         Self::new(operation.into(), request, Access::Read)
     }
 
-    /// A call that changes nothing and whose request holds a secret, such as `Encrypt`: nothing of
-    /// AWS's own text gets into its errors.
-    pub(crate) fn read_secret(
-        operation: impl Into<Option<Operation>>,
-        request: &'static str,
-    ) -> Self {
-        Self::new(operation.into(), request, Access::ReadSecret)
-    }
-
     /// A call that changes something. Give its [`attempts`](Self::attempts) to the SDK: without them
     /// every failure but a refusal leaves the effect unknown.
     pub(crate) fn write(operation: impl Into<Option<Operation>>, request: &'static str) -> Self {
         Self::new(operation.into(), request, Access::Write)
     }
 
-    /// A write whose request holds a secret: nothing of AWS's own text gets into its errors.
+    /// A call that changes nothing and whose request holds a secret, such as `Encrypt`: AWS's messages
+    /// quote requests, so nothing of its own text gets into the errors.
+    #[cfg(feature = "kms")]
+    pub(crate) fn read_secret(
+        operation: impl Into<Option<Operation>>,
+        request: &'static str,
+    ) -> Self {
+        Self { holds_secret: true, ..Self::read(operation, request) }
+    }
+
+    /// A write whose request holds a secret, likewise.
     pub(crate) fn write_secret(
         operation: impl Into<Option<Operation>>,
         request: &'static str,
     ) -> Self {
-        Self::new(operation.into(), request, Access::WriteSecret)
+        Self { holds_secret: true, ..Self::write(operation, request) }
     }
 
     fn new(operation: Option<Operation>, request: &'static str, access: Access) -> Self {
-        Self { operation, request, access, attempts: Attempts::default() }
+        Self { operation, request, access, holds_secret: false, attempts: Attempts::default() }
     }
 
     /// The interceptor that watches the attempts of this call.
@@ -127,7 +125,7 @@ impl Call {
     }
 
     fn changes_nothing(&self) -> bool {
-        matches!(self.access, Access::Read | Access::ReadSecret)
+        self.access == Access::Read
     }
 
     /// Whether an attempt may have been carried out.
@@ -149,8 +147,7 @@ impl Call {
         let meaning = codes::meaning(self.request, code, message, raw.status().as_u16());
         let mut text =
             format!("{} was refused: {} (`{}`)", self.request, meaning.text, Shown(code));
-        let holds_secret = matches!(self.access, Access::ReadSecret | Access::WriteSecret);
-        if meaning.quotable && !holds_secret && !message.is_empty() {
+        if meaning.quotable && !self.holds_secret && !message.is_empty() {
             text.push_str(": ");
             text.push_str(&Shown(message).to_string());
         }
