@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use live_value::{Live, Publisher};
 
 use crate::PROBE;
-use crate::support::Alive;
+use crate::support::{Alive, Counted};
 
 #[test]
 fn a_replaced_value_goes_at_once_when_nobody_holds_it() {
@@ -183,4 +183,32 @@ fn a_closure_that_holds_its_own_result_is_freed_with_the_publisher() {
     assert!(captured.upgrade().is_some(), "a cycle: closure, its result, closure");
     drop(publisher);
     assert!(captured.upgrade().is_none(), "broken when the publisher went");
+}
+
+/// A key may be as secret as the value.
+#[test]
+fn a_key_goes_with_its_value_with_a_failure_and_with_the_publisher() {
+    struct Key(u32, #[expect(dead_code, reason = "counted")] Counted);
+
+    impl PartialEq for Key {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    let keys = Alive::default();
+    let publisher = Publisher::new(1);
+    let key = {
+        let keys = keys.clone();
+        move |value: &u32| Key(value / 10, keys.value(0))
+    };
+    let parse = |value: &u32| if *value == 99 { Err("no") } else { Ok(*value) };
+    let live = publisher.live().try_map_by_key(key, parse).unwrap();
+    assert_eq!(keys.count(), 1);
+    for (value, kept) in [(2, 1), (10, 1), (99, 0), (99, 0), (11, 1)] {
+        publisher.publish(value);
+        assert_eq!(keys.count(), kept, "after {value}");
+    }
+    drop(publisher);
+    assert_eq!((keys.count(), *live.load()), (0, 11));
 }
