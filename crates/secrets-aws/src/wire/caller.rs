@@ -1,9 +1,9 @@
-use secrets_core::{Error, ErrorKind, Result};
+use secrets_core::{ErrorKind, Result};
 
 use super::Route;
 use super::clients::AwsClients;
 use crate::config::AccountId;
-use crate::error::{Call, OrFailure};
+use crate::error::{Call, send};
 
 /// Whom AWS takes the service for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,7 @@ impl AwsClients {
         let account = account.map(AccountId::as_str);
         let client = self.sts(Route { account, region: None })?;
         let call = Call::read(None, "GetCallerIdentity");
-        let answer = client.get_caller_identity().send().await.or_failure(&call);
-        let answer = answer.map_err(Error::from)?;
+        let answer = send!(call, client.get_caller_identity())?;
         let account = answer.account.as_deref().and_then(|digits| AccountId::new(digits).ok());
         match (account, answer.arn) {
             (Some(account), Some(arn)) => Ok(Caller { account, arn }),

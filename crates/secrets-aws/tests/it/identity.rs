@@ -11,6 +11,7 @@ use secrets_aws::{
 };
 use secrets_core::{Clock, ErrorKind, SecretValue};
 use serde_json::json;
+use service_test_kit::{Canary, LogCapture};
 
 use crate::retry;
 use crate::server::{Answer, Server, on_loopback};
@@ -503,5 +504,58 @@ async fn what_sts_gives_is_looked_at() {
         let names = text.contains("the role `arn:aws:iam::111122223333:role/x`");
         assert!(names && text.contains(what), "{what}: {text}");
         assert_eq!(server.count(), 1, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn no_key_and_no_token_is_logged() {
+    let [web, session, secret, agent] =
+        ["web token", "session token", "secret key", "agent token"].map(Canary::named);
+    let (token, key) = (session.text().to_owned(), secret.text().to_owned());
+    let server = Server::start(move |asked| {
+        let role = Answer::role_with(HOUR, &key, &token);
+        if asked.body.contains("Action=AssumeRoleWithWebIdentity") {
+            return role.replace("AssumeRole", "AssumeRoleWithWebIdentity");
+        }
+        match asked.body.contains("Action=AssumeRole") {
+            true => role,
+            false if asked.header("authorization").starts_with("AWS4") => Answer::caller(),
+            false => Answer::new(
+                200,
+                json!({"AccessKeyId": "ASIAAGENTAGENTAGENTA", "SecretAccessKey": key,
+                    "Token": token, "Expiration": "2099-01-01T00:00:00Z"})
+                .to_string(),
+            ),
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let (web_file, agent_file) = (folder.path().join("web"), folder.path().join("agent"));
+    std::fs::write(&web_file, web.text()).unwrap();
+    std::fs::write(&agent_file, agent.text()).unwrap();
+    let arn = "arn:aws:iam::111122223333:role/x";
+    let container = Container::new(format!("{}/creds", server.url)).with_token_file(&agent_file);
+    let identities = [
+        Identity::WebIdentity(WebIdentity::new(arn, &web_file)),
+        Identity::Container(container),
+        Identity::StaticKeys(
+            StaticKeys::new("AKIAIOSFODNN7EXAMPLE", secret.value())
+                .with_session(session.value(), SystemTime::now() + HOUR),
+        ),
+    ];
+    // See the tests of the clients for the second one.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let (logs, _guard) = LogCapture::start();
+    for identity in identities {
+        let config = AwsConfig::in_region("eu-west-1")
+            .with_identity(identity)
+            .with_endpoint(on_loopback(&server.url))
+            .with_role(Role::new(arn));
+        connect(config).await.caller().await.unwrap();
+    }
+    // What is logged: every answer.
+    assert!(logs.contains("request-1"), "{:?}", logs.lines());
+    for canary in [&web, &session, &secret, &agent] {
+        canary.assert_absent_from(&[&logs]);
     }
 }

@@ -74,17 +74,29 @@ impl Answer {
 
     /// The credentials of a role, which last so long.
     pub(crate) fn role(lasting: Duration) -> Self {
+        Self::role_with(lasting, "k", "t")
+    }
+
+    /// The same, these ones.
+    pub(crate) fn role_with(lasting: Duration, secret: &str, token: &str) -> Self {
         let ends = stamp(std::time::SystemTime::now() + lasting);
         Self::new(
             200,
             format!(
                 "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
                  <AssumeRoleResult><Credentials><AccessKeyId>ASIAROLEROLEROLEROLE</AccessKeyId>\
-                 <SecretAccessKey>k</SecretAccessKey><SessionToken>t</SessionToken>\
+                 <SecretAccessKey>{secret}</SecretAccessKey>\
+                 <SessionToken>{token}</SessionToken>\
                  <Expiration>{ends}</Expiration></Credentials></AssumeRoleResult>\
                  </AssumeRoleResponse>"
             ),
         )
+    }
+
+    /// The same with another word in its body.
+    pub(crate) fn replace(mut self, word: &str, by: &str) -> Self {
+        self.body = self.body.replace(word, by);
+        self
     }
 
     /// An error of a service that speaks XML.

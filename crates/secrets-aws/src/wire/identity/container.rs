@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use super::failure;
 use crate::config::Container;
+use crate::quiet::quietly;
 
 /// As the SDK has it for this source.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -104,7 +105,8 @@ impl Agent {
                 Some(read.map_err(CredentialsError::unhandled)?.map_err(refused)?)
             }
         };
-        let answer = self.operation.invoke(Authorization(token)).await;
+        // The request holds the token, the answer keys.
+        let answer = quietly(self.operation.invoke(Authorization(token))).await;
         answer.map_err(|error| match error.as_service_error() {
             Some(refusal @ Refusal::Status(400..=499)) => {
                 self.failure(ErrorKind::Unauthenticated, refusal.to_string())

@@ -10,7 +10,7 @@ pub(super) mod source;
 
 use std::sync::Arc;
 
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::Client;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use secrets_core::Clock;
@@ -19,6 +19,20 @@ pub(crate) use cached::Cached;
 pub(super) use cached::Times;
 
 use crate::config::{Container, Identity, Role, WebIdentity};
+use crate::quiet::quietly;
+
+/// A source of the SDK whose logs nobody listens to: they hold requests and answers, tokens and keys.
+#[derive(Debug)]
+struct Quiet(SharedCredentialsProvider);
+
+impl ProvideCredentials for Quiet {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(quietly(self.0.provide_credentials()))
+    }
+}
 
 /// What makes links of a chain.
 pub(super) struct Links<'a> {
@@ -29,6 +43,7 @@ pub(super) struct Links<'a> {
 impl Links<'_> {
     /// The first link, of one of the SDK's sources.
     pub(super) fn source(&self, identity: &Identity, source: SharedCredentialsProvider) -> Cached {
+        let source = SharedCredentialsProvider::new(Quiet(source));
         let link = match identity {
             Identity::DefaultChain => "the default chain",
             Identity::StaticKeys(_) => "the static keys",

@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_sts::Client;
+use aws_sdk_sts::operation::RequestId;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use secrets_core::ErrorKind;
 use zeroize::Zeroizing;
@@ -59,6 +60,7 @@ impl AssumedRole {
         let answer = quietly(request.send()).await.map_err(|error| {
             CredentialsError::provider_error(failure::of_sts(&self.link, &error))
         })?;
+        told("AssumeRole", answer.request_id());
         taken(&self.link, answer.credentials)
     }
 }
@@ -93,8 +95,21 @@ impl ExchangedToken {
         let answer = quietly(request.send()).await.map_err(|error| {
             CredentialsError::provider_error(failure::of_sts(&self.link, &error))
         })?;
+        told("AssumeRoleWithWebIdentity", answer.request_id());
         taken(&self.link, answer.credentials)
     }
+}
+
+/// What the observer could not say while nobody listened.
+fn told(operation: &'static str, request_id: Option<&str>) {
+    tracing::debug!(
+        target: "secrets_aws::wire",
+        service = "STS",
+        operation,
+        status = 200,
+        request_id,
+        "answer of AWS"
+    );
 }
 
 /// Reads a file that whoever issues the token replaces. This blocks.
