@@ -19,7 +19,7 @@ impl SecretsManagerProvider {
         match mode {
             DeleteMode::Immediate => {
                 // AWS deletes what is absent without complaint.
-                session.describe().await.map_err(|failure| session.told(failure))?;
+                session.existing(self.patience()).await?;
                 session.force().await?;
                 Ok(Deleted::Gone)
             }

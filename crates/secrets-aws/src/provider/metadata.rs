@@ -41,7 +41,7 @@ impl SecretsManagerProvider {
             return Err(session.error(ErrorKind::Unsupported, message));
         }
         session.check_patch(&Tags::new(), patch)?;
-        let described = session.living().await?;
+        let described = session.not_deleted(session.existing(self.patience()).await?)?;
         session.check_patch(&tags(&described), patch)?;
         session.patch(patch, &mut Done::nothing()).await
     }

@@ -66,6 +66,20 @@ const READ_PATIENCE: Duration = Duration::from_secs(1);
 /// | text, bytes | `SecretString`, `SecretBinary` |
 ///
 /// The copies of a value that the SDK makes of requests and answers are not wiped.
+///
+/// ```no_run
+/// use secrets_aws::secrets_core::{GetOptions, NativeId, SecretProvider};
+/// use secrets_aws::{AwsClients, AwsConfig, SecretsManagerProvider};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let clients = AwsClients::connect(AwsConfig::in_region("eu-west-1")).await?;
+/// let secrets = SecretsManagerProvider::builder(&clients).with_kms_key("alias/secrets").build();
+/// let shared = "arn:aws:secretsmanager:eu-central-1:444455556666:secret:shared/db-AbC123";
+/// let read = secrets.get_secret(&NativeId::new(shared)?.into(), GetOptions::default()).await?;
+/// # let _ = read;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SecretsManagerProvider(Arc<Inner>);
 

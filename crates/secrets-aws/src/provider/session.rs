@@ -78,11 +78,27 @@ impl Session {
     /// The description of a secret that is not scheduled for deletion.
     pub(super) async fn living(&self) -> Result<Described> {
         let described = self.describe().await.map_err(|failure| self.told(failure))?;
+        self.not_deleted(described)
+    }
+
+    /// The same, unless its deletion is scheduled.
+    pub(super) fn not_deleted(&self, described: Described) -> Result<Described> {
         match described.0.deleted_date {
             Some(_) => {
                 Err(self.error(ErrorKind::PendingDeletion, "the secret is scheduled for deletion"))
             }
             None => Ok(described),
+        }
+    }
+
+    /// The description of a secret that is to be changed: one that is not found may have been made
+    /// a moment ago.
+    pub(super) async fn existing(&self, mut patience: Patience) -> Result<Described> {
+        loop {
+            match self.describe().await {
+                Err(failure) if failure.kind() == ErrorKind::NotFound && patience.wait().await => {}
+                described => return described.map_err(|failure| self.told(failure)),
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use secrets_core::{
-    ErrorKind, GetOptions, IdempotencyKey, Precondition, SecretProvider, SetOptions,
-    VersionSelector,
+    DeleteMode, ErrorKind, GetOptions, IdempotencyKey, MetadataPatch, Precondition, SecretProvider,
+    SetOptions, VersionSelector,
 };
 use serde_json::json;
 
@@ -83,6 +83,23 @@ async fn reads_that_lag_do_not_refuse_a_promotion() {
     let waits = GetOptions::version(VersionSelector::Pending);
     let waits = on.provider.get_secret(&id, waits).await;
     assert_eq!(waits.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A secret is changed, deleted and written again at once, although reads do not show it yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_lag_do_not_deny_a_new_secret() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    let patch = MetadataPatch::new().tag("team", "blue");
+    let updated = on.provider.update_metadata(&id, None, patch.clone(), Precondition::Any).await;
+    updated.unwrap();
+    let new = name("new");
+    on.provider.set_secret(&new, text("1"), SetOptions::new()).await.unwrap();
+    on.provider.delete_secret(&new, DeleteMode::Immediate).await.unwrap();
+    let absent = name("absent");
+    let refused = on.provider.update_metadata(&absent, None, patch, Precondition::Any).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 /// A refused conditional write leaves no label and no pending value behind.
