@@ -20,8 +20,8 @@ pub use changes::ChangeQueue;
 #[cfg(feature = "changes")]
 pub use changes::{ChangeFeed, Heard, NotAnEvent};
 pub use config::{
-    AccountId, AwsConfig, ConfigError, Container, Endpoints, Identity, Instance, InvalidAccountId,
-    Network, Partition, Profile, Proxy, Role, StaticKeys, WebIdentity,
+    AccountId, AwsConfig, ConfigError, ConfigProblem, Container, Endpoints, Identity, Instance,
+    InvalidAccountId, Network, Partition, Profile, Proxy, Role, StaticKeys, WebIdentity,
 };
 #[cfg(feature = "kms")]
 pub use keys::{

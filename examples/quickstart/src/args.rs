@@ -1,10 +1,12 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 /// What this process is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Starts the others and reports.
-    Main { json: bool },
+    Main { json: bool, place: Place },
     /// Holds the password hashes.
     Resource,
     /// A service; with a handle or with a value read once.
@@ -15,12 +17,27 @@ pub(crate) enum Role {
     Load { handle: String, read_once: String },
 }
 
+/// Where the secrets are kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In an encrypted file that is made for the demonstration.
+    File,
+    /// In a double of AWS that is started for the demonstration.
+    AwsDouble,
+    /// Where this settings file says.
+    Settings(PathBuf),
+}
+
 /// The usage text.
 pub(crate) const USAGE: &str = "\
-usage: quickstart [--json]
+usage: quickstart [--json] [--aws-double | --settings FILE]
 
 Rotates a secret under load, counts what fails, and verifies the audit trail: about eleven seconds.
-  --json   print one object instead of the story
+  --json            print one object instead of the story
+  --aws-double      keep the secrets in a double of AWS Secrets Manager on this machine
+  --settings FILE   keep them where this file says, such as examples/quickstart/aws.toml: in your account, under a
+                    prefix of their own that is told first, and deleted at the end
+The last two need `cargo run --features aws`; without them the secrets are in an encrypted file.
 
 (resource, service, rotator and load are the parts it starts itself)";
 
@@ -29,8 +46,8 @@ impl Role {
     pub(crate) fn parse(args: &[&str]) -> Option<Self> {
         let text = |text: &str| text.to_owned();
         match args {
-            [] => Some(Self::Main { json: false }),
-            ["--json"] => Some(Self::Main { json: true }),
+            ["--json", rest @ ..] => Self::main(true, rest),
+            [] | ["--aws-double" | "--settings", ..] => Self::main(false, args),
             ["resource"] => Some(Self::Resource),
             ["service", mode @ ("handle" | "read-once"), resource] => {
                 Some(Self::Service { read_once: *mode == "read-once", resource: text(resource) })
@@ -42,16 +59,32 @@ impl Role {
             _ => None,
         }
     }
+
+    fn main(json: bool, place: &[&str]) -> Option<Self> {
+        let place = match place {
+            [] => Place::File,
+            ["--aws-double"] => Place::AwsDouble,
+            ["--settings", file] => Place::Settings(file.into()),
+            _ => return None,
+        };
+        Some(Self::Main { json, place })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Role;
+    use super::{Place, Role};
 
     #[test]
     fn each_role_is_read() {
-        assert_eq!(Role::parse(&[]), Some(Role::Main { json: false }));
-        assert_eq!(Role::parse(&["--json"]), Some(Role::Main { json: true }));
+        let main = |json, place| Some(Role::Main { json, place });
+        assert_eq!(Role::parse(&[]), main(false, Place::File));
+        assert_eq!(Role::parse(&["--json"]), main(true, Place::File));
+        assert_eq!(Role::parse(&["--aws-double"]), main(false, Place::AwsDouble));
+        let settings = Place::Settings("a.toml".into());
+        assert_eq!(Role::parse(&["--json", "--settings", "a.toml"]), main(true, settings));
+        assert_eq!(Role::parse(&["--settings"]), None);
+        assert_eq!(Role::parse(&["--aws-double", "--settings", "a.toml"]), None);
         let service = Role::parse(&["service", "read-once", "r"]);
         assert!(matches!(service, Some(Role::Service { read_once: true, .. })));
         assert_eq!(Role::parse(&["service", "often", "r"]), None);

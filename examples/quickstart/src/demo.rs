@@ -10,13 +10,15 @@ use serde::Serialize;
 use tokio::process::ChildStdin;
 use tokio::task::JoinHandle;
 
+use crate::args::Place;
+use crate::away::Away;
 use crate::process::{Part, Ready, print_line};
 use crate::resource::{Counts, Setup};
 use crate::rotator::{Event, ROTATOR, new_password};
 use crate::service::{HANDLE, READ_ONCE, Seen};
 use crate::trail::Checked;
 use crate::verifier::Verifier;
-use crate::{Failure, load, names, process, settings, store, trail};
+use crate::{Failure, load, names, process, store, trail};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -51,14 +53,19 @@ struct Outcome {
 
 /// Runs the demonstration, until it is done or somebody wants it to end. Either way the processes
 /// and the temporary folder are gone afterwards.
-pub(crate) async fn run(json: bool) -> Result<(), Failure> {
+pub(crate) async fn run(json: bool, place: &Place) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
+    let away = Away::prepare(place, folder.path()).await?;
     let ended = tokio::select! {
-        shown = show(json, folder.path()) => shown,
+        shown = show(json, folder.path(), away.as_ref()) => shown,
         asked = process::interrupted() => asked.and(Err("interrupted".into())),
     };
+    let cleared = match &away {
+        Some(away) => away.clear().await,
+        None => Ok(()),
+    };
     clear(folder.path()).await;
-    ended
+    ended.and(cleared)
 }
 
 /// Parts that were just killed may still be writing where the folder is taken away.
@@ -74,11 +81,10 @@ async fn clear(folder: &Path) {
 }
 
 /// Fails unless it shows what it is there to show.
-async fn show(json: bool, folder: &Path) -> Result<(), Failure> {
+async fn show(json: bool, folder: &Path, away: Option<&Away>) -> Result<(), Failure> {
     let say = Story { silent: json, start: Instant::now() };
     let chain_key = new_password()?;
-    let setup = build_store(&say, folder, chain_key.clone()).await?;
-    settings::write(folder)?;
+    let setup = fill_store(&say, folder, away, chain_key.clone()).await?;
     let (resource, resource_at) = start_resource(folder, &setup).await?;
     say.line(&format!("resource on {resource_at}: holds two password hashes, counts refusals"));
 
@@ -130,19 +136,38 @@ async fn show(json: bool, folder: &Path) -> Result<(), Failure> {
     verdict(&outcome, promoted.len())
 }
 
-/// From the `.env` file into a new encrypted store. Gives what the resource is told of the secrets.
-async fn build_store(say: &Story, folder: &Path, chain_key: SecretValue) -> Result<Setup, Failure> {
+/// From the `.env` file into the store. Gives what the resource is told of the secrets.
+async fn fill_store(
+    say: &Story,
+    folder: &Path,
+    away: Option<&Away>,
+    chain_key: SecretValue,
+) -> Result<Setup, Failure> {
     let password = store::read_env_file(&folder.join(".env")).await?;
     let admin = new_password()?;
     let setup = Setup {
         password: Verifier::of(password.expose_secret())?.to_hex(),
         admin: Verifier::of(admin.expose_secret())?.to_hex(),
     };
-    let store = store::create(folder).await?;
-    store.put(names::STORED_PASSWORD, password).await?;
-    store.put(names::ADMIN_TOKEN, admin).await?;
-    store.put(names::CHAIN_KEY, chain_key).await?;
-    say.line("moved the secret of a .env file into an encrypted store");
+    let secrets = [
+        (names::STORED_PASSWORD, password),
+        (names::STORED_ADMIN_TOKEN, admin),
+        (names::STORED_CHAIN_KEY, chain_key),
+    ];
+    match away {
+        Some(away) => {
+            say.line(&away.announcement());
+            away.fill(folder, secrets).await?;
+            say.line("moved the secret of a .env file there");
+        }
+        None => {
+            let store = store::create(folder).await?;
+            for (name, value) in secrets {
+                store.put(name, value).await?;
+            }
+            say.line("moved the secret of a .env file into an encrypted store");
+        }
+    }
     Ok(setup)
 }
 

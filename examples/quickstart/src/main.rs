@@ -5,12 +5,13 @@
 //! that read the secret once at start, a rotator, and a load generator that sends both services the
 //! same requests. The first service fails nothing; the other fails from the first revocation on.
 //!
-//! The services and the rotator find their secrets by one settings file, `service.toml`, and write one
-//! audit trail, which is verified at the end.
+//! The services and the rotator find their secrets by settings alone, `service.toml` and, for where the
+//! secrets are, `file.toml` or `aws.toml`; they write one audit trail, which is verified at the end.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod away;
 mod demo;
 mod load;
 mod names;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 
 async fn run(role: Role) -> Result<(), Failure> {
     match role {
-        Role::Main { json } => demo::run(json).await,
+        Role::Main { json, place } => demo::run(json, &place).await,
         Role::Resource => resource::run().await,
         Role::Service { read_once, resource } => service::run(read_once, &resource).await,
         Role::Rotator { resource } => rotator::run(&resource).await,

@@ -1,23 +1,28 @@
 //! From the settings file, and a variable that names the process, to secrets and an audit trail.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use secrets_manager::audit_log::{AuditSink as _, Code, Product};
 use secrets_manager::{AlreadyRunning, Registry, SecretManager, SecretManagerSettings, Started};
 use serde::Deserialize;
-use service_settings::{Layers, Problem, Rules};
+use serde::de::DeserializeOwned;
+use service_settings::{Layers, Problem, Rules, Subtree};
 use tokio::task::JoinHandle;
 
 use crate::Failure;
 
-/// The settings file, in the folder that all processes work in.
-pub(crate) const FILE: &str = "service.toml";
+/// The settings files, in the folder that all processes work in: what all share, where the secrets are,
+/// and what only this run knows.
+const FILES: [&str; 3] = ["service.toml", "store.toml", "run.toml"];
 /// Where it says that the trail lies.
 pub(crate) const TRAIL: &str = "audit";
 /// And its anchors.
 pub(crate) const ANCHORS: &str = "anchors";
-/// What it holds.
-const TEXT: &str = include_str!("../service.toml");
+/// What the first of them holds.
+const SERVICE: &str = include_str!("../service.toml");
 /// The variable by which a process gives itself a name in the trail.
 pub(crate) const WRITER: &str = "QUICKSTART__SECRETS__AUDIT__WRITER";
 
@@ -35,10 +40,39 @@ impl Rules for Settings {
     }
 }
 
-/// Writes the settings file, and the folder of the anchors, which would lie elsewhere.
-pub(crate) fn write(folder: &Path) -> Result<(), Failure> {
-    std::fs::write(folder.join(FILE), TEXT)?;
+/// Writes the settings files, and the folder of the anchors, which would lie elsewhere.
+pub(crate) fn write(folder: &Path, store: &str, run: &str) -> Result<(), Failure> {
+    for (file, text) in FILES.into_iter().zip([SERVICE, store, run]) {
+        // One of them may hold the keys of a double.
+        let mut options = File::options();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(folder.join(file))?;
+        file.write_all(text.as_bytes())?;
+    }
     Ok(std::fs::create_dir(folder.join(ANCHORS))?)
+}
+
+fn layers<T: DeserializeOwned + Rules>(folder: &Path) -> Layers<T> {
+    FILES.into_iter().fold(Layers::new(), |layers, file| layers.file(folder.join(file)))
+}
+
+/// The providers alone: nothing is required of the secrets, and nothing is recorded.
+pub(crate) async fn providers(folder: &Path) -> Result<Started, Failure> {
+    let secrets = layers::<Bare>(folder).load()?.settings.secrets;
+    let secrets = secrets.without("secret").without("audit");
+    let settings: SecretManagerSettings = secrets.read()?;
+    Ok(settings.start(&Registry::new()).await?)
+}
+
+/// Settings that are looked at in part.
+#[derive(Deserialize)]
+struct Bare {
+    secrets: Subtree,
+}
+
+impl Rules for Bare {
+    fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
 }
 
 /// The secrets of a process, and what keeps them fresh and writes the trail.
@@ -50,8 +84,7 @@ pub(crate) struct Secrets {
 impl Secrets {
     /// Reads the settings and starts what they say.
     pub(crate) async fn start() -> Result<Self, Failure> {
-        let layers =
-            Layers::<Settings>::new().file(FILE).variables("QUICKSTART", std::env::vars_os());
+        let layers = layers::<Settings>(Path::new("")).variables("QUICKSTART", std::env::vars_os());
         let settings = layers.load()?.settings;
         let started = settings.secrets.start(&Registry::new().with_product(PRODUCT)).await?;
         let running = tokio::spawn(started.run());

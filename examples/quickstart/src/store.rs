@@ -25,6 +25,9 @@ pub(crate) async fn read_env_file(path: &Path) -> Result<SecretValue, Failure> {
     Ok(file.read(names::STORED_PASSWORD).await?.value)
 }
 
+/// What the settings say of it.
+pub(crate) const SETTINGS: &str = include_str!("../file.toml");
+
 /// Creates the store with a new key file beside it, as the settings name them.
 pub(crate) async fn create(folder: &Path) -> Result<FileStore, Failure> {
     let key = KeyFile::generate(folder.join("secrets.store.key"))?;

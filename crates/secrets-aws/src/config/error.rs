@@ -32,6 +32,32 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// One thing that is wrong with the configuration, and the setting that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    setting: String,
+    message: String,
+}
+
+impl ConfigProblem {
+    pub(super) fn new(setting: &str, message: String) -> Self {
+        Self { setting: setting.to_owned(), message }
+    }
+
+    /// The path of the setting, as `region` or `endpoints.kms`; of what is in a list or another table
+    /// that of the whole, as `assume_role`.
+    #[must_use]
+    pub fn setting(&self) -> &str {
+        &self.setting
+    }
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<ConfigError> for secrets_core::Error {
     fn from(error: ConfigError) -> Self {
         Self::new(secrets_core::ErrorKind::InvalidValue, error.to_string())

@@ -17,7 +17,7 @@ use secrets_core::{Clock, SystemClock};
 
 pub use endpoint::Endpoints;
 pub(crate) use endpoint::is_loopback;
-pub use error::ConfigError;
+pub use error::{ConfigError, ConfigProblem};
 pub use identity::{Container, Identity, Instance, Profile, StaticKeys, WebIdentity};
 pub use network::{Network, Proxy};
 pub use place::{AccountId, InvalidAccountId, Partition};
@@ -173,19 +173,42 @@ impl AwsConfig {
 
     /// What makes this configuration unusable; empty when it is sound.
     pub fn problems(&self) -> Vec<String> {
-        let mut problems = self.place_problems();
-        problems.extend(self.endpoint_problems());
-        problems.extend(self.identity_problems());
+        self.problems_by_setting().iter().map(ToString::to_string).collect()
+    }
+
+    /// [`problems`](Self::problems) with the settings that they are about.
+    ///
+    /// ```
+    /// use secrets_aws::AwsConfig;
+    ///
+    /// let config = AwsConfig::in_region("eu-west-1").with_endpoint("ftp://internal");
+    /// assert_eq!(config.problems_by_setting()[0].setting(), "endpoint");
+    /// ```
+    pub fn problems_by_setting(&self) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
+        let mut add = |setting: &str, found: Vec<String>| {
+            problems.extend(found.into_iter().map(|found| ConfigProblem::new(setting, found)));
+        };
+        add("region", self.place_problems());
+        let all = self.endpoint.iter().map(|url| ("endpoint", url));
+        for (name, url) in all.chain(self.endpoints.all()) {
+            let found = endpoint::problem(name, url, self.insecure_http_endpoint);
+            let within = if name == "endpoint" { "" } else { "endpoints." };
+            add(&format!("{within}{name}"), found.into_iter().collect());
+        }
+        add(if self.fips { "fips" } else { "dual_stack" }, self.variant_problems());
+        add("identity", self.identity_problems());
         let from = match self.identity {
             Identity::WebIdentity(_) => role::From::Role,
             _ => role::From::Other,
         };
-        problems.extend(role::chain_problems(&self.assume_role, from, self.partition()));
+        add("assume_role", role::chain_problems(&self.assume_role, from, self.partition()));
         for (account, chain) in &self.accounts {
             let from = if self.assume_role.is_empty() { from } else { role::From::Role };
-            problems.extend(self.account_problems(account, chain, from));
+            let found = self.account_problems(account, chain, from);
+            add(&format!("accounts.{account}"), found);
         }
-        problems.extend(self.network.problems());
+        add("network", self.network.problems());
         problems
     }
 
@@ -205,17 +228,12 @@ impl AwsConfig {
         }
     }
 
-    fn endpoint_problems(&self) -> Vec<String> {
-        let all: Vec<_> =
-            self.endpoint.iter().map(|url| ("endpoint", url)).chain(self.endpoints.all()).collect();
-        let mut problems: Vec<String> = all
-            .iter()
-            .filter_map(|(name, url)| endpoint::problem(name, url, self.insecure_http_endpoint))
-            .collect();
-        if (self.fips || self.dual_stack) && !all.is_empty() {
-            problems.push("`fips` and `dual_stack` choose endpoints, and one is set".to_owned());
+    fn variant_problems(&self) -> Vec<String> {
+        let is_set = self.endpoint.is_some() || self.endpoints.all().next().is_some();
+        if is_set && (self.fips || self.dual_stack) {
+            return vec!["`fips` and `dual_stack` choose endpoints, and one is set".to_owned()];
         }
-        problems
+        Vec::new()
     }
 
     fn identity_problems(&self) -> Vec<String> {

@@ -3,6 +3,8 @@
 
 mod aliases;
 mod audit;
+#[cfg(feature = "aws")]
+mod aws;
 mod cache;
 mod chain;
 mod circle;

@@ -62,8 +62,13 @@ pub struct Registry {
 }
 
 /// The types that this crate knows, and the features that turn them on.
-const KNOWN: [(&str, &str); 4] =
-    [("directory", "local"), ("dotenv", "local"), ("env", "local"), ("file", "local")];
+const KNOWN: [(&str, &str); 5] = [
+    ("aws", "aws"),
+    ("directory", "local"),
+    ("dotenv", "local"),
+    ("env", "local"),
+    ("file", "local"),
+];
 
 impl Default for Registry {
     fn default() -> Self {
@@ -77,6 +82,8 @@ impl Registry {
         let registry = Self { factories: BTreeMap::new(), product: OURSELVES };
         #[cfg(feature = "local")]
         let registry = super::local::register(registry);
+        #[cfg(feature = "aws")]
+        let registry = super::aws::register(registry);
         registry
     }
 

@@ -12,6 +12,8 @@ mod access;
 mod aliases;
 mod anchors;
 mod audit;
+#[cfg(feature = "aws")]
+mod aws;
 mod batches;
 mod bounds;
 mod clocks;

@@ -1,0 +1,241 @@
+//! AWS Secrets Manager, made of settings.
+
+use std::time::Duration;
+
+use secrets_aws::{
+    AwsClients, AwsConfig, Identity, Network, Proxy, SecretsManagerProvider, StaticKeys,
+};
+use secrets_core::{Result, SecretResolver, SecretValue};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use service_settings::{
+    DurationSetting, Problem, ProblemKind, Problems, Rules, SecretSetting, Subtree, nearest,
+};
+
+use super::network::NetworkOptions;
+use super::plan::{Connected, ProviderPlan};
+use super::registry::Registry;
+
+pub(super) fn register(registry: Registry) -> Registry {
+    registry.register("aws", plan)
+}
+
+/// The options that [`AwsConfig`] does not read, or not in this form.
+const OURS: [&str; 4] = ["kms_key", "network", "retry", "static_keys"];
+
+/// What the options say, but for secrets that they refer to.
+#[derive(Debug)]
+struct AwsOptions {
+    config: AwsConfig,
+    network: NetworkOptions,
+    keys: Option<KeyOptions>,
+    kms_key: Option<KmsKey>,
+}
+
+fn plan(options: &Subtree) -> std::result::Result<ProviderPlan, Problems> {
+    let mut problems = Vec::new();
+    let network = part(options, "network", &mut problems, Subtree::read_checked);
+    let retry: RetryOptions =
+        part(options, "retry", &mut problems, Subtree::read_checked).unwrap_or_default();
+    let keys: Option<KeyOptions> = part(options, "static_keys", &mut problems, Subtree::read);
+    let kms_key = part(options, "kms_key", &mut problems, Subtree::read);
+    let rest = OURS.into_iter().fold(options.clone(), |rest, name| rest.without(name));
+    match rest.read::<AwsConfig>() {
+        Ok(mut config) => {
+            config.network = transport(options, network.as_ref(), &retry);
+            problems.extend(unusable(options, config.clone(), keys.as_ref()));
+            Problems::none_or(problems)?;
+            let network = network.unwrap_or_default();
+            Ok(AwsOptions { config, network, keys, kms_key }.planned())
+        }
+        Err(found) => {
+            problems.extend(found.into_iter().map(|found| with_our_names(options, found)));
+            Err(Problems::none_or(problems)
+                .err()
+                .unwrap_or_else(|| options.missing("region").into()))
+        }
+    }
+}
+
+/// What stands under a name, if it can be read.
+fn part<T: DeserializeOwned>(
+    options: &Subtree,
+    name: &str,
+    problems: &mut Vec<Problem>,
+    read: fn(&Subtree) -> std::result::Result<T, Problems>,
+) -> Option<T> {
+    let part = options.part(name)?;
+    read(&part).map_err(|found| problems.extend(found)).ok()
+}
+
+/// What [`AwsConfig`] says of a name that it does not know, and that is nearly one of ours.
+fn with_our_names(options: &Subtree, mut problem: Problem) -> Problem {
+    let is_open = problem.kind == ProblemKind::UnknownKey && !problem.message.ends_with("meant?");
+    let key = problem.path.strip_prefix(options.path()).filter(|_| is_open);
+    let key = key.map(|key| key.strip_prefix('.').unwrap_or(key));
+    if let Some(near) = key.and_then(|key| nearest(key, OURS)) {
+        problem.message = format!("nothing has this name; is `{near}` meant?");
+    }
+    problem
+}
+
+/// All that is wrong with the whole, with the keys as far as they are known.
+fn unusable(options: &Subtree, mut config: AwsConfig, keys: Option<&KeyOptions>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(keys) = keys {
+        if options.part("identity").is_some() {
+            let message = "there are `static_keys` as well: the service is one of the two";
+            problems.push(options.problem("identity", message));
+        }
+        config.identity = Identity::StaticKeys(keys.stand_in());
+    }
+    let has_keys = keys.is_some();
+    problems.extend(config.problems_by_setting().iter().map(|found| {
+        let setting = match found.setting() {
+            "identity" if has_keys => "static_keys",
+            // The file of authorities is read when the provider is connected.
+            setting => setting,
+        };
+        options.problem_quoting(setting, &found.to_string())
+    }));
+    problems
+}
+
+/// Times that are not set are those of [`Network`], which know that there are several attempts.
+fn transport(options: &Subtree, network: Option<&NetworkOptions>, retry: &RetryOptions) -> Network {
+    let mut transport = Network::default();
+    let is_set = |name| options.part("network").is_some_and(|part| part.part(name).is_some());
+    if let Some(network) = network {
+        if is_set("connect_timeout") {
+            transport.connect_timeout = network.connect_timeout.get();
+        }
+        if is_set("timeout") {
+            transport.timeout = network.timeout.get();
+        }
+        transport.proxy = network.proxy.as_ref().map(|proxy| Proxy::new(proxy.as_str()));
+    }
+    if let Some(attempts) = retry.attempts {
+        transport.attempts = attempts;
+    }
+    if let Some(budget) = retry.budget {
+        transport.retry_budget = budget;
+    }
+    if let Some(time) = retry.operation_timeout {
+        transport.operation_timeout = time.get();
+    }
+    transport
+}
+
+/// How patiently AWS is asked again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RetryOptions {
+    attempts: Option<u32>,
+    budget: Option<u16>,
+    operation_timeout: Option<DurationSetting>,
+}
+
+impl Rules for RetryOptions {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.attempts.is_some_and(|attempts| !(1..=10).contains(&attempts)) {
+            problems.push(Problem::invalid("attempts", "is not between 1 and 10"));
+        }
+        let (least, most) = (Duration::from_millis(100), Duration::from_secs(60 * 60));
+        let outside = self.operation_timeout.and_then(|time| time.outside(least, most));
+        problems.extend(outside.map(|message| Problem::invalid("operation_timeout", message)));
+        problems
+    }
+}
+
+/// An access key whose secret parts are kept elsewhere.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyOptions {
+    access_key_id: String,
+    secret_access_key: SecretSetting,
+    session_token: Option<SecretSetting>,
+}
+
+impl KeyOptions {
+    /// With what is known of them before anything is asked for.
+    fn stand_in(&self) -> StaticKeys {
+        let known = |setting: &SecretSetting| match setting {
+            SecretSetting::Inline(value) => value.clone(),
+            _ => SecretValue::copy_from_slice(b"referred-to"),
+        };
+        self.with(known(&self.secret_access_key), self.session_token.as_ref().map(known))
+    }
+
+    async fn resolve(&self, secrets: &dyn SecretResolver) -> Result<StaticKeys> {
+        let secret = self.secret_access_key.resolve(secrets).await?;
+        let token = match &self.session_token {
+            Some(token) => Some(token.resolve(secrets).await?),
+            None => None,
+        };
+        Ok(self.with(secret, token))
+    }
+
+    fn with(&self, secret: SecretValue, token: Option<SecretValue>) -> StaticKeys {
+        let mut keys = StaticKeys::new(self.access_key_id.as_str(), secret);
+        keys.session_token = token;
+        keys
+    }
+}
+
+/// The id, the ARN or an alias of a key, which takes 2,048 characters at most (Secrets Manager's API
+/// reference, `CreateSecret`).
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct KmsKey(String);
+
+impl TryFrom<String> for KmsKey {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let fits = (1..=2048).contains(&text.len())
+            && text.bytes().all(|letter| letter.is_ascii_graphic());
+        if fits { Ok(Self(text)) } else { Err("this is no id, ARN or alias of a key") }
+    }
+}
+
+impl AwsOptions {
+    fn planned(self) -> ProviderPlan {
+        let secrets = [
+            ("network.proxy_password", self.network.proxy_password.clone()),
+            (
+                "static_keys.secret_access_key",
+                self.keys.as_ref().map(|keys| keys.secret_access_key.clone()),
+            ),
+            (
+                "static_keys.session_token",
+                self.keys.as_ref().and_then(|keys| keys.session_token.clone()),
+            ),
+        ];
+        let plan = ProviderPlan::new(|secrets| async move { self.connect(&*secrets).await });
+        secrets.iter().fold(plan, |plan, (path, secret)| match secret {
+            Some(secret) => plan.needing(path, secret),
+            None => plan,
+        })
+    }
+
+    async fn connect(self, secrets: &dyn SecretResolver) -> Result<Connected> {
+        let Self { mut config, network, keys, kms_key } = self;
+        config.network.ca_pem = network.read_ca_file()?;
+        if let Some(user) = network.proxy_user
+            && let Some(password) = network.proxy_password
+            && let Some(proxy) = &mut config.network.proxy
+        {
+            proxy.credentials = Some((user, password.resolve(secrets).await?));
+        }
+        if let Some(keys) = keys {
+            config.identity = Identity::StaticKeys(keys.resolve(secrets).await?);
+        }
+        let clients = AwsClients::connect(config).await?;
+        let mut builder = SecretsManagerProvider::builder(&clients);
+        if let Some(KmsKey(key)) = kms_key {
+            builder = builder.with_kms_key(&key);
+        }
+        Ok(Connected::new(builder.build()))
+    }
+}
