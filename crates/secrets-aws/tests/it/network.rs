@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, Issuer, KeyPair};
-use secrets_aws::{AwsClients, AwsConfig, Network, Proxy};
+use secrets_aws::{AwsClients, AwsConfig, Container, Identity, Network, Proxy};
 use secrets_core::{ErrorKind, SecretValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -238,4 +238,28 @@ async fn tls_is_not_spoken_to_who_does_not() {
     let error = caller(&url, Network::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(server.count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_on_the_machine_is_asked_past_the_proxy() {
+    let authority = Authority::new();
+    let (url, _) = over_tls(&authority).await;
+    let (proxy, heads) = proxy("proxy-authorization: basic YmlsbGluZzpodW50ZXIy").await;
+    let agent = crate::server::Server::start(|_| {
+        Answer::new(200, r#"{"AccessKeyId":"ASIAAGENT","SecretAccessKey":"k","Token":"t"}"#)
+    })
+    .await;
+    let container = Container::new(format!("{}/credentials", on_loopback(&agent.url)));
+    let network = Network::default()
+        .with_ca_pem(&authority.pem)
+        .with_proxy(through(&proxy, "billing", "hunter2"));
+    let config = AwsConfig::in_region("eu-west-1")
+        .with_identity(Identity::Container(container))
+        .with_endpoint(on_loopback(&url))
+        .with_network(network);
+    let clients = AwsClients::connect(config).await.unwrap();
+    assert_eq!(clients.caller().await.unwrap().arn, USER);
+    assert_eq!(agent.count(), 1);
+    let seen = heads.lock().unwrap().clone();
+    assert!(seen.len() == 1 && seen[0].starts_with("CONNECT localhost:"), "{seen:?}");
 }
