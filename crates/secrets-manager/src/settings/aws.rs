@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "aws-changes")]
+use secrets_aws::ChangeQueue;
 use secrets_aws::{
     AwsClients, AwsConfig, Identity, Network, Proxy, SecretsManagerProvider, StaticKeys,
 };
@@ -21,7 +23,7 @@ pub(super) fn register(registry: Registry) -> Registry {
 }
 
 /// The options that [`AwsConfig`] does not read, or not in this form.
-const OURS: [&str; 4] = ["kms_key", "network", "retry", "static_keys"];
+const OURS: [&str; 5] = ["change_queue", "kms_key", "network", "retry", "static_keys"];
 
 /// What the options say, but for secrets that they refer to.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ struct AwsOptions {
     network: NetworkOptions,
     keys: Option<KeyOptions>,
     kms_key: Option<KmsKey>,
+    #[cfg_attr(not(feature = "aws-changes"), expect(dead_code, reason = "it is refused before"))]
+    change_queue: Option<String>,
 }
 
 fn plan(options: &Subtree) -> std::result::Result<ProviderPlan, Problems> {
@@ -39,6 +43,12 @@ fn plan(options: &Subtree) -> std::result::Result<ProviderPlan, Problems> {
         part(options, "retry", &mut problems, Subtree::read_checked).unwrap_or_default();
     let keys: Option<KeyOptions> = part(options, "static_keys", &mut problems, Subtree::read);
     let kms_key = part(options, "kms_key", &mut problems, Subtree::read);
+    let change_queue = part(options, "change_queue", &mut problems, Subtree::read);
+    if change_queue.is_some() && !cfg!(feature = "aws-changes") {
+        let message =
+            "queues are not compiled in; turn on the feature `aws-changes` of secrets-manager";
+        problems.push(options.problem("change_queue", message));
+    }
     let rest = OURS.into_iter().fold(options.clone(), |rest, name| rest.without(name));
     match rest.read::<AwsConfig>() {
         Ok(mut config) => {
@@ -46,7 +56,7 @@ fn plan(options: &Subtree) -> std::result::Result<ProviderPlan, Problems> {
             problems.extend(unusable(options, config.clone(), keys.as_ref()));
             Problems::none_or(problems)?;
             let network = network.unwrap_or_default();
-            Ok(AwsOptions { config, network, keys, kms_key }.planned())
+            Ok(AwsOptions { config, network, keys, kms_key, change_queue }.planned())
         }
         Err(found) => {
             problems.extend(found.into_iter().map(|found| with_our_names(options, found)));
@@ -220,7 +230,9 @@ impl AwsOptions {
     }
 
     async fn connect(self, secrets: &dyn SecretResolver) -> Result<Connected> {
-        let Self { mut config, network, keys, kms_key } = self;
+        #[cfg(feature = "aws-changes")]
+        let change_queue = self.change_queue;
+        let Self { mut config, network, keys, kms_key, .. } = self;
         config.network.ca_pem = network.read_ca_file()?;
         if let Some(user) = network.proxy_user
             && let Some(password) = network.proxy_password
@@ -235,6 +247,10 @@ impl AwsOptions {
         let mut builder = SecretsManagerProvider::builder(&clients);
         if let Some(KmsKey(key)) = kms_key {
             builder = builder.with_kms_key(&key);
+        }
+        #[cfg(feature = "aws-changes")]
+        if let Some(url) = change_queue {
+            builder = builder.with_change_queue(ChangeQueue::new(&clients, &url)?);
         }
         Ok(Connected::new(builder.build()))
     }

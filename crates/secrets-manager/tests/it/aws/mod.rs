@@ -1,6 +1,9 @@
 //! AWS by settings alone, on the double.
 
+#[cfg(feature = "aws-changes")]
+mod hints;
 mod options;
+mod proofs;
 mod stack;
 
 use aws_double::{AwsDouble, AwsDoubleBuilder, Credentials};
