@@ -14,7 +14,9 @@ use crate::panics::Panics;
 use crate::sync::{Cell, Loaded, Mutex, MutexGuard, Step, left_out, lock};
 use crate::version::Version;
 
-/// A value and the version it was published as: one allocation, so that they are never torn.
+/// A value and the version it was published as: one allocation, so that they are never torn; in this
+/// order, so that the beginning of the value lies beside the counts, which a load touches anyway.
+#[repr(C)]
 pub(crate) struct Snapshot<T> {
     pub(crate) version: Version,
     pub(crate) value: T,
