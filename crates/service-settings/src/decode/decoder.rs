@@ -43,7 +43,7 @@ impl<'a> Decoder<'a> {
             }
             let path = self.path.to_string();
             let mut error = error;
-            error.is_of_part = self.pass.behind(&path) > 0;
+            error.is_of_part = self.pass.is_read_in_part(&path);
             if error.is_foreign && !self.pass.is_secret.get() {
                 error.message = without_values(&error.message, self.node);
             }
@@ -164,6 +164,11 @@ impl<'a> Decoder<'a> {
     fn behind(&self, of: usize) -> usize {
         let is_known = of > MANY && !self.pass.behind.borrow().is_empty();
         if is_known { self.pass.behind(&self.path.to_string()) } else { 0 }
+    }
+
+    /// It may not take all that there is, so it is shown what it takes from the beginning.
+    pub(super) fn is_of_fixed_length(&self) {
+        self.pass.as_whole.borrow_mut().insert(self.path.to_string());
     }
 
     /// An element failed after so many that did not.

@@ -195,6 +195,9 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         if self.has_failed() {
             return StandIn(0).deserialize_tuple(len, visitor);
         }
+        if len > 0 {
+            self.is_of_fixed_length();
+        }
         self.deserialize_seq(visitor)
     }
 

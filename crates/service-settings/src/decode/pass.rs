@@ -58,7 +58,7 @@ impl<'b> Pass<'b> {
     pub(super) fn note(&self, error: DecodeError) -> bool {
         let mut path = error.path.unwrap_or_default();
         if error.is_of_part {
-            return self.as_whole.borrow_mut().insert(path);
+            return self.read_as_whole(&path);
         }
         if error.is_of_stand_in {
             return self.do_without(&path);
@@ -90,12 +90,28 @@ impl<'b> Pass<'b> {
         false
     }
 
-    /// How much of what stands at this path was read already.
+    /// How much of what stands at this path was read already, and is not read again. Nothing as long as
+    /// there is no problem, for what is read then is put to use.
     pub(super) fn behind(&self, path: &str) -> usize {
-        match self.as_whole.borrow().contains(path) {
-            true => 0,
-            false => self.behind.borrow().get(path).copied().unwrap_or_default(),
+        if self.problems.borrow().is_empty() || self.as_whole.borrow().contains(path) {
+            return 0;
         }
+        self.behind.borrow().get(path).copied().unwrap_or_default()
+    }
+
+    /// Whether what stands at this path, or something in it, was not read from its beginning. A type
+    /// that looks at what there is further in may miss what it was not shown.
+    pub(super) fn is_read_in_part(&self, path: &str) -> bool {
+        let behind = self.behind.borrow();
+        behind.keys().any(|at| is_at_or_within(path, at) && self.behind(at) > 0)
+    }
+
+    /// From now on all that stands there is read from its beginning. False when it was already.
+    fn read_as_whole(&self, path: &str) -> bool {
+        let (behind, mut whole) = (self.behind.borrow(), self.as_whole.borrow_mut());
+        let before = whole.len();
+        whole.extend(behind.keys().filter(|at| is_at_or_within(path, at)).cloned());
+        whole.len() > before
     }
 
     /// Whether this error, at this path, may come of what stands in for something else.
@@ -106,10 +122,11 @@ impl<'b> Pass<'b> {
         }
         // What a type finds when all of it is read. The rest is found before anything is made of it.
         let is_of_whole = error.kind == ProblemKind::Invalid;
-        let is_within = |failed: &String| {
-            let rest = failed.strip_prefix(path);
-            path.is_empty() || rest.is_some_and(|rest| rest.starts_with(['.', '[']))
-        };
-        failed.contains(path) || is_of_whole && failed.iter().any(is_within)
+        failed.contains(path) || is_of_whole && failed.iter().any(|at| is_at_or_within(path, at))
     }
+}
+
+fn is_at_or_within(path: &str, at: &str) -> bool {
+    let rest = at.strip_prefix(path);
+    path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -199,6 +199,30 @@ impl<'de> serde::Deserialize<'de> for Whole {
     }
 }
 
+/// Counts what stands further in, and looks for a name there.
+struct Outer;
+
+impl<'de> serde::Deserialize<'de> for Outer {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Inner {
+            #[serde(default)]
+            list: Vec<u32>,
+            #[serde(default)]
+            table: std::collections::BTreeMap<String, u32>,
+        }
+
+        let Inner { list, table } = Inner::deserialize(deserializer)?;
+        if list.len() < 100 {
+            return Err(serde::de::Error::invalid_length(list.len(), &"a hundred"));
+        }
+        match table.contains_key("k1000") {
+            true => Ok(Self),
+            false => Err(serde::de::Error::missing_field("k1000")),
+        }
+    }
+}
+
 #[derive(serde::Deserialize)]
 #[expect(dead_code, reason = "it is not read in the end")]
 struct Much {
@@ -209,6 +233,8 @@ struct Much {
     #[serde(default)]
     lists: Vec<Vec<Counted>>,
     whole: Option<Whole>,
+    outer: Option<Outer>,
+    fixed: Option<[u32; 32]>,
 }
 
 impl service_settings::Rules for Much {}
@@ -255,4 +281,27 @@ fn a_type_that_wants_the_whole_is_shown_it() {
     assert_eq!(much(&of("k1000 = 1\n", 1_150)), ["whole.k1150"]);
     assert_eq!(much(&of("k1000 = 1\n", 60)), ["whole.k1020", "whole.k1080", "whole.k1140"]);
     assert_eq!(much(&of("", 10_000)), ["whole.k1000"]);
+}
+
+#[test]
+fn what_a_type_finds_further_in_is_found_in_the_whole_of_it() {
+    let of = |first: &str, items: usize, wrong: usize| {
+        let value = |n: usize| if n == wrong { "'x'" } else { "1" };
+        let list: Vec<_> = (0..items).map(value).collect();
+        let table: String = (1_001..1_200).map(|n| format!("k{n} = {}\n", value(n))).collect();
+        format!("[outer]\nlist = [{}]\n[outer.table]\n{first}{table}", list.join(","))
+    };
+    assert_eq!(much(&of("k1000 = 1\n", 100, 90)), ["outer.list[90]"]);
+    assert_eq!(much(&of("k1000 = 1\n", 100, 1_150)), ["outer.table.k1150"]);
+    assert_eq!(much(&of("", 100, 10_000)), ["outer.k1000"]);
+    assert_eq!(much(&of("", 100, 90)), ["outer.list[90]", "outer.k1000"]);
+    assert_eq!(much(&of("k1000 = 1\n", 99, 90)), ["outer.list[90]", "outer"]);
+}
+
+/// What is too much is told as that, whatever it is.
+#[test]
+fn nothing_is_read_beyond_a_fixed_length() {
+    let value = |n: usize| if [20, 40, 60].contains(&n) { "'x'" } else { "1" };
+    let list: Vec<_> = (0..70).map(value).collect();
+    assert_eq!(much(&format!("fixed = [{}]", list.join(","))), ["fixed[20]", "fixed"]);
 }
