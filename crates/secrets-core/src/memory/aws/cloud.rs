@@ -149,12 +149,17 @@ impl AwsSecret {
         }
     }
 
-    /// Puts a label on a version; `AWSPREVIOUS` follows where `AWSCURRENT` was.
+    /// Puts a label on a version; `AWSPREVIOUS` follows where `AWSCURRENT` was, and `AWSPENDING`
+    /// leaves with it: a promotion that was cut off before it took that label off is over with the
+    /// next version that becomes current.
     fn attach(&mut self, label: Label, id: &str) {
         let before = self.labels.insert(label, id.to_owned());
         if label == Label::Current
             && let Some(before) = before.filter(|before| before != id)
         {
+            if self.label(Label::Pending) == Some(before.as_str()) {
+                self.labels.remove(&Label::Pending);
+            }
             self.labels.insert(Label::Previous, before);
         }
     }
@@ -456,5 +461,26 @@ mod tests {
         // From the second on the label decides.
         let second = cloud.put(at, "db", "token-2", value("second"), &[Label::Pending]).unwrap();
         assert_eq!(second.labels, [Label::Pending]);
+    }
+
+    #[test]
+    fn pending_leaves_a_version_with_current() {
+        let mut cloud = AwsCloud::new(&Settings::new(Personality::Aws));
+        let at = Moment { now: SystemTime::UNIX_EPOCH, lag: Lag::NONE };
+        let value = |text: &str| SecretValue::copy_from_slice(text.as_bytes());
+        cloud.create(at, "db", "token-1", value("1")).unwrap();
+        cloud.put(at, "db", "token-2", value("2"), &[Label::Pending]).unwrap();
+        // A promotion that ends here, with both labels on its version.
+        cloud.move_label(at, "db", Label::Current, Some("token-1"), Some("token-2")).unwrap();
+        assert_eq!(cloud.describe(at, "db").unwrap().label(Label::Pending), Some("token-2"));
+        cloud.put(at, "db", "token-3", value("3"), &[Label::Current]).unwrap();
+        let described = cloud.describe(at, "db").unwrap();
+        assert_eq!(described.label(Label::Previous), Some("token-2"));
+        assert_eq!(described.label(Label::Pending), None);
+        // Nothing is under way that would hold the next rotation up.
+        let begun = cloud.begin_rotation(at, "db").unwrap();
+        // One that waits on another version stays where it is.
+        cloud.put(at, "db", "token-4", value("4"), &[Label::Current]).unwrap();
+        assert_eq!(cloud.describe(at, "db").unwrap().label(Label::Pending), Some(&*begun));
     }
 }
