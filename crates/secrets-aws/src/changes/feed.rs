@@ -1,4 +1,6 @@
 use std::fmt;
+#[cfg(feature = "sqs")]
+use std::{sync::Arc, time::Duration};
 
 use futures_util::stream;
 use secrets_core::{ChangeHint, ChangeStream};
@@ -8,6 +10,9 @@ use crate::changes::event::{self, Heard, NotAnEvent};
 
 /// A listener that falls behind by more than this is told that anything may have changed.
 const KEPT: usize = 256;
+/// Between looks at whether all have heard.
+#[cfg(feature = "sqs")]
+const LOOKS_AGAIN: Duration = Duration::from_millis(100);
 
 /// Word of changes for a provider: what the application hears of AWS and hands in.
 ///
@@ -25,7 +30,12 @@ const KEPT: usize = 256;
 /// # Ok::<(), secrets_aws::NotAnEvent>(())
 /// ```
 #[derive(Clone)]
-pub struct ChangeFeed(broadcast::Sender<ChangeHint>);
+pub struct ChangeFeed {
+    sender: broadcast::Sender<ChangeHint>,
+    /// A listener has taken a hint.
+    #[cfg(feature = "sqs")]
+    taken: Arc<tokio::sync::Notify>,
+}
 
 impl Default for ChangeFeed {
     fn default() -> Self {
@@ -37,7 +47,11 @@ impl ChangeFeed {
     /// A feed that nobody listens to yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(broadcast::Sender::new(KEPT))
+        Self {
+            sender: broadcast::Sender::new(KEPT),
+            #[cfg(feature = "sqs")]
+            taken: Arc::default(),
+        }
     }
 
     /// Takes in the body of a message: an event of EventBridge as a queue, a topic of SNS or a web
@@ -56,20 +70,46 @@ impl ChangeFeed {
     /// Passes a hint on.
     pub fn send(&self, hint: ChangeHint) {
         // Nobody may be listening.
-        let _ = self.0.send(hint);
+        let _ = self.sender.send(hint);
     }
 
     /// What is told from now on.
     pub(crate) fn listen(&self) -> ChangeStream {
-        let listener = self.0.subscribe();
-        Box::pin(stream::unfold(listener, |mut listener| async {
-            let hint = match listener.recv().await {
-                Ok(hint) => hint,
-                Err(RecvError::Lagged(_)) => ChangeHint::any(),
-                Err(RecvError::Closed) => return None,
-            };
-            Some((hint, listener))
+        let listener = self.sender.subscribe();
+        #[cfg(feature = "sqs")]
+        let taken = Arc::clone(&self.taken);
+        Box::pin(stream::unfold(listener, move |mut listener| {
+            #[cfg(feature = "sqs")]
+            let taken = Arc::clone(&taken);
+            async move {
+                let hint = match listener.recv().await {
+                    Ok(hint) => hint,
+                    Err(RecvError::Lagged(_)) => ChangeHint::any(),
+                    Err(RecvError::Closed) => return None,
+                };
+                #[cfg(feature = "sqs")]
+                taken.notify_one();
+                Some((hint, listener))
+            }
         }))
+    }
+
+    /// Whether all who listen have taken all that they were told.
+    #[cfg(feature = "sqs")]
+    pub(super) fn is_heard(&self) -> bool {
+        self.sender.is_empty()
+    }
+
+    /// Waits until they have, for this long at most. False where they have not.
+    #[cfg(feature = "sqs")]
+    pub(super) async fn heard(&self, within: Duration) -> bool {
+        let all = async {
+            while !self.is_heard() {
+                // One that goes away tells nothing.
+                let _ = tokio::time::timeout(LOOKS_AGAIN, self.taken.notified()).await;
+            }
+        };
+        tokio::time::timeout(within, all).await.is_ok()
     }
 }
 
@@ -77,7 +117,7 @@ impl ChangeFeed {
 impl fmt::Debug for ChangeFeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChangeFeed")
-            .field("listeners", &self.0.receiver_count())
+            .field("listeners", &self.sender.receiver_count())
             .finish_non_exhaustive()
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message};
+use futures_util::future::{BoxFuture, FutureExt, Shared, WeakShared};
 use futures_util::{StreamExt, stream};
-use secrets_core::{ChangeHint, ChangeStream, Error, ErrorKind, Result};
+use secrets_core::{ChangeStream, Error, ErrorKind, Result};
+use tokio::time::Instant;
 
 use crate::changes::feed::ChangeFeed;
 use crate::error::{Call, send};
@@ -18,14 +20,22 @@ use crate::wire::{AwsClients, Route};
 const WAIT: i32 = 20;
 const AT_A_TIME: i32 = 10;
 
-/// Between requests of a queue that fails: doubled from the first to the last.
+/// Between requests of a queue that fails: doubled from the first to the last. The first, too, from
+/// one request to the next where the answer has nothing of use: an endpoint that does not wait for
+/// messages, or a queue full of somebody else's, is not asked in a circle.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// So long messages stay in the queue for a listener that does not take their hints: one that stops
+/// listening meanwhile leaves them to the next. SQS delivers them again after 30 seconds unless the
+/// queue says otherwise.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 /// A queue of SQS that gets the events of Secrets Manager from a rule of EventBridge, itself or by way
 /// of a topic of SNS. Each process needs a queue of its own: what one takes no other sees.
 ///
-/// Events are taken off the queue once they were passed on. A message that is no event stays in it,
-/// since the queue may not be what it was taken for, and is counted:
+/// Events are taken off the queue once all who listen have heard of them, or did not for two seconds.
+/// A message that is no event stays in it, since the queue may not be what it was taken for, and is
+/// counted:
 /// [`foreign`](Self::foreign) tells.
 ///
 /// The identity needs `sqs:ReceiveMessage` and `sqs:DeleteMessage`.
@@ -36,10 +46,20 @@ struct Queue {
     client: Client,
     url: Box<str>,
     feed: ChangeFeed,
-    /// Whoever listens first asks the queue, for all.
-    asking: tokio::sync::Mutex<()>,
+    /// Asks the queue, for all who listen and driven by any of them: one that listens no more, or has
+    /// other things to do, holds nobody up.
+    asking: Mutex<Option<WeakShared<Asking>>>,
     foreign: AtomicU64,
     failure: Mutex<Option<Error>>,
+}
+
+type Asking = BoxFuture<'static, ()>;
+
+/// What an answer brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Received {
+    Events,
+    NothingOfUse,
 }
 
 impl ChangeQueue {
@@ -59,7 +79,7 @@ impl ChangeQueue {
             client,
             url: url.into(),
             feed: ChangeFeed::new(),
-            asking: tokio::sync::Mutex::default(),
+            asking: Mutex::default(),
             foreign: AtomicU64::new(0),
             failure: Mutex::default(),
         })))
@@ -89,21 +109,34 @@ impl ChangeQueue {
     /// What is told from now on. The queue is asked while one such stream at least is polled.
     pub(crate) fn listen(&self) -> ChangeStream {
         let told = self.0.feed.listen();
-        let queue = Arc::clone(&self.0);
-        let asking =
-            stream::once(async move { queue.ask().await }).filter_map(|never| async { never });
+        let asking = self.asking().into_stream().filter_map(|()| async { None });
         Box::pin(stream::select(told, asking))
+    }
+
+    fn asking(&self) -> Shared<Asking> {
+        let mut known = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asking) = known.as_ref().and_then(WeakShared::upgrade) {
+            return asking;
+        }
+        let queue = Arc::clone(&self.0);
+        let asking = async move { queue.ask().await }.boxed().shared();
+        *known = asking.downgrade();
+        asking
     }
 }
 
 impl Queue {
-    /// Asks the queue for as long as it is polled, unless another listener does.
-    async fn ask(&self) -> Option<ChangeHint> {
-        let _turn = self.asking.lock().await;
-        let mut pause = PAUSES.0;
+    /// Asks the queue for as long as it is polled.
+    async fn ask(&self) {
+        let (mut pause, mut all_listen) = (PAUSES.0, true);
         loop {
-            match self.receive().await {
-                Ok(()) => pause = PAUSES.0,
+            let asked = Instant::now();
+            match self.receive(&mut all_listen).await {
+                Ok(Received::Events) => pause = PAUSES.0,
+                Ok(Received::NothingOfUse) => {
+                    pause = PAUSES.0;
+                    tokio::time::sleep_until(asked + pause).await;
+                }
                 Err(error) => {
                     self.note(Some(error));
                     tokio::time::sleep(pause).await;
@@ -113,15 +146,23 @@ impl Queue {
         }
     }
 
-    async fn receive(&self) -> Result<()> {
+    async fn receive(&self, all_listen: &mut bool) -> Result<Received> {
         let request = self.client.receive_message().queue_url(&*self.url);
         let request = request.wait_time_seconds(WAIT).max_number_of_messages(AT_A_TIME);
         let call = Call::read(None, "ReceiveMessage");
         let answer = send!(call, request)?;
         self.note(None);
+        // A listener that did not listen the last time is not waited for until it does again.
+        *all_listen |= self.feed.is_heard();
         let messages = answer.messages.unwrap_or_default();
         let taken: Vec<_> = messages.iter().filter(|message| self.pass_on(message)).collect();
-        self.take_off(&taken).await
+        if taken.is_empty() {
+            return Ok(Received::NothingOfUse);
+        }
+        let within = if *all_listen { HEARD_WITHIN } else { Duration::ZERO };
+        *all_listen = self.feed.heard(within).await;
+        self.take_off(&taken).await?;
+        Ok(Received::Events)
     }
 
     /// True when it was an event.
@@ -145,8 +186,14 @@ impl Queue {
         }
         let request = self.client.delete_message_batch().queue_url(&*self.url);
         let call = Call::read(None, "DeleteMessageBatch");
-        send!(call, request.set_entries(Some(entries)))?;
-        Ok(())
+        let answer = send!(call, request.set_entries(Some(entries)))?;
+        match answer.failed.len() {
+            0 => Ok(()),
+            left => {
+                let message = format!("{left} messages could not be taken off the queue");
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+        }
     }
 
     fn note(&self, failure: Option<Error>) {

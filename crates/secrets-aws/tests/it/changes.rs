@@ -11,6 +11,7 @@ use secrets_core::{
 };
 use serde_json::{Value, json};
 
+use crate::server::{Answer, Server};
 use crate::support::{OnDouble, clients_as, name, quick};
 
 const QUEUE: &str = "hints";
@@ -112,6 +113,84 @@ async fn when_the_one_who_asks_leaves_another_asks() {
     drop(one);
     let (hint, ()) = tokio::join!(word_of(&mut other, "a/second"), hinted.write("a/second", "x"));
     assert_eq!(hint.reference, Some(name("a/second")));
+}
+
+/// One that listens and has other things to do holds nobody up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_not_polled_holds_nobody_up() {
+    let hinted = Hinted::start().await;
+    let (mut one, mut other) =
+        (hinted.on.provider.changes().unwrap(), hinted.on.provider.changes().unwrap());
+    let (_, ()) = tokio::join!(word_of(&mut one, "a/first"), hinted.write("a/first", "x"));
+    // `one` waits, and is not asked any more.
+    for id in ["a/second", "a/third"] {
+        let (hint, ()) = tokio::join!(word_of(&mut other, id), hinted.write(id, "x"));
+        assert_eq!(hint.reference, Some(name(id)));
+    }
+    assert!(word_of(&mut one, "a/third").await.reference.is_some());
+}
+
+/// What a listener that went away has not heard of is there for the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_told_stays_in_the_queue() {
+    let hinted = Hinted::start().await;
+    for at in 0..3 {
+        hinted.send(&label_updated(&format!("a/{at}"), "v").to_string()).await;
+    }
+    let mut hints = hinted.on.provider.changes().unwrap();
+    next(&mut hints).await;
+    drop(hints);
+    // A request that had been sent would have arrived by now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(hinted.on.double.queues().len_of(QUEUE), 3);
+    // SQS delivers them again after half a minute.
+    hinted.on.double.clock().advance(Duration::from_secs(31));
+    let mut hints = hinted.on.provider.changes().unwrap();
+    for at in 0..3 {
+        word_of(&mut hints, &format!("a/{at}")).await;
+    }
+}
+
+/// An endpoint that does not wait for messages, and one whose messages are none of ours and come at
+/// once again, are not asked in a circle.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_with_nothing_of_use_is_asked_once_a_second() {
+    let foreign = json!({ "Messages": [{ "MessageId": "1", "ReceiptHandle": "r", "Body": "7" }] });
+    for answer in ["{}".to_owned(), foreign.to_string()] {
+        let given = answer.clone();
+        let server = Server::start(move |_| Answer::new(200, given.clone())).await;
+        let clients = clients_as(&server.url, "AKIAIOSFODNN7EXAMPLE", "secret").await;
+        let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/hints";
+        let queue = ChangeQueue::new(&clients, url).unwrap();
+        let provider = SecretsManagerProvider::builder(&clients).with_change_queue(queue).build();
+        let mut hints = provider.changes().unwrap();
+        let told = tokio::time::timeout(Duration::from_millis(2_500), hints.next()).await;
+        assert!(told.is_err(), "{answer}");
+        assert!((2..=3).contains(&server.count()), "{} requests: {answer}", server.count());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_cannot_be_taken_off_are_a_finding() {
+    let event = label_updated("billing/db", "v").to_string();
+    let messages =
+        json!({ "Messages": [{ "MessageId": "1", "ReceiptHandle": "r", "Body": event }] });
+    let failed = json!({ "Failed": [{ "Id": "0", "SenderFault": true, "Code": "no" }] });
+    let server = Server::start(move |asked| {
+        let is_receipt = asked.header("x-amz-target").ends_with("ReceiveMessage");
+        Answer::new(200, if is_receipt { &messages } else { &failed }.to_string())
+    })
+    .await;
+    let clients = clients_as(&server.url, "AKIAIOSFODNN7EXAMPLE", "secret").await;
+    let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/hints";
+    let queue = ChangeQueue::new(&clients, url).unwrap();
+    let provider =
+        SecretsManagerProvider::builder(&clients).with_change_queue(queue.clone()).build();
+    let mut hints = provider.changes().unwrap();
+    word_of(&mut hints, "billing/db").await;
+    let _ = tokio::time::timeout(Duration::from_millis(500), hints.next()).await;
+    assert!(queue.failure().unwrap().to_string().contains("taken off"));
+    assert_eq!(server.count(), 2, "it is left alone for a second");
 }
 
 #[tokio::test(flavor = "multi_thread")]
