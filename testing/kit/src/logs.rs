@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -46,7 +46,8 @@ impl LogCapture {
         Self::default()
     }
 
-    /// Records what this thread traces, until the guard is dropped. A test on a runtime of several
+    /// Records what this thread traces, until the guard is dropped; tests beside it do not disturb
+    /// it. A test on a runtime of several
     /// threads takes [`layer`](Self::layer) instead, in a subscriber that it sets for all of them
     /// or for its future.
     #[must_use = "recording ends when the guard is dropped"]
@@ -61,7 +62,7 @@ impl LogCapture {
     pub fn layer(
         &self,
     ) -> impl Layer<tracing_subscriber::Registry> + Send + Sync + 'static + use<> {
-        Recorder(self.clone())
+        Recorder { capture: self.clone(), _second: Dispatch::new(NoSubscriber::new()) }
     }
 
     /// What was recorded, in order.
@@ -130,7 +131,13 @@ impl fmt::Debug for LogLine {
     }
 }
 
-struct Recorder(LogCapture);
+struct Recorder {
+    capture: LogCapture,
+    /// Where a process has one subscriber, `tracing` asks of every event first met whether anyone
+    /// listens on the thread that meets it, and remembers the answer for all threads: an event of a
+    /// test beside this one would be lost here. With a second one it asks both.
+    _second: Dispatch,
+}
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_new_span(&self, attributes: &Attributes<'_>, _id: &Id, _context: Context<'_, S>) {
@@ -157,7 +164,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
 
 impl Recorder {
     fn push(&self, metadata: &tracing::Metadata<'_>, span: Option<&str>, fields: Fields) {
-        self.0.lock().push(LogLine {
+        self.capture.lock().push(LogLine {
             level: *metadata.level(),
             target: metadata.target().to_owned(),
             span: span.map(str::to_owned),

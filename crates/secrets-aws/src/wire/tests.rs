@@ -190,9 +190,6 @@ async fn the_id_of_every_answer_is_traced_and_nothing_secret_is() {
     let canary = Canary::named("value");
     let given = SecretValue::from_string(double.credentials().secret_key().to_owned());
     let key = Canary::of(&given);
-    // With a single subscriber `tracing` asks the thread that comes to an event first whether anyone
-    // listens, and that is another test's.
-    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let (logs, _guard) = LogCapture::start();
     client.create_secret().name("a").secret_string(canary.text()).send().await.unwrap();
     let found = client.get_secret_value().secret_id("a").send().await.unwrap();

@@ -543,8 +543,6 @@ async fn no_key_and_no_token_is_logged() {
                 .with_session(session.value(), SystemTime::now() + HOUR),
         ),
     ];
-    // See the tests of the clients for the second one.
-    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let (logs, _guard) = LogCapture::start();
     for identity in identities {
         let config = AwsConfig::in_region("eu-west-1")

@@ -65,6 +65,34 @@ fn in_a_span_from_its_beginning_or_recorded_later() {
     assert_eq!(place(&logs), "the span `later` of `it::channels`");
 }
 
+fn met_first_elsewhere() {
+    tracing::info!("password is {}", canary().text());
+}
+
+/// What is said is met first by a thread where nobody listens: a test beside this one.
+#[test]
+#[ignore = "the other half of the test below, which starts it"]
+fn alone_in_its_process() {
+    let (logs, _guard) = LogCapture::start();
+    std::thread::spawn(met_first_elsewhere).join().unwrap();
+    assert!(logs.lines().is_empty(), "recorded from another thread");
+    met_first_elsewhere();
+    assert_eq!(place(&logs), "an event of `it::channels`");
+}
+
+/// In a process of its own: captures of other tests here would hide it.
+#[test]
+fn in_an_event_that_another_thread_met_first() {
+    let half = "channels::alone_in_its_process";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([half, "--exact", "--ignored"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[test]
 fn in_an_audit_event() {
     let sink = MemorySink::new();

@@ -21,8 +21,15 @@ const LONGEST_PAUSE_WITHOUT: Duration = Duration::from_secs(5);
 /// How old credentials are at least before a service's word that they are stale is acted on.
 const DOUBT_AFTER: Duration = Duration::from_secs(5);
 
+const BROKEN_OFF: &str = "the fetch was broken off";
+
 type Outcome = secrets_core::Result<Credentials>;
 type Flight = watch::Receiver<Option<Outcome>>;
+
+/// How much longer than its own time a fetch is waited for. Its timer runs on the runtime of the
+/// caller who began it, and stands still with that one: a runtime of one thread that nobody blocks
+/// on does not end, and does nothing.
+const OVERDUE: Duration = Duration::from_secs(1);
 
 /// Credentials that no reader waits for, once there are any.
 ///
@@ -53,7 +60,7 @@ pub(in crate::wire) struct Times {
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    flight: Option<Flight>,
+    flight: Option<(Flight, Instant)>,
     failures: u32,
     retry_at: Option<Instant>,
     last_failure: Option<Error>,
@@ -98,7 +105,7 @@ impl Cached {
     }
 
     async fn get(&self, patience: Patience) -> Outcome {
-        // A fetch is lost when its runtime ends or its source panics; then it is begun once more.
+        // A fetch is lost when its runtime ends; then it is begun once more.
         for _ in 0..2 {
             let mut flight = match self.0.look(patience) {
                 Sight::Ready(credentials) => return Ok(credentials),
@@ -110,6 +117,7 @@ impl Cached {
                 let late = failure::of(&self.0.link, ErrorKind::Timeout, "no answer yet");
                 return self.0.still_good().ok_or(late);
             };
+            // The sender is gone without a word.
             let Ok(landed) = landed else { continue };
             match landed.clone() {
                 Some(Err(error)) => return self.0.still_good().ok_or(error),
@@ -117,7 +125,7 @@ impl Cached {
                 None => {}
             }
         }
-        Err(failure::of(&self.0.link, ErrorKind::Internal, "the fetch was broken off"))
+        Err(failure::of(&self.0.link, ErrorKind::Internal, BROKEN_OFF))
     }
 }
 
@@ -141,10 +149,13 @@ impl Shared {
             return Sight::Ready(credentials.clone());
         }
         let may_begin = state.retry_at.is_none_or(|at| at <= now.steady);
+        let overdue = self.times.fetch + OVERDUE;
         let flight = match &state.flight {
-            Some(flight) => Some(flight.clone()),
-            None if may_begin => self.begin(&mut state),
-            None => None,
+            Some((flight, since)) if now.steady.duration_since(*since) < overdue => {
+                Some(flight.clone())
+            }
+            _ if may_begin => self.begin(&mut state, now),
+            _ => None,
         };
         match (good, flight) {
             (Some(credentials), Some(_)) if patience == Patience::OnlyIfNone => {
@@ -158,10 +169,10 @@ impl Shared {
         }
     }
 
-    fn begin(self: &Arc<Self>, state: &mut State) -> Option<Flight> {
+    fn begin(self: &Arc<Self>, state: &mut State, now: Moment) -> Option<Flight> {
         let runtime = Handle::try_current().ok()?;
         let (sender, flight) = watch::channel(None);
-        state.flight = Some(flight.clone());
+        state.flight = Some((flight.clone(), now.steady));
         let landing = Landing { shared: Arc::clone(self), sender, settled: false };
         runtime.spawn(async move {
             let outcome = landing.shared.fetch().await;
@@ -236,24 +247,49 @@ impl Landing {
     fn settle(mut self, outcome: Outcome) {
         let now = self.shared.now();
         let mut state = self.shared.state();
+        let is_late = !self.is_under_way(&state);
         match &outcome {
-            Ok(credentials) => state.succeed(credentials.clone(), now),
-            Err(failure) => {
-                tracing::warn!(target: "secrets_aws::identity", %failure, "credentials were not refreshed");
-                state.fail(failure.clone(), now);
+            // What comes after another fetch was begun is as good, unless that one has landed.
+            Ok(credentials) if !is_late || state.standing(now) != Standing::Fresh => {
+                state.succeed(credentials.clone(), now);
             }
+            Err(failure) if !is_late => state.fail(failure.clone(), now),
+            Ok(_) | Err(_) => {}
         }
-        state.flight = None;
+        if !is_late {
+            state.flight = None;
+        }
         drop(state);
         self.settled = true;
+        // Whoever listens may be one who needs credentials to pass it on.
+        if let Err(failure) = &outcome {
+            tracing::warn!(target: "secrets_aws::identity", %failure, "credentials were not refreshed");
+        }
         self.sender.send_replace(Some(outcome));
+    }
+
+    /// Whether this is the fetch that callers wait for, and not one that was given up.
+    fn is_under_way(&self, state: &State) -> bool {
+        let flight = state.flight.as_ref();
+        flight.is_some_and(|(flight, _)| flight.same_channel(&self.sender.subscribe()))
     }
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        if !self.settled {
-            self.shared.state().flight = None;
+        if self.settled {
+            return;
+        }
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        if !self.is_under_way(&state) {
+            return;
+        }
+        state.flight = None;
+        // A source that panics is one that fails. A runtime that ended says nothing of the source.
+        if std::thread::panicking() {
+            let failure = failure::of(&self.shared.link, ErrorKind::Internal, BROKEN_OFF);
+            state.fail(failure, now);
         }
     }
 }

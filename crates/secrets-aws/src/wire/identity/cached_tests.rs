@@ -230,11 +230,93 @@ async fn a_source_that_hangs_is_given_up_and_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_panics_leaves_no_one_waiting() {
-    let bench = Bench::new([Step::Panic, Step::Panic, Step::Give(HOUR)]);
-    let error = bench.get().await.unwrap_err();
-    assert!(error.contains("broken off"), "{error}");
+async fn a_source_that_panics_leaves_no_one_waiting_and_is_not_asked_by_every_caller() {
+    let bench = Bench::new([Step::Panic, Step::Panic, Step::Give(HOUR), Step::Panic]);
+    for _ in 0..100 {
+        let error = bench.cached.get(Patience::OnlyIfNone).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.to_string().contains("the test: the fetch was broken off"), "{error}");
+    }
+    assert_eq!(bench.asked(), 1);
+    bench.pass(Duration::from_secs(1)).await;
+    bench.get().await.unwrap_err();
+    bench.pass(Duration::from_secs(1)).await;
     assert_eq!(bench.get().await.unwrap(), "AKID3");
+    // While there are good ones no reader sees it, and it is not begun for each of them.
+    bench.pass(MINUTE * 56).await;
+    for _ in 0..100 {
+        assert_eq!(bench.get().await.unwrap(), "AKID3");
+        settle().await;
+    }
+    assert_eq!(bench.asked(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_on_a_runtime_that_stands_still_does_not_hold_up_the_others_for_ever() {
+    let gate = Arc::new(Notify::new());
+    let bench = Bench::new([Step::Wait(Arc::clone(&gate)), Step::Give(HOUR * 2)]);
+    let cached = bench.cached.clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (began, begun) = tokio::sync::oneshot::channel();
+    // A runtime that somebody blocked on once, and keeps.
+    let idle = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let wait = Duration::from_millis(10);
+            let _ = tokio::time::timeout(wait, cached.get(Patience::OnlyIfNone)).await;
+        });
+        began.send(()).unwrap();
+        stopped.recv().unwrap();
+        // Somebody blocks on it again, long after.
+        runtime.block_on(settle());
+    });
+    begun.await.unwrap();
+    assert_eq!(bench.asked(), 1);
+    let error = bench.cached.get(Patience::OnlyIfNone).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    bench.pass(MINUTE).await;
+    assert_eq!(bench.get().await.unwrap(), "AKID2");
+    // What the first one brings after all does not replace what lives longer.
+    gate.notify_one();
+    stop.send(()).unwrap();
+    idle.join().unwrap();
+    assert_eq!(bench.get().await.unwrap(), "AKID2");
+    assert_eq!(bench.asked(), 2);
+}
+
+/// A listener that asks for credentials itself, as one that sends logs to AWS does.
+struct Shipping(Cached);
+
+impl tracing::Subscriber for Shipping {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target() == "secrets_aws::identity"
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        assert!(self.0.0.state.try_lock().is_ok(), "it would wait for ever");
+        drop(self.0.provide_credentials());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_may_need_the_credentials_whose_failure_it_is_told() {
+    let bench = Bench::new([Step::Fail]);
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _guard = tracing::subscriber::set_default(Shipping(bench.cached.clone()));
+    let error = bench.get().await.unwrap_err();
+    assert!(error.contains("it failed"), "{error}");
 }
 
 #[test]
