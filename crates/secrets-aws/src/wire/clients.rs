@@ -19,12 +19,13 @@ use super::retry::{self, Corrections};
 use super::{Route, http};
 use crate::config::{AccountId, AwsConfig, ConfigError, Identity, Network, Partition, Role};
 
-/// How many pairs of identity and region one configuration serves: accounts times regions of a
-/// large company. Clients are never thrown away while others use them, so there is an end to it.
+/// How many pairs of identity and region are kept: accounts times regions of a large company. ARNs
+/// may come from anywhere, so for one more the one that was asked for least recently goes. Calls that
+/// are under way go on, and credentials stay.
 const MOST_CLIENTS: usize = 64;
 
 /// The clients of one configuration, shared by the providers that are made of it: one for each
-/// identity and region, made when it is first needed, over one pool of connections, one budget
+/// identity and region, made when it is first needed (64 are kept), over one pool of connections, one budget
 /// of retries and one cache of credentials for each identity. Clones share them.
 ///
 /// ```no_run
@@ -48,7 +49,14 @@ struct Shared {
     budget: RetryPartition,
     own: Cached,
     accounts: Mutex<BTreeMap<AccountId, Cached>>,
-    pairs: Mutex<BTreeMap<Key, Arc<Pair>>>,
+    pairs: Mutex<Pairs>,
+}
+
+#[derive(Default)]
+struct Pairs {
+    /// With the count of when each was last asked for.
+    kept: BTreeMap<Key, (Arc<Pair>, u64)>,
+    asked: u64,
 }
 
 /// Whose roles are assumed, and in which region.
@@ -73,7 +81,7 @@ impl AwsClients {
     /// `InvalidValue` with all that is wrong with the configuration (see [`ConfigError`]).
     pub async fn connect(config: AwsConfig) -> Result<Self> {
         ConfigError::unless_empty(config.problems())?;
-        let out = http::client(&config.network)?;
+        let out = http::client(&config)?;
         let direct = http::direct(&config.network)?;
         let found = source::find(&config, Ways { out: &out, direct: &direct }).await?;
         let (region, partition) = place(&config, found.region)?;
@@ -105,6 +113,13 @@ impl AwsClients {
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.0.partition
+    }
+
+    /// The regions that there are clients for, a service's own identity's.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Vec<String> {
+        let pairs = self.0.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        pairs.kept.keys().map(|(_, region)| region.clone()).collect()
     }
 
     /// What tells these clients from others: where they ask.
@@ -213,10 +228,7 @@ impl AwsClients {
 
 impl Shared {
     fn observer(&self, pair: &Pair) -> Observer {
-        Observer {
-            allow_http: self.config.insecure_http_endpoint,
-            credentials: Some(pair.credentials.clone()),
-        }
+        Observer { credentials: Some(pair.credentials.clone()) }
     }
 
     fn pair(&self, route: Route<'_>) -> Result<Arc<Pair>> {
@@ -230,15 +242,17 @@ impl Shared {
         };
         let key = (account, region.as_ref().to_owned());
         let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pair) = pairs.get(&key) {
+        pairs.asked += 1;
+        let asked = pairs.asked;
+        if let Some((pair, last)) = pairs.kept.get_mut(&key) {
+            *last = asked;
             return Ok(Arc::clone(pair));
         }
-        if pairs.len() >= MOST_CLIENTS {
-            let message = format!(
-                "there are {MOST_CLIENTS} pairs of identity and region already, and no more are \
-                 served by one configuration"
-            );
-            return Err(Error::new(ErrorKind::InvalidValue, message));
+        if pairs.kept.len() >= MOST_CLIENTS {
+            let oldest = pairs.kept.iter().min_by_key(|(_, (_, last))| *last);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                pairs.kept.remove(&oldest);
+            }
         }
         let credentials = self.identity(key.0.as_ref());
         let sdk = self
@@ -257,7 +271,7 @@ impl Shared {
             #[cfg(feature = "sqs")]
             sqs: OnceLock::new(),
         });
-        pairs.insert(key, Arc::clone(&pair));
+        pairs.kept.insert(key, (Arc::clone(&pair), asked));
         Ok(pair)
     }
 
@@ -361,7 +375,7 @@ fn sts(
     let (provider, credentials) = signer.unzip();
     let mut sdk = base.to_builder().region(region);
     sdk.set_credentials_provider(provider);
-    let observer = Observer { allow_http: config.insecure_http_endpoint, credentials };
+    let observer = Observer { credentials };
     let mut builder = aws_sdk_sts::config::Builder::from(&sdk.build())
         .retry_partition(budget.clone())
         .retry_classifier(Corrections)

@@ -1,19 +1,14 @@
-//! What is looked at in every request and every answer.
+//! What is looked at in every answer.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-};
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use secrets_core::{Error, ErrorKind};
-
 use super::code;
 use super::identity::Cached;
-use crate::config::is_loopback;
 use crate::quiet::Listener;
 
 /// Codes of answers that say: these credentials are no longer good, whatever their expiry says
@@ -25,11 +20,10 @@ const STALE: [&str; 4] = [
     "InvalidClientTokenId",
 ];
 
-/// Refuses requests without TLS that would leave the machine, tells the request id of every
-/// answer, and has credentials fetched anew when a service does not know them any more.
+/// Tells the request id of every answer, and has credentials fetched anew when a service does not
+/// know them any more.
 #[derive(Debug, Clone)]
 pub(super) struct Observer {
-    pub(super) allow_http: bool,
     /// Whose requests these are; none for those without a signature.
     pub(super) credentials: Option<Cached>,
 }
@@ -37,33 +31,6 @@ pub(super) struct Observer {
 impl Intercept for Observer {
     fn name(&self) -> &'static str {
         "mainstay"
-    }
-
-    /// The last look before the request goes: whatever chose the endpoint, it cannot be past this.
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if self.allow_http {
-            return Ok(());
-        }
-        let uri = context.request().uri();
-        let is_safe = uri.strip_prefix("http://").is_none_or(|rest| {
-            let authority = rest.split(['/', '?']).next().unwrap_or_default();
-            let host = match authority.find(']') {
-                Some(end) => authority.get(..=end),
-                None => authority.split(':').next(),
-            };
-            host.is_some_and(is_loopback)
-        });
-        if is_safe {
-            return Ok(());
-        }
-        // Providers find the contract's error among the causes of the SDK's.
-        let message = "the endpoint is plain HTTP and not on this machine; nothing was sent";
-        Err(Error::new(ErrorKind::InvalidValue, message).into())
     }
 
     fn read_after_deserialization(

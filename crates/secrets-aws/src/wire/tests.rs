@@ -1,7 +1,9 @@
 //! The clients, on the double.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_double::{AwsDouble, Fault, FaultRule};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
@@ -130,7 +132,7 @@ async fn an_endpoint_of_another_region_refuses_and_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn there_is_one_client_for_each_pair_and_an_end_to_them() {
+async fn there_is_one_client_for_each_pair_and_whoever_names_many_shuts_nobody_out() {
     let double = start().await;
     let clients = connect(config(&double)).await;
     let groups = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
@@ -148,11 +150,22 @@ async fn there_is_one_client_for_each_pair_and_an_end_to_them() {
             clients.kms(in_region(region)).unwrap();
         }
     }
-    let error = clients.secrets_manager(in_region(&regions[64])).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidValue);
-    assert!(error.to_string().contains("64 pairs"), "{error}");
-    // Those that there are go on.
-    clients.secrets_manager(in_region(&regions[0])).unwrap();
+    assert_eq!(clients.kept().len(), 64);
+    let own = clients.secrets_manager(Route::default()).unwrap();
+    own.create_secret().name("a").secret_string("v").send().await.unwrap();
+    // Whoever writes ARNs names region upon region, while the service goes on with its own.
+    let slow = Fault::Slow(Duration::from_millis(300));
+    double.faults().add(FaultRule::new(slow).on("ListSecrets").times(1));
+    let begun = clients.secrets_manager(in_region(&regions[1])).unwrap();
+    let under_way = tokio::spawn(async move { begun.list_secrets().send().await.is_ok() });
+    for region in regions.iter().cycle().take(3 * regions.len()) {
+        clients.secrets_manager(in_region(region)).unwrap();
+        let kept = clients.kept();
+        assert!(kept.len() == 64 && kept.iter().any(|kept| kept == "eu-west-1"), "{kept:?}");
+        clients.secrets_manager(Route::default()).unwrap();
+    }
+    assert!(under_way.await.unwrap());
+    assert_eq!(read(&own, "a").await.as_deref(), Ok("v"));
 }
 
 #[tokio::test]
@@ -162,10 +175,10 @@ async fn a_thousand_first_calls_assume_a_role_once() {
     let arn = double.roles().add("111122223333", reader);
     let clients = connect(config(&double).with_role(Role::new(arn))).await;
     let client = clients.secrets_manager(Route::default()).unwrap();
-    let done = std::sync::Arc::new(AtomicUsize::new(0));
+    let done = Arc::new(AtomicUsize::new(0));
     let calls: Vec<_> = (0..1000)
         .map(|_| {
-            let (client, done) = (client.clone(), std::sync::Arc::clone(&done));
+            let (client, done) = (client.clone(), Arc::clone(&done));
             tokio::spawn(async move {
                 assert_eq!(read(&client, "none").await.unwrap_err(), "ResourceNotFoundException");
                 done.fetch_add(1, Ordering::SeqCst);

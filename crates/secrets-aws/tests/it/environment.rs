@@ -15,7 +15,7 @@ const MARK: &str = "child-says: ";
 /// Runs the child in an environment of these variables alone: what it says.
 async fn child(variables: &[(&str, &str)]) -> String {
     for (name, value) in variables {
-        if value.starts_with("http") && *name != "AWS_ENDPOINT_URL" {
+        if value.starts_with("http") && !name.starts_with("AWS_ENDPOINT_URL") {
             on_loopback(value);
         }
     }
@@ -125,4 +125,28 @@ async fn an_endpoint_of_the_environment_is_held_to_the_same_rule() {
     .await;
     assert!(said.contains("the endpoint is plain HTTP and not on this machine"), "{said}");
     assert_eq!(server.count(), 0);
+}
+
+/// What the default chain asks by itself is held to it as well: it would send a token, and be sent keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn so_are_the_sources_of_the_default_chain() {
+    let server = Server::start(|_| Answer::caller()).await;
+    let port = server.url.rsplit_once(':').unwrap().1;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a.token.of-somebody").unwrap();
+    let exchange = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/reader"),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    // This machine by names that are not loopback's; the last is one where a port would stand.
+    for authority in ["0.0.0.0", "[::ffff:127.0.0.1]", "127.0.0.1:80@0.0.0.0"] {
+        let other = format!("http://{authority}:{port}");
+        let said = child(&[&exchange[..], &[("AWS_ENDPOINT_URL_STS", &other)]].concat()).await;
+        assert_eq!(server.count(), 0, "{said}");
+        assert!(said.contains("plain HTTP and not on this machine"), "{authority}: {said}");
+    }
+    let said = child(&[&exchange[..], &[("AWS_ENDPOINT_URL_STS", &server.url)]].concat()).await;
+    assert!(server.count() > 0, "{said}");
 }
