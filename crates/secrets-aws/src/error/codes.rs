@@ -19,12 +19,16 @@ const fn quotable(kind: ErrorKind, text: &'static str) -> Meaning {
     Meaning { kind, text, quotable: true }
 }
 
-/// Codes of Secrets Manager, KMS and STS (API references, "Errors" and "Common errors"; what counts
+/// Codes of Secrets Manager, KMS, STS and SQS (API references, "Errors" and "Common errors"; what counts
 /// as throttling is the list of `aws-runtime`, less the quota).
 const CODES: &[(&[&str], Meaning)] = &[
     (
         &["ResourceNotFoundException", "NotFoundException"],
         plain(ErrorKind::NotFound, "no such secret, version, stage or key"),
+    ),
+    (
+        &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"],
+        plain(ErrorKind::NotFound, "no such queue"),
     ),
     (
         &["ResourceExistsException"],
@@ -34,6 +38,17 @@ const CODES: &[(&[&str], Meaning)] = &[
     (
         &["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"],
         quotable(ErrorKind::PermissionDenied, "this identity may not do it"),
+    ),
+    (
+        &[
+            "KMS.AccessDeniedException",
+            "KMS.DisabledException",
+            "KMS.InvalidKeyUsageException",
+            "KMS.InvalidStateException",
+            "KMS.NotFoundException",
+            "KMS.OptInRequired",
+        ],
+        quotable(ErrorKind::PermissionDenied, "the queue's KMS key cannot be used"),
     ),
     (
         &["OptInRequired", "SubscriptionRequiredException", "RegionDisabledException"],
@@ -56,6 +71,7 @@ const CODES: &[(&[&str], Meaning)] = &[
             "MissingAuthenticationToken",
             "MissingAuthenticationTokenException",
             "AuthFailure",
+            "InvalidSecurity",
         ],
         plain(ErrorKind::Unauthenticated, "the signature is not accepted: key, region or clock"),
     ),
@@ -86,6 +102,9 @@ const CODES: &[(&[&str], Meaning)] = &[
             "SlowDown",
             "PriorRequestNotComplete",
             "EC2ThrottledException",
+            // Of SQS: the queue's key, and too many messages that were received and not taken off.
+            "KMS.ThrottlingException",
+            "OverLimit",
         ],
         plain(ErrorKind::Throttled, "too many requests of this account"),
     ),
@@ -109,6 +128,7 @@ const CODES: &[(&[&str], Meaning)] = &[
             "KeyUnavailableException",
             "RequestTimeout",
             "RequestTimeoutException",
+            "RequestAbortedException",
         ],
         plain(ErrorKind::Unavailable, "the service cannot serve at the moment"),
     ),
@@ -125,7 +145,10 @@ const CODES: &[(&[&str], Meaning)] = &[
             "ValidationException",
             "ValidationError",
             "SerializationException",
+            "MalformedHttpRequestException",
+            "RequestEntityTooLargeException",
             "TagException",
+            "ReceiptHandleIsInvalid",
         ],
         plain(ErrorKind::InvalidValue, "a parameter is not acceptable"),
     ),
@@ -176,7 +199,12 @@ const CODES: &[(&[&str], Meaning)] = &[
         quotable(ErrorKind::InvalidValue, "the key or the grant is not for this"),
     ),
     (
-        &["UnsupportedOperationException", "UnknownOperationException", "InvalidAction"],
+        &[
+            "UnsupportedOperationException",
+            "UnknownOperationException",
+            "InvalidAction",
+            "AWS.SimpleQueueService.UnsupportedOperation",
+        ],
         plain(ErrorKind::Unsupported, "the endpoint does not have this operation"),
     ),
 ];

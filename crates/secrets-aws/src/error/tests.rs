@@ -46,6 +46,37 @@ fn the_code_decides_and_the_status_does_not() {
     }
 }
 
+/// The errors of the requests that are made here, by the models of the SDK, and those common to all.
+#[test]
+fn every_code_of_the_models_is_known() {
+    let secrets_manager = "DecryptionFailure EncryptionFailure InternalServiceError \
+        InvalidNextTokenException InvalidParameterException InvalidRequestException \
+        LimitExceededException MalformedPolicyDocumentException PreconditionNotMetException \
+        PublicPolicyException ResourceExistsException ResourceNotFoundException";
+    let kms = "AlreadyExistsException ConflictException DependencyTimeoutException \
+        DisabledException DryRunOperationException IncorrectKeyException \
+        IncorrectKeyMaterialException InvalidAliasNameException InvalidArnException \
+        InvalidCiphertextException InvalidGrantIdException InvalidGrantTokenException \
+        InvalidKeyUsageException InvalidMarkerException KMSInternalException \
+        KMSInvalidMacException KMSInvalidSignatureException KMSInvalidStateException \
+        KeyUnavailableException NotFoundException TagException UnsupportedOperationException";
+    let sts = "ExpiredTokenException IDPCommunicationError IDPRejectedClaim \
+        InvalidAuthorizationMessageException InvalidIdentityToken JWTPayloadSizeExceededException \
+        MalformedPolicyDocument PackedPolicyTooLarge RegionDisabledException";
+    let sqs = "AWS.SimpleQueueService.NonExistentQueue AWS.SimpleQueueService.UnsupportedOperation \
+        InvalidAddress InvalidSecurity KMS.AccessDeniedException KMS.DisabledException \
+        KMS.InvalidKeyUsageException KMS.InvalidStateException KMS.NotFoundException \
+        KMS.OptInRequired KMS.ThrottlingException OverLimit ReceiptHandleIsInvalid RequestThrottled";
+    let common = "AccessDeniedException ExpiredTokenException IncompleteSignature InternalFailure \
+        MalformedHttpRequestException NotAuthorized OptInRequired RequestAbortedException \
+        RequestEntityTooLargeException RequestExpired RequestTimeoutException ServiceUnavailable \
+        ThrottlingException UnrecognizedClientException UnknownOperationException ValidationError";
+    for code in [secrets_manager, kms, sts, sqs, common].iter().flat_map(|all| all.split(' ')) {
+        let error = told("DescribeSecret", code, "");
+        assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+    }
+}
+
 #[test]
 fn one_code_for_several_states_is_told_apart_by_text() {
     let texts = [

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
@@ -18,6 +18,7 @@ use crate::provider::content::Content;
 use crate::provider::labels;
 use crate::provider::names::Target;
 use crate::provider::session::time;
+use crate::wire::Route;
 
 /// So many requests are under way at once for one call of `get_secrets`: 500 secrets are 25
 /// batches. AWS takes 100 batches and 10,000 single reads a second of an account.
@@ -26,21 +27,37 @@ const READS_AT_ONCE: usize = 20;
 /// For so long a refused batch is not asked for again.
 const DENIED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// Whether batches are permitted, as far as it is known.
+/// Where batches are not permitted, as far as it is known, and until when that is believed: another
+/// account or region may permit them.
 #[derive(Debug, Default)]
-pub(super) struct Batching {
-    denied_until: Mutex<Option<Instant>>,
+pub(super) struct Batching(Mutex<HashMap<Place, Instant>>);
+
+/// The account and the region of a route.
+type Place = (Option<Box<str>>, Option<Box<str>>);
+
+fn place(route: Route<'_>) -> Place {
+    (route.account.map(Box::from), route.region.map(Box::from))
 }
 
 impl Batching {
     pub(super) fn is_denied(&self) -> bool {
-        let until = *self.denied_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+        let now = Instant::now();
+        self.places().values().any(|until| now < *until)
     }
 
-    fn deny(&self) {
-        let mut until = self.denied_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = Some(Instant::now() + DENIED_FOR);
+    fn is_denied_at(&self, route: Route<'_>) -> bool {
+        self.places().get(&place(route)).is_some_and(|until| Instant::now() < *until)
+    }
+
+    fn deny(&self, route: Route<'_>) {
+        let now = Instant::now();
+        let mut places = self.places();
+        places.retain(|_, until| now < *until);
+        places.insert(place(route), now + DENIED_FOR);
+    }
+
+    fn places(&self) -> MutexGuard<'_, HashMap<Place, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,9 +75,7 @@ impl SecretsManagerProvider {
     pub(super) async fn get_all(&self, wanted: &[(SecretRef, GetOptions)]) -> Vec<Result<Secret>> {
         let mut answers: Answers = Vec::new();
         answers.resize_with(wanted.len(), || None);
-        if !self.batching().is_denied() {
-            self.ask_batches(wanted, &mut answers).await;
-        }
+        self.ask_batches(wanted, &mut answers).await;
         let open = answers.iter().enumerate().filter(|(_, answer)| answer.is_none());
         let open: Vec<usize> = open.map(|(at, _)| at).collect();
         let single = |at: usize| async move {
@@ -120,7 +135,10 @@ impl SecretsManagerProvider {
                 continue;
             }
             // What is no secret's name gets its error from the single read.
-            let Ok(target) = Target::of(reference) else { continue };
+            let Ok(target) = self.target(reference) else { continue };
+            if self.batching().is_denied_at(target.route()) {
+                continue;
+            }
             let same = |group: &Vec<Question>| {
                 group.first().is_some_and(|first| first.target.route() == target.route())
             };
@@ -145,15 +163,22 @@ impl SecretsManagerProvider {
         };
         match told {
             Ok(told) => batch.into_iter().filter_map(|question| told.answer(question)).collect(),
-            Err(failure) if failure.kind() == ErrorKind::PermissionDenied => {
-                self.batching().deny();
-                Vec::new()
-            }
-            // A part of AWS that has no batches.
-            Err(failure) if failure.kind() == ErrorKind::Unsupported => Vec::new(),
             Err(failure) => {
+                if failure.code().starts_with("AccessDenied") {
+                    self.batching().deny(route);
+                }
+                // One id may spoil a batch, and a part of AWS have none: each is asked for by itself.
+                // What is wrong with the service or the caller is wrong with each.
                 let error = Error::from(failure);
-                batch.into_iter().map(|one| (one.places, Err(error.clone()))).collect()
+                let is_of_all = error.is_transient()
+                    || matches!(
+                        error.kind(),
+                        ErrorKind::Unauthenticated | ErrorKind::QuotaExceeded
+                    );
+                match is_of_all {
+                    true => batch.into_iter().map(|one| (one.places, Err(error.clone()))).collect(),
+                    false => Vec::new(),
+                }
             }
         }
     }

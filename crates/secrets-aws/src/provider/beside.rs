@@ -1,10 +1,12 @@
 use secrets_core::{
-    Effect, ErrorKind, Result, SecretProvider, SecretRef, SecretValue, SetOptions, VersionInfo,
+    Effect, ErrorKind, Operation, Precondition, Result, SecretProvider, SecretRef, SecretValue,
+    SetOptions, VersionInfo, WriteStage,
 };
 
 use crate::error::{Call, send};
 use crate::provider::SecretsManagerProvider;
-use crate::provider::session::Session;
+use crate::provider::metadata::tags;
+use crate::provider::session::{Described, Session};
 use crate::wire::Route;
 
 /// What AWS makes a password of.
@@ -102,6 +104,9 @@ impl SecretsManagerProvider {
     /// with `PendingDeletion`: a name whose secret somebody deleted is in use again, with its
     /// history, tags and policy. A secret that is not deleted is written all the same.
     ///
+    /// A write that would be refused on the restored secret is refused before: what was deleted is not
+    /// readable again for nothing.
+    ///
     /// # Errors
     /// Those of `set_secret`; `Effect::Partial` where the secret is restored and not written.
     pub async fn restore_and_set(
@@ -114,12 +119,46 @@ impl SecretsManagerProvider {
             Err(error) if error.kind() == ErrorKind::PendingDeletion => {}
             written => return written,
         }
-        let session: Session = self.session(reference, secrets_core::Operation::SetSecret)?;
+        let session = self.session(reference, Operation::SetSecret)?;
+        let described = session.describe().await.map_err(|failure| session.told(failure))?;
+        session.check_restored(&described, &options)?;
         session.restore().await?;
-        let written = self.set_secret(reference, value, options).await;
+        let mut patience = self.patience();
+        let written = loop {
+            match self.set_secret(reference, value.clone(), options.clone()).await {
+                // Reads may not show the restored secret yet.
+                Err(error)
+                    if error.kind() == ErrorKind::PendingDeletion && patience.wait().await => {}
+                written => break written,
+            }
+        };
         written.map_err(|error| match error.effect() {
             Effect::NotApplied => error.with_effect(Effect::Partial),
             _ => error,
         })
+    }
+}
+
+impl Session {
+    /// Refuses what would be refused of a write once the secret is restored.
+    fn check_restored(&self, described: &Described, options: &SetOptions) -> Result<()> {
+        self.check_patch(&tags(described), &options.metadata)?;
+        let token = options.token.as_ref().map(|token| token.as_str());
+        match &options.precondition {
+            Precondition::Absent => {
+                return Err(self.error(ErrorKind::AlreadyExists, "the secret exists"));
+            }
+            Precondition::CurrentIs(base) => {
+                let current = described.current();
+                if current != Some(base.as_str()) && (current.is_none() || current != token) {
+                    return Err(self.conflict("the base is not current"));
+                }
+            }
+            _ => {}
+        }
+        if options.stage == WriteStage::Pending && described.current().is_none() {
+            return Err(self.not_found("the secret has no current version"));
+        }
+        Ok(())
     }
 }

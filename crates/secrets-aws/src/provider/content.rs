@@ -5,6 +5,10 @@ use secrets_core::{Error, ErrorKind, Result, SecretValue};
 /// it goes back where it came from.
 pub(super) const BINARY: &str = "application/octet-stream";
 
+/// What marks a value that lies in `SecretString` although it would be written to `SecretBinary`,
+/// likewise.
+pub(super) const TEXT: &str = "text/plain";
+
 /// Where a value lies in Secrets Manager: one or the other, never both.
 #[derive(Default)]
 pub(super) struct Content {
@@ -24,7 +28,11 @@ impl Content {
     /// How a value is to be written. The copies made here belong to the SDK and are not wiped.
     pub(super) fn of(value: &SecretValue) -> Self {
         let bytes = value.expose_secret();
-        let is_binary = value.content_type() == Some(BINARY) || !is_text(bytes);
+        let is_binary = match value.content_type() {
+            Some(BINARY) => true,
+            Some(TEXT) => false,
+            _ => !is_text(bytes),
+        };
         match std::str::from_utf8(bytes) {
             Ok(text) if !is_binary => Self { text: Some(text.to_owned()), bytes: None },
             _ => Self { text: None, bytes: Some(Blob::new(bytes)) },
@@ -37,7 +45,14 @@ impl Content {
     /// `Internal` for an answer that has neither.
     pub(super) fn into_value(self) -> Result<SecretValue> {
         match (self.text, self.bytes) {
-            (Some(text), _) => Ok(SecretValue::from_string(text)),
+            (Some(text), _) => {
+                let is_plain = is_text(text.as_bytes());
+                let value = SecretValue::from_string(text);
+                match is_plain {
+                    true => Ok(value),
+                    false => Ok(value.with_content_type(TEXT)),
+                }
+            }
             (None, Some(bytes)) => {
                 let value = SecretValue::from_vec(bytes.into_inner());
                 match is_text(value.expose_secret()) {
@@ -85,6 +100,12 @@ mod tests {
         assert!(!text);
         assert_eq!(back.content_type(), Some(BINARY));
         assert!(!round(&back).0);
+        // And text with control characters, which another client wrote as text.
+        let content = Content { text: Some("a\u{c}b".to_owned()), bytes: None };
+        let value = content.into_value().unwrap();
+        assert_eq!((round(&value).0, value.content_type()), (true, Some(TEXT)));
+        // What is not UTF-8 cannot be text, whatever it is called.
+        assert!(!round(&SecretValue::copy_from_slice(&[0xff]).with_content_type(TEXT)).0);
         // Other media types are not kept: there is no place for them.
         let json = SecretValue::from_string("{}".to_owned()).with_content_type("application/json");
         assert_eq!(round(&json).1.content_type(), None);

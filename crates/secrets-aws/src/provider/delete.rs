@@ -135,7 +135,7 @@ fn days(window: Option<Duration>) -> Option<Option<i64>> {
 pub(super) fn deletion(at: Option<&DateTime>, changed: Option<&DateTime>) -> Option<Deletion> {
     let at = at?;
     let told = time(Some(at))?;
-    match changed.filter(|changed| at.secs() - changed.secs() >= DAY.cast_signed()) {
+    match changed.filter(|changed| at.secs().saturating_sub(changed.secs()) >= DAY.cast_signed()) {
         Some(changed) => Some(Deletion::new(time(Some(changed)).unwrap_or(told), Some(told))),
         None => Some(Deletion::new(told, None)),
     }
@@ -166,5 +166,10 @@ mod tests {
         let alone = deletion(Some(&asked), Some(&asked)).unwrap();
         assert_eq!((Some(alone.deleted), alone.purge_at), (time(Some(&asked)), None));
         assert!(deletion(None, Some(&asked)).is_none());
+        // An answer may hold any time.
+        let (first, last) = (DateTime::from_secs(i64::MIN), DateTime::from_secs(i64::MAX));
+        for (at, changed) in [(&first, &last), (&last, &first)] {
+            deletion(Some(at), Some(changed));
+        }
     }
 }

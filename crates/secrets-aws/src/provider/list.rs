@@ -1,6 +1,6 @@
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 use secrets_core::{
-    DeletedSecrets, Error, ErrorKind, Operation, Page, PageRequest, PageToken, Result,
+    DeletedSecrets, Effect, Error, ErrorKind, Operation, Page, PageRequest, PageToken, Result,
     SecretFilter, SecretInfo, SecretRef, VersionId,
 };
 use sha2::{Digest, Sha256};
@@ -43,9 +43,18 @@ impl ListId {
     }
 
     /// Where the next page starts; an empty token of AWS's means none.
-    pub(super) fn next(&self, aws: Option<&str>) -> Option<PageToken> {
-        let aws = aws.filter(|token| !token.is_empty())?;
-        Some(PageToken::new(format!("{}.{aws}", self.0)))
+    ///
+    /// # Errors
+    /// `Internal`: there, where the asked page starts. Whoever went on would go on for ever, and
+    /// whoever stopped would not have all.
+    pub(super) fn next(&self, page: &PageRequest, aws: Option<&str>) -> Result<Option<PageToken>> {
+        let Some(aws) = aws.filter(|token| !token.is_empty()) else { return Ok(None) };
+        let next = PageToken::new(format!("{}.{aws}", self.0));
+        match page.token.as_ref() == Some(&next) {
+            true => Err(Error::new(ErrorKind::Internal, "the list goes on where it came from")
+                .with_effect(Effect::NotApplied)),
+            false => Ok(Some(next)),
+        }
     }
 
     /// `MaxResults` for a page.
@@ -78,7 +87,7 @@ impl SecretsManagerProvider {
             let info = summary(&entry).map_err(named)?;
             items.extend(info.filter(|info| passes(filter, info)));
         }
-        Ok(Page::new(items, list.next(output.next_token.as_deref())))
+        Ok(Page::new(items, list.next(page, output.next_token.as_deref()).map_err(named)?))
     }
 }
 
@@ -153,7 +162,10 @@ mod tests {
     #[test]
     fn a_token_is_of_one_list() {
         let (one, other) = (ListId::new("secrets", "a"), ListId::new("secrets", "b"));
-        let page = PageRequest::after(one.next(Some("aws-token.with=signs")).unwrap());
+        let (first, token) = (PageRequest::first(), Some("aws-token.with=signs"));
+        let page = PageRequest::after(one.next(&first, token).unwrap().unwrap());
+        assert_eq!(one.next(&page, token).unwrap_err().kind(), ErrorKind::Internal);
+        assert!(one.next(&page, Some("another")).unwrap().is_some());
         assert_eq!(one.start(&page).unwrap().as_deref(), Some("aws-token.with=signs"));
         assert_eq!(other.start(&page).unwrap_err().kind(), ErrorKind::InvalidValue);
         for foreign in ["", ".", "aws-token", "\u{202e}"] {
@@ -161,7 +173,9 @@ mod tests {
             assert_eq!(one.start(&page).unwrap_err().kind(), ErrorKind::InvalidValue);
         }
         assert_eq!(one.start(&PageRequest::first()).unwrap(), None);
-        assert_eq!((one.next(None), one.next(Some(""))), (None, None));
+        for end in [None, Some("")] {
+            assert_eq!(one.next(&first, end).unwrap(), None);
+        }
     }
 
     #[test]

@@ -138,6 +138,13 @@ impl SecretsManagerProvider {
         Patience::new(self.0.read_patience)
     }
 
+    /// What a reference means here.
+    fn target(&self, reference: &SecretRef) -> Result<Target> {
+        let target = Target::of(reference)?;
+        target.check_partition(self.clients().partition())?;
+        Ok(target)
+    }
+
     /// What an operation of the contract works with.
     fn session(&self, reference: &SecretRef, operation: Operation) -> Result<Session> {
         self.session_for(reference, Some(operation))
@@ -145,7 +152,7 @@ impl SecretsManagerProvider {
 
     fn session_for(&self, reference: &SecretRef, operation: Option<Operation>) -> Result<Session> {
         let named = |error| session::named(error, operation);
-        let target = Target::of(reference).map_err(named)?;
+        let target = self.target(reference).map_err(named)?;
         let client = self.clients().secrets_manager(target.route()).map_err(named)?;
         Ok(Session::new(client, target, operation))
     }

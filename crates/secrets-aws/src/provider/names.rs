@@ -3,6 +3,7 @@ use secrets_core::{
 };
 
 use crate::arn::Arn;
+use crate::config::Partition;
 use crate::wire::Route;
 
 /// ASCII letters, digits and `/_+=.@-`, 512 bytes (API reference, `CreateSecret`). `+` stands in no
@@ -21,6 +22,7 @@ pub(super) struct Target {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
+    partition: Box<str>,
     account: Box<str>,
     region: Box<str>,
     /// Ends in a hyphen and six characters: AWS takes it for a complete ARN, whatever was meant.
@@ -53,7 +55,9 @@ impl Target {
         }
         let looks_complete = part.without_suffix().is_some();
         let (account, region) = (arn.account.into(), arn.region.into());
-        Ok(Self { id: id.into(), place: Some(Place { account, region, looks_complete }) })
+        let partition = arn.partition.into();
+        let place = Place { partition, account, region, looks_complete };
+        Ok(Self { id: id.into(), place: Some(place) })
     }
 
     /// What `SecretId` is given.
@@ -71,6 +75,17 @@ impl Target {
         match &self.place {
             None => Route::default(),
             Some(place) => Route { account: Some(&place.account), region: Some(&place.region) },
+        }
+    }
+
+    /// Fails where an ARN lies in another partition: no identity reaches from one into another.
+    pub(super) fn check_partition(&self, own: Partition) -> Result<()> {
+        match &self.place {
+            Some(place) if *place.partition != *own.as_str() => {
+                let message = format!("the ARN lies in another partition, the service in `{own}`");
+                Err(Error::new(ErrorKind::InvalidValue, message))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use secrets_core::{
-    Error, ErrorKind, GetOptions, Operation, Result, Secret, SecretRef, Stage, VersionSelector,
+    Effect, Error, ErrorKind, GetOptions, Operation, Result, Secret, SecretRef, Stage,
+    VersionSelector,
 };
 
 use crate::error::{Failure, send};
@@ -65,7 +66,22 @@ impl Session {
             Wanted::Version(id) => request.version_id(id),
         };
         let output = send!(call, request)?;
-        Ok(secret(output).map_err(|error| named(error, self.operation()))?)
+        // Answers that got out of step, as those of a proxy can, are about another secret.
+        let (name, arn) = (output.name(), output.arn());
+        let is_named = name.is_some() || arn.is_some();
+        if is_named && !self.target.is(name, arn) {
+            return Err(call
+                .own(ErrorKind::Integrity, "the answer is about another secret")
+                .into());
+        }
+        let secret = secret(output)
+            .map_err(|error| named(error, self.operation()).with_effect(Effect::NotApplied))?;
+        match wanted {
+            Wanted::Version(id) if secret.version.id.as_str() != id => {
+                Err(call.own(ErrorKind::Integrity, "the answer is about another version").into())
+            }
+            _ => Ok(secret),
+        }
     }
 
     /// `InvalidRequestException` stands for several states. Where its text tells none that is known,

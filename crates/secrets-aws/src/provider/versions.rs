@@ -31,7 +31,8 @@ impl SecretsManagerProvider {
         let entries = output.versions.unwrap_or_default();
         let items = entries.iter().map(info).collect::<Result<_>>();
         let items = items.map_err(|error| error.with_operation(Operation::ListVersions))?;
-        Ok(Page::new(items, list.next(output.next_token.as_deref())))
+        let next = list.next(page, output.next_token.as_deref());
+        Ok(Page::new(items, next.map_err(|error| error.with_operation(Operation::ListVersions))?))
     }
 }
 

@@ -173,3 +173,42 @@ async fn five_hundred_secrets_take_twenty_five_requests() {
     // One read each would take 500 times the latency.
     assert!(took < 500 * latency / 8, "{took:?}");
 }
+
+/// A batch that is refused as a whole, for an id that AWS dislikes: the others are read all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_spoilt_question_does_not_spoil_the_others() {
+    let on = OnDouble::start().await;
+    let wanted = some(&on, 20).await;
+    for code in ["ValidationException", "InvalidRequestException", "DecryptionFailure"] {
+        let refused = Fault::Refuse { status: 400, code: code.into(), message: "no".into() };
+        on.double.faults().add(FaultRule::new(refused).on("BatchGetSecretValue").times(1));
+        let answers = on.provider.get_secrets(&wanted).await.unwrap();
+        assert!(answers.iter().all(Result::is_ok), "{code}");
+        // No right to batches is missing.
+        assert_eq!(on.provider.health().await.unwrap().status, HealthStatus::Healthy, "{code}");
+        on.double.calls().clear();
+        on.provider.get_secrets(&wanted).await.unwrap();
+        assert_eq!(on.double.calls().total(), 1, "{code}");
+    }
+}
+
+/// What one account or region does not permit another may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_are_given_up_where_they_are_denied_and_nowhere_else() {
+    let on = OnDouble::start().await;
+    let wanted = some(&on, 20).await;
+    let there = ["a", "b"].map(|id| {
+        let arn = format!("arn:aws:secretsmanager:us-east-1:111122223333:secret:{id}-AbC123");
+        current(&NativeId::new(&arn).unwrap().into())
+    });
+    let code = "AccessDeniedException".to_owned();
+    let refused = Fault::Refuse { status: 400, code, message: "no".into() };
+    on.double.faults().add(FaultRule::new(refused).on("BatchGetSecretValue").times(1));
+    on.provider.get_secrets(&there).await.unwrap();
+    assert_eq!(on.provider.health().await.unwrap().status, HealthStatus::Degraded);
+    on.double.calls().clear();
+    on.provider.get_secrets(&wanted).await.unwrap();
+    assert_eq!(on.double.calls().total(), 1);
+    on.provider.get_secrets(&there).await.unwrap();
+    assert_eq!(on.double.calls().count("BatchGetSecretValue"), 1);
+}

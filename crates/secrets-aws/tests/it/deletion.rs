@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_double::{Fault, FaultRule};
 use secrets_core::{
-    DeleteMode, Deleted, Effect, ErrorKind, GetOptions, SecretProvider, SetOptions,
+    DeleteMode, Deleted, Effect, ErrorKind, GetOptions, MetadataPatch, Precondition,
+    SecretProvider, SetOptions, VersionId,
 };
 
 use super::support::{OnDouble, name, quick, text};
@@ -26,7 +27,7 @@ async fn a_name_whose_secret_is_scheduled_is_written_on_demand() {
     on.settle();
     let read = provider.get_secret(&id, GetOptions::default()).await.unwrap_err();
     assert_eq!(read.kind(), ErrorKind::PendingDeletion);
-    for when in [secrets_core::Precondition::Any, secrets_core::Precondition::Absent] {
+    for when in [Precondition::Any, Precondition::Absent] {
         let written = provider.set_secret(&id, text("2"), SetOptions::new().when(when)).await;
         let refused = written.unwrap_err();
         assert_eq!(
@@ -95,4 +96,34 @@ async fn the_name_of_a_forced_deletion_is_free_when_the_next_write_returns() {
     on.settle();
     let versions = provider.list_versions(&id, Default::default()).await.unwrap();
     assert_eq!(versions.items.len(), 1);
+}
+
+/// What would be refused once the secret is back leaves it deleted: nobody reads the old value.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_cannot_succeed_restores_nothing() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    let base = provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap().id;
+    on.settle();
+    provider.delete_secret(&id, DeleteMode::Recoverable { window: None }).await.unwrap();
+    on.settle();
+    let other = VersionId::new(&"0".repeat(36)).unwrap();
+    let tags = (0..51).fold(MetadataPatch::new(), |patch, at| patch.tag(format!("{at}"), "x"));
+    let cases = [
+        (SetOptions::new().when(Precondition::Absent), ErrorKind::AlreadyExists),
+        (SetOptions::pending().when(Precondition::Absent), ErrorKind::AlreadyExists),
+        (SetOptions::new().when(Precondition::CurrentIs(other)), ErrorKind::Conflict),
+        (SetOptions::pending().with_metadata(tags), ErrorKind::InvalidValue),
+    ];
+    for (options, kind) in cases {
+        let shown = format!("{options:?}");
+        let refused = provider.restore_and_set(&id, text("2"), options).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.effect()), (kind, Effect::NotApplied), "{shown}");
+    }
+    assert_eq!(on.double.calls().count("RestoreSecret"), 0);
+    let upon = SetOptions::new().when(Precondition::CurrentIs(base));
+    provider.restore_and_set(&id, text("2"), upon).await.unwrap();
+    on.settle();
+    let current = provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(current.value.ct_eq(&text("2")));
 }

@@ -1,12 +1,14 @@
 //! What others wrote is read, and what is written here others read: boto3 beside the provider.
 
+use secrets_aws::SecretsManagerProvider;
 use secrets_core::{
     ErrorKind, GetOptions, MetadataPatch, NativeId, SecretProvider, SecretRef, SecretValue,
-    SetOptions, Stage, VersionSelector,
+    SetOptions, Stage, VersionId, VersionSelector,
 };
 use serde_json::json;
 
-use super::support::{OnDouble, OnMoto, content, name, text, value};
+use super::server::{Answer, Server};
+use super::support::{OnDouble, OnMoto, clients, content, name, text, value};
 
 fn binary() -> SecretValue {
     SecretValue::copy_from_slice(&[0, 159, 146, 150, 255])
@@ -148,4 +150,93 @@ async fn a_pending_version_without_a_value_is_neither_read_nor_promoted() {
     let current = provider.get_secret(&id, GetOptions::default()).await.unwrap();
     assert!(current.value.ct_eq(&text("current")));
     assert!(current.version.stages.contains(Stage::Current));
+}
+
+/// Text that would go to `SecretBinary` were it ours, and which others keep in `SecretString`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_with_control_characters_stays_text_for_others() {
+    let on = OnDouble::start().await;
+    let written = "form\u{c}feed \u{7f}\u{85}";
+    on.boto3("CreateSecret", json!({ "Name": "page", "SecretString": written })).await;
+    on.settle();
+    let read = get(&on.provider, &name("page"), VersionSelector::Current).await;
+    on.provider.set_secret(&name("page"), read, SetOptions::new()).await.unwrap();
+    on.settle();
+    let read = on.boto3("GetSecretValue", json!({ "SecretId": "page" })).await;
+    assert_eq!(read["SecretString"], written);
+}
+
+/// AWS counts the bytes of UTF-8, and those of binary values before base64.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_of_the_largest_size_are_kept() {
+    let on = OnDouble::start().await;
+    let two_bytes = "\u{e9}".repeat(32_768);
+    let cases = [text(&two_bytes), SecretValue::from_vec(vec![0xff; 65_536])];
+    for (at, largest) in cases.into_iter().enumerate() {
+        let id = name(&format!("large/{at}"));
+        on.provider.set_secret(&id, largest.clone(), SetOptions::new()).await.unwrap();
+        on.settle();
+        assert!(get(&on.provider, &id, VersionSelector::Current).await.ct_eq(&largest));
+        let boto3 = on.boto3("GetSecretValue", json!({ "SecretId": id.to_string() })).await;
+        assert!(value(&boto3).ct_eq(&largest));
+        let before = on.double.calls().total();
+        let mut more = largest.expose_secret().to_vec();
+        more.push(b'x');
+        let more = SecretValue::from_vec(more);
+        let refused = on.provider.set_secret(&id, more, SetOptions::new()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TooLarge);
+        assert_eq!(on.double.calls().total(), before, "refused before any call");
+    }
+}
+
+/// Answers that got out of step are refused, whatever is in them.
+#[tokio::test]
+async fn an_answer_about_another_secret_or_version_is_refused() {
+    let versions = ["0", "1"].map(|digit| digit.repeat(36));
+    let told = json!({
+        "Name": "other", "VersionId": versions[0], "SecretString": "hunter2-canary",
+        "ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:other-AbC123",
+        "VersionStages": ["AWSCURRENT"],
+    });
+    let server = Server::start(move |_| Answer::new(200, told.to_string())).await;
+    let provider = SecretsManagerProvider::new(&clients(&server.url).await);
+    let id = |digit: usize| VersionSelector::Id(VersionId::new(&versions[digit]).unwrap());
+    let arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbC123";
+    let arn = SecretRef::from(NativeId::new(arn).unwrap());
+    let wrong = [
+        (name("db"), VersionSelector::Current),
+        (name("db"), id(0)),
+        (arn, VersionSelector::Current),
+        (name("other"), id(1)),
+    ];
+    for (reference, version) in wrong {
+        let read = provider.get_secret(&reference, GetOptions::version(version)).await;
+        let refused = read.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Integrity, "{reference}");
+        assert!(!format!("{refused:?} {refused}").contains("canary"));
+    }
+    for version in [VersionSelector::Current, id(0)] {
+        get(&provider, &name("other"), version).await;
+    }
+}
+
+/// No identity reaches from one partition into another: nothing is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_arn_of_another_partition_is_refused() {
+    let on = OnDouble::start().await;
+    on.provider.set_secret(&name("db"), text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
+    let own = described["ARN"].as_str().unwrap();
+    let native = |id: &str| SecretRef::from(NativeId::new(id).unwrap());
+    let other = native(&own.replace("arn:aws:", "arn:aws-cn:"));
+    on.double.calls().clear();
+    let wanted = [&other, &native(own), &native(own.rsplit_once('-').unwrap().0)];
+    let wanted = wanted.map(|id| (id.clone(), GetOptions::default()));
+    let answers = on.provider.get_secrets(&wanted).await.unwrap();
+    let refused = answers[0].as_ref().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidValue);
+    assert!(refused.to_string().contains("partition"), "{refused}");
+    assert!(answers[1].is_ok() && answers[2].is_ok());
+    assert_eq!(on.double.calls().total(), 1);
 }
