@@ -1,14 +1,14 @@
 use std::fmt;
-use std::io::{BufRead, BufReader, Read as _, Seek as _};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::Value;
-use tempfile::NamedTempFile;
-
 use crate::error::{PeerError, last_lines};
 use crate::venv::Venv;
+use serde_json::Value;
 
 /// How long a script may take to say that it is ready. Imports are slow on a machine that builds.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -17,7 +17,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// nothing behind; dropping this ends it at once.
 pub(crate) struct Python {
     child: Child,
-    log: NamedTempFile,
+    /// Without a name, so that it is gone when the process is killed, too.
+    log: File,
     /// What the log is called where it is shown.
     name: &'static str,
 }
@@ -38,9 +39,9 @@ impl Python {
         let venv = Venv::prepare()?;
         let failed =
             |error: std::io::Error| PeerError::new(format!("cannot start {name}: {error}"));
-        let log = NamedTempFile::with_prefix(name).map_err(failed)?;
-        let mut child =
-            command(&venv, script).stderr(log.reopen().map_err(failed)?).spawn().map_err(failed)?;
+        let log = tempfile::tempfile().map_err(failed)?;
+        let errors = log.try_clone().map_err(failed)?;
+        let mut child = command(&venv, script).stderr(errors).spawn().map_err(failed)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let python = Self { child, log, name };
         let (Some(input), Some(output)) = (input, output) else {
@@ -59,7 +60,7 @@ impl Python {
 
     /// What it wrote to standard error so far.
     pub(crate) fn log(&self) -> String {
-        read(&self.log)
+        contents(&self.log)
     }
 
     fn failure(&self, reason: &str) -> PeerError {
@@ -67,8 +68,8 @@ impl Python {
     }
 
     /// Another handle on the log, for a thread that outlives the borrow.
-    pub(crate) fn log_file(&self) -> std::io::Result<std::fs::File> {
-        self.log.reopen()
+    pub(crate) fn log_file(&self) -> std::io::Result<File> {
+        self.log.try_clone()
     }
 }
 
@@ -118,15 +119,13 @@ fn first_line(mut pipes: Pipes) -> Result<(Pipes, String), &'static str> {
     }
 }
 
-fn read(log: &NamedTempFile) -> String {
-    log.reopen().map(|log| contents(&log)).unwrap_or_default()
-}
-
-/// All of a log, from its beginning.
-pub(crate) fn contents(mut log: &std::fs::File) -> String {
-    let mut bytes = Vec::new();
+/// All of a log. It is read beside the place where the program writes, which all handles on the file share.
+pub(crate) fn contents(log: &File) -> String {
+    let (mut bytes, mut part) = (Vec::new(), [0; 8_192]);
     // A log that cannot be read is no reason to hide the failure that it would have explained.
-    let _ = log.rewind().and_then(|()| log.read_to_end(&mut bytes));
+    while let Ok(count @ 1..) = log.read_at(&mut part, bytes.len() as u64) {
+        bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+    }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

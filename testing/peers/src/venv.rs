@@ -57,9 +57,9 @@ impl Venv {
             return Ok(made);
         }
         // Test processes start together: one makes the environment, the others wait for it.
-        let _lock = locked(&home.with_extension("lock"))?;
+        let lock = locked(&home.with_extension("lock"))?;
         if !made.is_ready(&home) {
-            made.install(&home, requirements)?;
+            made.install(&home, requirements, &lock)?;
         }
         Ok(made)
     }
@@ -68,22 +68,40 @@ impl Venv {
         home.join(READY).is_file() && self.python.is_file()
     }
 
-    fn install(&self, home: &Path, requirements: &str) -> Result<(), PeerError> {
+    fn install(&self, home: &Path, requirements: &str, lock: &File) -> Result<(), PeerError> {
         // What is there was interrupted half way.
         if home.exists() {
             fs::remove_dir_all(home).map_err(|error| cannot("remove", home, &error))?;
         }
         announce(home);
-        run(Command::new("python3").args(["-I", "-m", "venv"]).arg(home))?;
-        let list = home.join("requirements.txt");
-        fs::write(&list, requirements).map_err(|error| cannot("write", &list, &error))?;
-        run(Command::new(&self.python)
-            .args(["-I", "-m", "pip", "install", "--quiet", "--no-input"])
-            .args(["--disable-pip-version-check", "--require-hashes"])
-            .args(["--only-binary", ":all:", "--requirement"])
-            .arg(&list))?;
+        let mut venv = Command::new("python3");
+        venv.args(["-I", "-m", "venv"]);
+        if requirements.is_empty() {
+            // Nothing is installed then, and pip is most of the work.
+            venv.arg("--without-pip");
+        }
+        install_step(venv.arg(home), lock)?;
+        if !requirements.is_empty() {
+            self.install_packages(home, requirements, lock)?;
+        }
         let ready = home.join(READY);
         fs::write(&ready, "").map_err(|error| cannot("write", &ready, &error))
+    }
+
+    fn install_packages(
+        &self,
+        home: &Path,
+        requirements: &str,
+        lock: &File,
+    ) -> Result<(), PeerError> {
+        let list = home.join("requirements.txt");
+        fs::write(&list, requirements).map_err(|error| cannot("write", &list, &error))?;
+        let mut pip = Command::new(&self.python);
+        pip.args(["-I", "-m", "pip", "install", "--quiet", "--no-input"])
+            .args(["--disable-pip-version-check", "--require-hashes"])
+            .args(["--only-binary", ":all:", "--requirement"])
+            .arg(&list);
+        install_step(&mut pip, lock)
     }
 
     /// The environment's Python.
@@ -104,7 +122,8 @@ fn fingerprint(requirements: &str) -> Result<String, PeerError> {
 fn locked(path: &Path) -> Result<File, PeerError> {
     let open = || {
         fs::create_dir_all(path.parent().unwrap_or(path))?;
-        let file = File::create(path)?;
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         file.lock()?;
         Ok(file)
     };
@@ -120,9 +139,21 @@ fn announce(home: &Path) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// Runs a program that writes to the environment. It holds the lock as its standard input, which nobody writes to: when this
+/// process is killed the program goes on, and whoever comes next must not begin before it has ended.
+fn install_step(command: &mut Command, lock: &File) -> Result<(), PeerError> {
+    let held = lock.try_clone();
+    let held = held.map_err(|error| PeerError::new(format!("cannot share the lock: {error}")))?;
+    run_with(command, Stdio::from(held)).map(drop)
+}
+
 fn run(command: &mut Command) -> Result<Output, PeerError> {
+    run_with(command, Stdio::null())
+}
+
+fn run_with(command: &mut Command, input: Stdio) -> Result<Output, PeerError> {
     let shown = format!("{command:?}");
-    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+    let output = command.stdin(input).output().map_err(|error| {
         PeerError::new(format!(
             "`{shown}` cannot be started: {error} (Debian: `apt-get install python3-venv`)"
         ))

@@ -38,6 +38,52 @@ fn what_was_left_half_made_is_made_anew() {
     assert!(home.join(READY).is_file());
 }
 
+/// Set for the process that is killed in [`an_installation_whose_maker_was_killed_is_waited_for`]: where to install.
+const VICTIM: &str = "PEERS_TESTS_INSTALL_IN";
+
+#[test]
+fn an_installation_whose_maker_was_killed_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    // A Python that installs slowly, and tells when it begins and when it ends.
+    let slow = "#!/bin/sh\ncase \"$*\" in *venv*) ;; *) echo version; exit ;; esac\n\
+                echo begin >> \"$TOLD\"; sleep 1; echo end >> \"$TOLD\"; exit 1\n";
+    let python = folder.path().join("python3");
+    fs::write(&python, slow).unwrap();
+    run(Command::new("chmod").arg("+x").arg(&python)).unwrap();
+    let told = folder.path().join("told");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let start = || {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "venv::tests::installs_and_is_killed"])
+            .envs([("PATH", path.as_str()), ("TOLD", told.to_str().unwrap())])
+            .env(VICTIM, &target)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let said = || fs::read_to_string(&told).unwrap_or_default();
+    let mut killed = start();
+    let begun = std::time::Instant::now();
+    while said().is_empty() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it does not begin");
+        thread::sleep(std::time::Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    start().wait().unwrap();
+    assert_eq!(said(), "begin\nend\nbegin\nend\n", "one after the other");
+}
+
+#[test]
+fn installs_and_is_killed() {
+    if let Some(target) = std::env::var_os(VICTIM) {
+        let refused = Venv::with_requirements(Path::new(&target), "").unwrap_err();
+        assert!(refused.to_string().contains("venv"), "{refused}");
+    }
+}
+
 #[test]
 fn what_pip_refuses_is_said_and_leaves_nothing_that_passes_for_complete() {
     let folder = tempfile::tempdir().unwrap();

@@ -71,9 +71,8 @@ fn nothing_but_loopback_is_called() {
 #[tokio::test]
 async fn a_client_that_ended_says_so() {
     let boto3 = Boto3::start("http://127.0.0.1:9", "eu-west-1", &credentials()).unwrap();
-    let shown = format!("{boto3:?}");
-    let pid = shown.split("pid: ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
-    let killed = std::process::Command::new("kill").args(["-9", pid]).status().unwrap();
+    let pid = crate::pid(&boto3);
+    let killed = std::process::Command::new("kill").args(["-9", &pid]).status().unwrap();
     assert!(killed.success());
     for _ in 0..2 {
         let refused = boto3.call("sts", "GetCallerIdentity", json!({})).await.unwrap_err();

@@ -10,3 +10,10 @@
 
 mod boto3;
 mod moto;
+
+/// The process id of a client.
+fn pid(boto3: &peers::Boto3) -> String {
+    let shown = format!("{boto3:?}");
+    let (_, rest) = shown.split_once("pid: ").unwrap();
+    rest.split(' ').next().unwrap().to_owned()
+}

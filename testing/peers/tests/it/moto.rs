@@ -54,27 +54,40 @@ fn a_dropped_server_is_gone() {
     assert!(ends(address));
 }
 
-/// Set for the process that is killed in [`a_killed_test_leaves_no_server`].
+/// Set for the process that is killed in [`a_killed_test_leaves_nothing`].
 const VICTIM: &str = "PEERS_TESTS_VICTIM";
 
 #[test]
-fn a_killed_test_leaves_no_server() {
+fn a_killed_test_leaves_nothing() {
+    let files = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let mut victim = Command::new(program)
         .args(["--exact", "moto::waits_to_be_killed", "--nocapture", "--include-ignored"])
         .env(VICTIM, "1")
+        .env("TMPDIR", files.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let output = std::io::BufReader::new(victim.stdout.take().unwrap());
-    let url = std::io::BufRead::lines(output)
+    let line = std::io::BufRead::lines(output)
         .map(Result::unwrap)
-        .find_map(|line| line.split_once("url=").map(|(_, url)| url.to_owned()))
-        .expect("the victim prints where its server is");
-    assert!(TcpStream::connect(address(&url)).is_ok());
+        .find_map(|line| line.split_once("url=").map(|(_, rest)| rest.to_owned()))
+        .expect("the victim prints where its server is, and its client");
+    let (url, pid) = line.split_once(' ').unwrap();
+    // A process that has ended has no command line, whether or not somebody has waited for it.
+    let client = format!("/proc/{pid}/cmdline");
+    let is_alive = || std::fs::read(&client).is_ok_and(|line| !line.is_empty());
+    assert!(is_alive());
+    assert!(TcpStream::connect(address(url)).is_ok());
     victim.kill().unwrap();
     victim.wait().unwrap();
-    assert!(ends(address(&url)), "{url} still listens");
+    assert!(ends(address(url)), "{url} still listens");
+    let killed = Instant::now();
+    while is_alive() {
+        assert!(killed.elapsed() < Duration::from_secs(30), "boto3 goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(std::fs::read_dir(files.path()).unwrap().count(), 0, "files are left");
 }
 
 #[test]
@@ -85,7 +98,8 @@ fn waits_to_be_killed() {
         return;
     }
     let moto = Moto::start().unwrap();
-    let line = format!("url={}\n", moto.url());
+    let boto3 = client(&moto);
+    let line = format!("url={} {}\n", moto.url(), crate::pid(&boto3));
     std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_secs(120));
 }
