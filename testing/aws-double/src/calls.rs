@@ -11,17 +11,20 @@ use tokio::sync::watch;
 /// How many records are kept; counts go on beyond them.
 const KEPT: usize = 65_536;
 
+/// The longest id of a secret, and of anything else that has a name.
+const LONGEST: usize = 2_048;
+
 /// One request and how it was answered. It holds no value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallRecord {
-    /// When it was answered, by the double's clock.
+    /// When it was answered or given up, by the double's clock.
     pub at: SystemTime,
     /// The service and the operation, such as `secretsmanager:GetSecretValue`; method and path of a plain request.
     pub operation: String,
     /// What it was about, as the caller named it: a secret, a key, a queue.
     pub subject: Option<String>,
-    /// The HTTP status; 0 if the connection was cut.
+    /// The HTTP status; 0 if the connection was cut or never answered, or the client did not wait for the answer.
     pub status: u16,
     /// The code of the error.
     pub code: Option<String>,
@@ -107,7 +110,10 @@ impl CallLog {
         }
     }
 
-    pub(crate) fn add(&self, record: CallRecord) {
+    pub(crate) fn add(&self, mut record: CallRecord) {
+        clip(&mut record.operation);
+        let texts = [&mut record.subject, &mut record.access_key, &mut record.region];
+        texts.into_iter().flatten().for_each(clip);
         let mut state = self.state();
         *state.counts.entry(record.operation.clone()).or_default() += 1;
         if state.records.len() == KEPT {
@@ -121,6 +127,11 @@ impl CallLog {
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Keeps the beginning of what is longer than any name: a record of hostile requests is bounded too.
+fn clip(text: &mut String) {
+    text.truncate(text.floor_char_boundary(LONGEST));
 }
 
 /// Whether `wanted` names the operation, with or without its service.

@@ -1,9 +1,13 @@
 //! The double's time.
 
+use crate::stamp;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
+
+/// As far as the clock goes, some 6,000 years: what is due comes before the end of all times.
+const FARTHEST: Duration = Duration::from_secs(200_000_000_000);
 
 /// The time of a double: the real one, plus what a test has advanced it by.
 ///
@@ -56,8 +60,8 @@ impl Clock {
     /// The double's time.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        let advanced = self.state().advanced;
-        self.real() + advanced
+        let advanced = self.state().advanced.min(FARTHEST);
+        stamp::later(self.real(), advanced)
     }
 
     /// Lets this much time pass at once.
@@ -76,8 +80,8 @@ impl Clock {
         let skew = self.state().skew;
         match skew {
             Skew::None => self.real(),
-            Skew::Ahead(by) => self.real() + by,
-            Skew::Behind(by) => self.real() - by,
+            Skew::Ahead(by) => stamp::later(self.real(), by),
+            Skew::Behind(by) => stamp::earlier(self.real(), by),
         }
     }
 

@@ -34,7 +34,8 @@ pub enum Fault {
     Reset,
     /// The request is carried out, then the connection is reset.
     LostReply,
-    /// The answer comes this much later, in real time. With other faults, those come later too.
+    /// The answer comes this much later, in real time. With other faults, those come later too. The request waits before it is
+    /// carried out, so that a client that gives up meanwhile has changed nothing; with [`FaultRule::after_commit`] it has.
     Slow(Duration),
     /// The answer comes later by a random time up to this.
     SlowUpTo(Duration),
@@ -113,7 +114,7 @@ impl FaultRule {
         Self { probability, ..self }
     }
 
-    /// After the request was carried out: the answer is replaced.
+    /// After the request was carried out: the answer is replaced, or late.
     #[must_use]
     pub fn after_commit(self) -> Self {
         Self { after_commit: true, ..self }
@@ -160,12 +161,22 @@ struct Rate {
 /// What a request suffers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Suffered {
+    /// Before it is looked at.
     pub(crate) delay: Duration,
+    /// Before it is answered.
+    pub(crate) delay_after: Duration,
     pub(crate) stale: Duration,
     /// Before it is carried out.
     pub(crate) before: Option<Fault>,
     /// Afterwards.
     pub(crate) after: Option<Fault>,
+}
+
+impl Suffered {
+    fn slow(&mut self, by: Duration, after_commit: bool) {
+        let delay = if after_commit { &mut self.delay_after } else { &mut self.delay };
+        *delay = delay.saturating_add(by);
+    }
 }
 
 impl Faults {
@@ -215,10 +226,10 @@ impl Faults {
                 continue;
             }
             match &rule.fault {
-                Fault::Slow(by) => suffered.delay += *by,
+                Fault::Slow(by) => suffered.slow(*by, rule.after_commit),
                 Fault::SlowUpTo(most) => {
                     let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX).max(1);
-                    suffered.delay += Duration::from_nanos(chance.next() % nanos);
+                    suffered.slow(Duration::from_nanos(chance.next() % nanos), rule.after_commit);
                 }
                 Fault::Stale(by) => suffered.stale = suffered.stale.max(*by),
                 Fault::LostReply | Fault::TruncatedJson => {

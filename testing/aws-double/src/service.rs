@@ -13,7 +13,6 @@ use serde_json::Value;
 use crate::{identity::Identity, world::World};
 
 /// One request, its signature checked.
-#[derive(Debug)]
 pub(crate) struct Call<'a> {
     /// The operation, such as `GetSecretValue`.
     pub(crate) operation: &'a str,
@@ -100,7 +99,6 @@ pub(crate) struct Mount {
 }
 
 /// A plain request, to an address that hands out credentials.
-#[derive(Debug)]
 pub(crate) struct PageRequest<'a> {
     /// `GET`, `PUT`, …
     pub(crate) method: &'a str,
@@ -122,7 +120,7 @@ impl PageRequest<'_> {
 }
 
 /// The answer to a plain request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Page {
     /// The HTTP status.
     pub(crate) status: u16,

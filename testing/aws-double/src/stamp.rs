@@ -17,6 +17,20 @@ struct Civil {
     weekday: u64,
 }
 
+/// The last second of the year 9999: later there is nothing, for years have four digits.
+const END: Duration = Duration::from_secs(253_402_300_799);
+
+/// So much later. A time that is never reached is the end, however long it is: tests say `Duration::MAX` for "never".
+pub(crate) fn later(at: SystemTime, by: Duration) -> SystemTime {
+    let end = UNIX_EPOCH + END;
+    at.checked_add(by).map_or(end, |later| later.min(end))
+}
+
+/// So much earlier, but not before 1970.
+pub(crate) fn earlier(at: SystemTime, by: Duration) -> SystemTime {
+    at.checked_sub(by).map_or(UNIX_EPOCH, |earlier| earlier.max(UNIX_EPOCH))
+}
+
 fn seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
@@ -130,6 +144,17 @@ mod tests {
         for secs in (0..4_000_000_000_u64).step_by(86_399 * 97) {
             assert_eq!(parse_compact(&compact(at(secs))), Some(at(secs)));
         }
+    }
+
+    #[test]
+    fn times_have_an_end_and_a_beginning() {
+        let end = later(at(0), Duration::MAX);
+        assert_eq!(iso(end), "9999-12-31T23:59:59Z");
+        assert_eq!((later(end, Duration::MAX), later(at(1), Duration::ZERO)), (end, at(1)));
+        assert_eq!(
+            (earlier(end, Duration::MAX), earlier(at(5), Duration::from_secs(2))),
+            (at(0), at(3))
+        );
     }
 
     #[test]

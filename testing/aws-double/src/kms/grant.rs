@@ -34,8 +34,8 @@ impl Grant {
     /// but that has not spread).
     pub(super) fn allows(&self, ask: &Ask<'_>, operation: &str, spread: Duration) -> bool {
         let shown = ask.tokens.iter().any(|token| self.tokens.iter().any(|own| own == token));
-        let begun = shown || self.created + spread <= ask.now;
-        let ended = self.ended.is_some_and(|at| at + spread <= ask.now);
+        let begun = shown || stamp::later(self.created, spread) <= ask.now;
+        let ended = self.ended.is_some_and(|at| stamp::later(at, spread) <= ask.now);
         begun
             && !ended
             && is_principal(&self.grantee, ask)

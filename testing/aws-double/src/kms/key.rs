@@ -133,10 +133,10 @@ impl Key {
     /// schedule. A disabled key waits (SDK: `GetKeyRotationStatus`).
     pub(super) fn rotate_if_due(&mut self, now: SystemTime, takes: Duration) -> Result<(), Failed> {
         if let Some(began) = self.rotating_since
-            && began + takes <= now
+            && stamp::later(began, takes) <= now
         {
             self.rotating_since = None;
-            self.add_material(began + takes, Rotated::OnDemand)?;
+            self.add_material(stamp::later(began, takes), Rotated::OnDemand)?;
         }
         if self.state != KeyState::Enabled {
             return Ok(());
@@ -145,7 +145,7 @@ impl Key {
             && schedule.next <= now
         {
             self.add_material(schedule.next, Rotated::Automatically)?;
-            let next = schedule.next + days(schedule.days);
+            let next = stamp::later(schedule.next, days(schedule.days));
             self.schedule = Some(Schedule { next, ..schedule });
         }
         Ok(())

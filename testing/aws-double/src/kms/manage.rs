@@ -250,7 +250,7 @@ fn switch(state: &mut State, ask: &Ask<'_>, op: &str, to: KeyState) -> Result<Va
 pub(super) fn schedule_deletion(state: &mut State, ask: &Ask<'_>) -> Result<Value, Refusal> {
     let window = ask.input.number("PendingWindowInDays", 7, 30)?.unwrap_or(30);
     let arn = state.manageable(ask, "ScheduleKeyDeletion", Needs::NotPendingDeletion)?;
-    let at = ask.now + days(window);
+    let at = stamp::later(ask.now, days(window));
     state.key_mut(&arn)?.state = KeyState::PendingDeletion { at };
     Ok(json!({
         "KeyId": arn,

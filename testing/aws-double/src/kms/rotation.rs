@@ -36,7 +36,7 @@ pub(super) fn enable(state: &mut State, ask: &Ask<'_>) -> Result<Value, Refusal>
     // Without a period an enabled rotation keeps its own.
     let period = period.or(known).unwrap_or(365);
     if known != Some(period) {
-        key.schedule = Some(Schedule { days: period, next: ask.now + days(period) });
+        key.schedule = Some(Schedule { days: period, next: stamp::later(ask.now, days(period)) });
     }
     Ok(json!({}))
 }

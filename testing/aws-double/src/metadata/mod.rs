@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 pub use self::container::Container;
 pub use self::instance::Instance;
 use crate::identity::Credentials;
+use crate::stamp;
 use crate::sts;
 use crate::world::World;
 
@@ -41,14 +42,14 @@ impl Holding {
     fn current(&mut self, world: &World, now: SystemTime) -> Current {
         let ahead = AHEAD.min(self.lasting / 2);
         if let Some(current) = &self.current
-            && (self.stuck || now + ahead < current.expires)
+            && (self.stuck || stamp::later(now, ahead) < current.expires)
         {
             return current.clone();
         }
         let current = Current {
             credentials: sts::session_of(world, &self.role, self.session, self.lasting),
             issued: now,
-            expires: now + self.lasting,
+            expires: stamp::later(now, self.lasting),
         };
         self.current = Some(current.clone());
         current

@@ -14,7 +14,7 @@ use crate::{service::Refusal, stamp};
 
 /// So many days.
 pub(super) fn days(n: u64) -> Duration {
-    Duration::from_secs(n * 86_400)
+    Duration::from_secs(n.saturating_mul(86_400))
 }
 
 impl Op<'_> {
@@ -44,7 +44,11 @@ impl Op<'_> {
             secret.check_live()?;
         }
         let mut changed = Secret::clone(&secret);
-        let deletion = Deletion::new(self.now(), window, self.service.settings.deletion_takes);
+        let deletion = match secret.deletion {
+            // It is under way: asking again does not put it off.
+            Some(begun) if begun.due <= self.now() => begun,
+            _ => Deletion::new(self.now(), window, self.service.settings.deletion_takes),
+        };
         changed.deletion = Some(deletion);
         self.commit(&mut inner, &changed);
         drop(inner);
@@ -71,7 +75,7 @@ impl Op<'_> {
     }
 
     fn window(&self, force: bool) -> Result<Duration, Refusal> {
-        let given = self.input.0.get("RecoveryWindowInDays").and_then(Value::as_i64);
+        let given = self.input.integer("RecoveryWindowInDays", i64::MIN, i64::MAX)?;
         match given {
             Some(_) if force => Err(Refusal::new(
                 "InvalidParameterException",

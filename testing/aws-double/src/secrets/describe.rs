@@ -111,7 +111,8 @@ fn next_rotation(secret: &Secret) -> Option<SystemTime> {
     let rotation = secret.rotation.as_ref().filter(|r| r.enabled)?;
     let days = rotation.rules.get("AutomaticallyAfterDays")?.as_u64()?;
     let current = secret.labelled(CURRENT).map_or(secret.created, |v| v.created);
-    Some(rotation.last.map_or(current, |l| l.max(current)) + super::delete::days(days))
+    let last = rotation.last.map_or(current, |l| l.max(current));
+    Some(stamp::later(last, super::delete::days(days)))
 }
 
 fn version_entry(inner: &Inner, secret: &Secret, version: &Version) -> Value {

@@ -92,6 +92,15 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// An object that may be missing.
+    pub(super) fn object(self, name: &str) -> Result<Option<&'a Value>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(object @ Value::Object(_)) => Ok(Some(object)),
+            Some(_) => Err(serialization()),
+        }
+    }
+
     /// The token of a write. SDKs always send one; a request without it is refused.
     pub(super) fn token(self) -> Result<&'a str, Refusal> {
         let token = self.text("ClientRequestToken")?.ok_or_else(|| {

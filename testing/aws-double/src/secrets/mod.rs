@@ -39,6 +39,7 @@ use crate::{
     grants::Access,
     random,
     service::{Call, Refusal, Reply, Service},
+    stamp,
     world::{Change, KeyRequest, KeyUse},
 };
 
@@ -148,7 +149,7 @@ impl Op<'_> {
 
     fn view(&self, delay: Duration) -> View {
         // Not the newest even without a delay: that may be a copy on its way to this region.
-        View::AsOf(self.now() - delay.max(self.call.stale))
+        View::AsOf(stamp::earlier(self.now(), delay.max(self.call.stale)))
     }
 
     /// The secret that the input names as `SecretId`, if the caller may do this with it.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{policy::Policy, service::Refusal, world::partition};
+use crate::{policy::Policy, service::Refusal, stamp, world::partition};
 
 /// The label of the version that plain reads get.
 pub(super) const CURRENT: &str = "AWSCURRENT";
@@ -192,8 +192,8 @@ impl fmt::Debug for Version {
 
 impl Deletion {
     pub(super) fn new(now: SystemTime, window: Duration, takes: Duration) -> Self {
-        let due = now + window;
-        Self { requested: now, due, gone: due + takes }
+        let due = stamp::later(now, window);
+        Self { requested: now, due, gone: stamp::later(due, takes) }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     put,
     store::{Inner, View},
 };
-use crate::service::Refusal;
+use crate::{service::Refusal, stamp};
 
 /// The regions and keys that the input asks for.
 pub(super) fn requested(input: Input<'_>) -> Result<Vec<Replica>, Refusal> {
@@ -125,7 +125,8 @@ impl Op<'_> {
             let place = abroad(&secret.place, &replica.region);
             let taken = inner.get(&place, self.now(), View::Newest).is_some();
             if !taken || overwrite {
-                replica.synced = Some(self.now() + self.service.settings.replication_takes);
+                replica.synced =
+                    Some(stamp::later(self.now(), self.service.settings.replication_takes));
             }
             secret.replicas.retain(|r| r.region != replica.region);
             secret.replicas.push(replica);
@@ -147,7 +148,7 @@ impl Op<'_> {
         }
         copy.replicas.clear();
         copy.rotation = None;
-        let arrival = self.now() + self.service.settings.replication_takes;
+        let arrival = stamp::later(self.now(), self.service.settings.replication_takes);
         inner.commit(&place, Some(copy), arrival);
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::{
     Op,
+    input::Input,
     labels::NewVersion,
     model::{CURRENT, PENDING, Payload, Rotation, Secret},
     named, put,
@@ -302,11 +303,9 @@ impl Op<'_> {
     }
 
     fn rules(&self) -> Result<Option<Value>, Refusal> {
-        let Some(rules) = self.call.input.get("RotationRules").filter(|r| r.is_object()) else {
-            return Ok(None);
-        };
-        let days = rules.get("AutomaticallyAfterDays").and_then(Value::as_i64);
-        let schedule = rules.get("ScheduleExpression").and_then(Value::as_str);
+        let Some(rules) = self.input.object("RotationRules")? else { return Ok(None) };
+        let days = Input(rules).integer("AutomaticallyAfterDays", i64::MIN, i64::MAX)?;
+        let schedule = Input(rules).text("ScheduleExpression")?;
         let wrong = match (days, schedule) {
             (Some(_), Some(_)) => {
                 Some("You can't use both AutomaticallyAfterDays and ScheduleExpression.")

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::model::{Place, Secret};
-use crate::service::Refusal;
+use crate::{service::Refusal, world};
 
 /// How many states of a secret are kept; more changes than that within a read's delay do not happen in a test.
 const REMEMBERED: usize = 512;
@@ -91,7 +91,8 @@ impl Inner {
         match *id {
             SecretId::Name(name) => self.get(&place(at.account, name), at.now, view),
             SecretId::Arn { text, region, account, rest } => {
-                if region != at.region {
+                let partition = text.split(':').nth(1);
+                if region != at.region || partition != Some(world::partition(region)) {
                     return None;
                 }
                 let complete =

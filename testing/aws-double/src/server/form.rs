@@ -6,12 +6,18 @@ use serde_json::{Map, Value};
 
 use crate::service::Refusal;
 
+/// How many parts a name has that any operation knows, twice over: what is deeper would only exhaust the stack.
+const DEEPEST: usize = 16;
+
 /// A form as JSON: `A=1&Tags.member.1.Key=x` is `{"A": "1", "Tags": [{"Key": "x"}]}`.
 pub(super) fn parse(body: &str) -> Value {
     let mut root = Value::Object(Map::new());
     for pair in body.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let path = text(name);
+        if path.split('.').count() > DEEPEST {
+            continue;
+        }
         let parts: Vec<&str> = path.split('.').filter(|p| *p != "member").collect();
         put(&mut root, &parts, text(value));
     }
@@ -99,6 +105,8 @@ fn elements(out: &mut String, value: &Value) {
 }
 
 fn escape(text: &str) -> String {
+    // Characters that XML 1.0 does not have are left out.
+    let text = text.replace(|c: char| c.is_control() && !"\t\n\r".contains(c), "");
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -122,8 +130,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deeper_than_any_name_is_not_read() {
+        let deep = "A.".repeat(1_000_000);
+        assert_eq!(parse(&format!("{deep}=x&B=y")), json!({ "B": "y" }));
+    }
+
+    #[test]
     fn what_is_special_in_xml_is_escaped() {
-        let xml = answer("Get", "urn:x", &json!({ "A": "<&\">", "L": [1, "b"] }), "r");
+        let xml = answer("Get", "urn:x", &json!({ "A": "<&\u{1}\u{0}\">", "L": [1, "b"] }), "r");
         assert!(
             xml.contains("<A>&lt;&amp;&quot;&gt;</A><L><member>1</member><member>b</member></L>"),
             "{xml}"

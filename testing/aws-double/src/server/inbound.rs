@@ -10,7 +10,6 @@ use crate::{
 };
 
 /// A request, read.
-#[derive(Debug)]
 pub(super) struct Inbound {
     pub(super) method: String,
     pub(super) path: String,

@@ -5,11 +5,20 @@ mod inbound;
 mod line;
 mod reply;
 
-use std::{future::pending, io, net::SocketAddr, sync::Arc};
+use std::{
+    future::pending,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
     http::Response,
 };
@@ -42,11 +51,14 @@ pub(crate) struct Server {
 
 /// A request on its way through.
 struct Passing<'a> {
+    server: &'a Server,
     inbound: &'a Inbound,
     request_id: String,
     /// Service and operation.
     operation: String,
     subject: Option<String>,
+    /// Whether it is in the record.
+    noted: AtomicBool,
 }
 
 /// What becomes of a request.
@@ -90,9 +102,10 @@ async fn handle(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST).await.unwrap_or_else(|_| Bytes::new());
-    let inbound = Inbound::new(&parts, body);
-    match server.pass(&inbound).await {
+    let body = to_bytes(body, LARGEST).await.ok();
+    let is_whole = body.is_some();
+    let inbound = Inbound::new(&parts, body.unwrap_or_default());
+    match server.pass(&inbound, is_whole).await {
         Outcome::Answered(reply) => reply.into_response(server.world.clock.signing_time()),
         Outcome::Cut => {
             cutter.cut();
@@ -102,15 +115,24 @@ async fn handle(
 }
 
 impl Server {
-    async fn pass(&self, inbound: &Inbound) -> Outcome {
+    /// Lets a request through; one whose body is too large, or broke off, is not looked at.
+    async fn pass(&self, inbound: &Inbound, is_whole: bool) -> Outcome {
         let request_id = random::uuid();
         let passing = |operation: String, subject| Passing {
+            server: self,
             inbound,
             request_id: request_id.clone(),
             operation,
             subject,
+            noted: AtomicBool::new(false),
         };
-        match inbound.asked(&self.mounts) {
+        let asked = if is_whole {
+            inbound.asked(&self.mounts)
+        } else {
+            let refusal = Refusal::new("RequestEntityTooLargeException", "").with_status(413);
+            Asked::Refused(Protocol::Json("1.1"), refusal)
+        };
+        match asked {
             Asked::Operation { mount, operation, input } => {
                 let name = format!("{}:{operation}", mount.scope);
                 let passing = passing(name, subject(&input));
@@ -120,7 +142,7 @@ impl Server {
                 let target = inbound.header("x-amz-target").unwrap_or("unknown");
                 let passing = passing(target.to_owned(), None);
                 let reply = Reply::of_operation(protocol, "", &Err(refusal), &request_id);
-                self.finish(&passing, Outcome::Answered(reply))
+                passing.finish(Outcome::Answered(reply))
             }
             Asked::Page => {
                 let passing = passing(format!("{} {}", inbound.method, inbound.path), None);
@@ -142,14 +164,15 @@ impl Server {
         };
         if let Some(fault) = &suffered.before {
             let outcome = self.spoil(passing, mount.protocol, fault, None).await;
-            return self.finish(passing, outcome);
+            return passing.finish(outcome);
         }
         let result = self.carry_out(passing, mount, operation, input, &suffered).await;
         let outcome = match &suffered.after {
             Some(fault) => self.spoil(passing, mount.protocol, fault, Some(answer(&result))).await,
             None => Outcome::Answered(answer(&result)),
         };
-        self.finish(passing, outcome)
+        wait(suffered.delay_after).await;
+        passing.finish(outcome)
     }
 
     async fn pass_page(&self, passing: &Passing<'_>) -> Outcome {
@@ -157,7 +180,7 @@ impl Server {
         let json = Protocol::Json("1.1");
         if let Some(fault) = &suffered.before {
             let outcome = self.spoil(passing, json, fault, None).await;
-            return self.finish(passing, outcome);
+            return passing.finish(outcome);
         }
         let request = PageRequest {
             method: &passing.inbound.method,
@@ -184,7 +207,8 @@ impl Server {
             Some(fault) => self.spoil(passing, json, fault, Some(reply)).await,
             None => Outcome::Answered(reply),
         };
-        self.finish(passing, outcome)
+        wait(suffered.delay_after).await;
+        passing.finish(outcome)
     }
 
     /// The faults that a request suffers, its delay already over.
@@ -192,9 +216,7 @@ impl Server {
         let world = &self.world;
         let suffered =
             world.faults.strike(&passing.operation, passing.subject.as_deref(), &world.chance);
-        if !suffered.delay.is_zero() {
-            tokio::time::sleep(suffered.delay).await;
-        }
+        wait(suffered.delay).await;
         suffered
     }
 
@@ -271,7 +293,11 @@ impl Server {
             Fault::Unavailable => refuse(503, "ServiceUnavailable", "Service is unavailable"),
             Fault::Refuse { status, code, message } => refuse(*status, code, message),
             Fault::Reset | Fault::LostReply => Outcome::Cut,
-            Fault::Hang => pending().await,
+            Fault::Hang => {
+                // Nothing more will become of it.
+                passing.note(0, None);
+                pending().await
+            }
             Fault::Html => Outcome::Answered(Reply::html(id)),
             Fault::EmptyBody => Outcome::Answered(Reply::empty(id)),
             Fault::TruncatedJson => {
@@ -283,23 +309,46 @@ impl Server {
             }
         }
     }
+}
 
-    fn finish(&self, passing: &Passing<'_>, outcome: Outcome) -> Outcome {
-        let (status, code) = match &outcome {
-            Outcome::Answered(reply) => (reply.status, reply.code.clone()),
-            Outcome::Cut => (0, None),
-        };
-        let authorization = passing.inbound.header("authorization").unwrap_or_default();
-        self.world.calls.add(CallRecord {
-            at: self.world.clock.now(),
-            operation: passing.operation.clone(),
-            subject: passing.subject.clone(),
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+impl Passing<'_> {
+    fn finish(&self, outcome: Outcome) -> Outcome {
+        match &outcome {
+            Outcome::Answered(reply) => self.note(reply.status, reply.code.clone()),
+            Outcome::Cut => self.note(0, None),
+        }
+        outcome
+    }
+
+    /// Enters the request into the record, once.
+    fn note(&self, status: u16, code: Option<String>) {
+        if self.noted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let world = &self.server.world;
+        let authorization = self.inbound.header("authorization").unwrap_or_default();
+        world.calls.add(CallRecord {
+            at: world.clock.now(),
+            operation: self.operation.clone(),
+            subject: self.subject.clone(),
             status,
             code,
-            request_id: passing.request_id.clone(),
+            request_id: self.request_id.clone(),
             access_key: sigv4::claimed_key(authorization).map(str::to_owned),
             region: sigv4::claimed_region(authorization).map(str::to_owned),
         });
-        outcome
+    }
+}
+
+/// Whoever does not wait for the answer has asked all the same.
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.note(0, None);
     }
 }

@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// An answer before it is sent, so that a fault can still spoil it.
-#[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,

@@ -53,7 +53,7 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
         let escaped = (first == b'%')
-            .then(|| tail.get(..2))
+            .then(|| tail.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit)))
             .flatten()
             .and_then(|two| std::str::from_utf8(two).ok())
             .and_then(|two| u8::from_str_radix(two, 16).ok());

@@ -27,7 +27,6 @@ use crate::{
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// A request as it came.
-#[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     /// As sent, still encoded.
@@ -302,7 +301,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()

@@ -22,6 +22,7 @@ use crate::grants::Access;
 use crate::kms::input::Input;
 use crate::random;
 use crate::service::{Call, Refusal, Reply, Service};
+use crate::stamp;
 use crate::world::{Home, World, partition};
 
 /// How often a long poll looks: short against what a test notices.
@@ -125,7 +126,7 @@ impl Queues {
                 attributes: BTreeMap::new(),
                 sender: "events.amazonaws.com".to_owned(),
                 sent: now,
-                visible_at: now + after,
+                visible_at: stamp::later(now, after),
                 first_received: None,
                 receives: 0,
                 receipt: None,
@@ -288,7 +289,7 @@ impl Queues {
                     handed.iter().map(|message| message.to_json(input)).collect();
                 return Ok(json!({ "Messages": messages? }));
             }
-            if now >= call.now + wait {
+            if now >= stamp::later(call.now, wait) {
                 return Ok(json!({}));
             }
             tokio::time::sleep(LOOK).await;

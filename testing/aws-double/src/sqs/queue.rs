@@ -9,6 +9,7 @@ use super::message::Message;
 use super::refuse;
 use crate::random;
 use crate::service::Refusal;
+use crate::stamp;
 
 /// What a queue is set to (SDK: `CreateQueue`, with its bounds and defaults).
 const SETTINGS: [(&str, u64, u64, u64); 5] = [
@@ -145,7 +146,7 @@ impl Queue {
     /// Forgets what has been kept for as long as the queue keeps messages.
     pub(super) fn settle(&mut self, now: SystemTime) {
         let kept = Duration::from_secs(self.setting("MessageRetentionPeriod"));
-        self.messages.retain(|message| now < message.sent + kept);
+        self.messages.retain(|message| now < stamp::later(message.sent, kept));
     }
 
     /// Hands out up to so many messages, hidden from others for a while; and those that were received too often.
@@ -175,7 +176,7 @@ impl Queue {
             message.receipt = Some(receipt);
             message.receives += 1;
             message.first_received.get_or_insert(now);
-            message.visible_at = now + hidden;
+            message.visible_at = stamp::later(now, hidden);
             handed.push(message.clone());
         }
         (handed, spent)
@@ -207,13 +208,16 @@ impl Queue {
         let message = self.messages.iter_mut().find(own).ok_or_else(|| {
             Refusal::new("MessageNotInflight", "The message referred to isn't in flight.")
         })?;
-        if message.first_received.is_some_and(|first| now + hidden > first + LONGEST) {
+        if message
+            .first_received
+            .is_some_and(|first| stamp::later(now, hidden) > stamp::later(first, LONGEST))
+        {
             return Err(refuse::value(
                 "Value for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is \
                  beyond the limit [43200 seconds].",
             ));
         }
-        message.visible_at = now + hidden;
+        message.visible_at = stamp::later(now, hidden);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::{Queues, allow, arn, place, refuse, required, seconds};
 use crate::kms::input::Input;
 use crate::random;
 use crate::service::{Call, Refusal};
+use crate::stamp;
 
 impl Queues {
     /// `SendMessage`.
@@ -52,7 +53,7 @@ impl Queues {
             attributes,
             sender: call.principal.to_owned(),
             sent: call.now,
-            visible_at: call.now + delay,
+            visible_at: stamp::later(call.now, delay),
             first_received: None,
             receives: 0,
             receipt: None,

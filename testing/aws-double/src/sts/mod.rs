@@ -135,11 +135,11 @@ impl Sts {
             principal: arn.clone(),
             holder: wanted.role.clone(),
             session_policy: wanted.policy.clone(),
-            not_before: (!after.is_zero()).then(|| call.now + after),
-            expires: call.now + lasting,
+            not_before: (!after.is_zero()).then(|| stamp::later(call.now, after)),
+            expires: stamp::later(call.now, lasting),
         });
         let mut answer = json!({
-            "Credentials": document(&credentials, &stamp::iso(call.now + lasting)),
+            "Credentials": document(&credentials, &stamp::iso(stamp::later(call.now, lasting))),
             "AssumedRoleUser": {
                 "AssumedRoleId": format!("{}:{}", unique_id("AROA", &wanted.role), wanted.session),
                 "Arn": arn,
@@ -174,7 +174,7 @@ pub(crate) fn session_of(
         holder: role.to_owned(),
         session_policy: None,
         not_before: None,
-        expires: world.clock.now() + lasting,
+        expires: stamp::later(world.clock.now(), lasting),
     })
 }
 

@@ -65,7 +65,11 @@ impl Client {
             secret_key: keys.secret_key().to_owned(),
             session_token: keys.session_token().map(str::to_owned),
             off: 0,
-            http: reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(20))
+                .build()
+                .unwrap(),
         }
     }
 

@@ -102,13 +102,49 @@ async fn slow_hanging_and_stopped() {
     let waiting = client.send("GetSecretValue", &get);
     assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
     // A double that is dropped lets nobody wait.
+    let http = client.http.clone();
     let hanging = tokio::spawn(async move { client.send("GetSecretValue", &get).await.is_err() });
     tokio::time::sleep(Duration::from_millis(100)).await;
     let url = double.url().to_owned();
     drop(double);
     let ended = tokio::time::timeout(Duration::from_secs(5), hanging).await;
     assert!(ended.unwrap().unwrap());
-    assert!(reqwest::get(url).await.is_err(), "its port is closed");
+    assert!(http.get(url).send().await.is_err(), "its port is closed");
+}
+
+/// A client that gives up cannot know whether its write was carried out: both can be had.
+#[tokio::test]
+async fn an_answer_that_comes_too_late_before_and_after() {
+    let (double, client) = strong().await;
+    create(&client, "x").await;
+    let get = json!({ "SecretId": "x" });
+    let late = || FaultRule::new(Fault::Slow(MINUTE)).on("PutSecretValue").times(1);
+    for (n, rule, expected) in [(2, late(), "one"), (3, late().after_commit(), "value 3")] {
+        double.faults().add(rule);
+        let input = json!({ "SecretId": "x", "SecretString": format!("value {n}"), "ClientRequestToken": token(n) });
+        let waiting = client.send("PutSecretValue", &input);
+        assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());
+        // Whoever gave up has asked: the record shows it.
+        let recorded = double.calls().wait_for("PutSecretValue", usize::try_from(n - 1).unwrap());
+        tokio::time::timeout(Duration::from_secs(10), recorded).await.unwrap();
+        assert_eq!(client.ok("GetSecretValue", get.clone()).await["SecretString"], expected);
+    }
+    let statuses: Vec<u16> = double.calls().of("PutSecretValue").iter().map(|c| c.status).collect();
+    assert_eq!(statuses, [0, 0]);
+}
+
+/// A test sees that a request hangs while it does.
+#[tokio::test]
+async fn a_request_that_hangs_is_recorded_at_once() {
+    let (double, client) = strong().await;
+    double.faults().add(FaultRule::new(Fault::Hang));
+    let waiting =
+        tokio::spawn(async move { client.send("ListSecrets", &json!({})).await.is_err() });
+    let recorded = double.calls().wait_for("ListSecrets", 1);
+    tokio::time::timeout(Duration::from_secs(10), recorded).await.unwrap();
+    assert!(!waiting.is_finished());
+    drop(double);
+    assert!(tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod boto3_secrets;
 mod client;
 mod events;
 mod faults;
+mod hostile;
 mod kms;
 mod metadata;
 mod process;

@@ -6,20 +6,27 @@ use aws_credential_types::Credentials;
 use aws_double::{AwsDouble, Fault, FaultRule, Skew};
 use aws_sdk_secretsmanager::{
     Client,
-    config::{BehaviorVersion, Config, Region, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{
+        BehaviorVersion, Config, Region, SharedHttpClient, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
     error::ProvideErrorMetadata,
     operation::RequestId,
     primitives::Blob,
     types::{Filter, FilterNameStringType},
 };
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig};
 
 fn client(double: &AwsDouble) -> Client {
+    waiting_for(double, Duration::from_secs(10))
+}
+
+fn waiting_for(double: &AwsDouble, attempt: Duration) -> Client {
     let keys = double.credentials();
     assert!(double.url().starts_with("http://127.0.0.1:"), "only loopback");
     let credentials = Credentials::new(keys.access_key(), keys.secret_key(), None, None, "test");
     let backoff = RetryConfig::standard().with_initial_backoff(Duration::from_millis(5));
-    let timeouts =
-        TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2)).build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(double.url())
@@ -27,8 +34,19 @@ fn client(double: &AwsDouble) -> Client {
         .credentials_provider(credentials)
         .retry_config(backoff)
         .timeout_config(timeouts)
+        .http_client(without_proxy())
         .build();
     Client::from_conf(config)
+}
+
+/// By itself the SDK takes a proxy from the environment, and would leave the machine.
+fn without_proxy() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder().proxy_config(ProxyConfig::disabled());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.build_http()
+    })
 }
 
 async fn strong() -> (AwsDouble, Client) {
@@ -96,8 +114,12 @@ async fn it_tries_again_what_may_pass() {
 
 #[tokio::test]
 async fn it_fails_on_what_is_no_answer() {
-    for fault in [Fault::TruncatedJson, Fault::Html, Fault::Hang] {
-        let (double, client) = strong().await;
+    let (soon, patient) = (Duration::from_millis(50), Duration::from_secs(10));
+    for (fault, attempt) in
+        [(Fault::TruncatedJson, patient), (Fault::Html, patient), (Fault::Hang, soon)]
+    {
+        let (double, _) = strong().await;
+        let client = waiting_for(&double, attempt);
         double.faults().add(FaultRule::new(fault.clone()));
         assert!(client.get_secret_value().secret_id("x").send().await.is_err(), "{fault:?}");
     }

@@ -159,6 +159,21 @@ async fn ids_of_secrets() {
     let wrong_suffix = format!("{partial}-ZZZZZZ");
     let get = json!({ "SecretId": wrong_suffix });
     assert_eq!(client.refused("GetSecretValue", get).await, "ResourceNotFoundException");
+    // The partition is the region's: no other one will do, not even where the six characters are left out.
+    for (region, partition) in
+        [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+    {
+        let there = client.clone().in_region(region);
+        let made = create(&there, "parted").await;
+        let arn = made["ARN"].as_str().unwrap();
+        let begins = format!("arn:{partition}:secretsmanager:{region}:111122223333:secret:parted-");
+        assert!(arn.starts_with(&begins), "{arn}");
+        let partial = begins.trim_end_matches('-');
+        there.ok("GetSecretValue", json!({ "SecretId": partial })).await;
+        let wrong =
+            json!({ "SecretId": partial.replace(&format!("arn:{partition}:"), "arn:aws-iso:") });
+        assert_eq!(there.refused("GetSecretValue", wrong).await, "ResourceNotFoundException");
+    }
     // An ARN of another region is not found here.
     let get = json!({ "SecretId": arn.replace("us-east-1", "eu-west-1") });
     assert_eq!(client.refused("GetSecretValue", get).await, "ResourceNotFoundException");

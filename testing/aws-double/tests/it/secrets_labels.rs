@@ -51,6 +51,8 @@ async fn promotion_and_its_way_back() {
     client.ok("UpdateSecretVersionStage", moving("AWSCURRENT", Some(1), Some(2))).await;
     let read = client.ok("GetSecretValue", json!({ "SecretId": "x" })).await;
     assert_eq!(read["SecretString"], "value 2", "a plain read sees the promotion");
+    let batch = client.ok("BatchGetSecretValue", json!({ "SecretIdList": ["x"] })).await;
+    assert_eq!(batch["SecretValues"][0]["SecretString"], "value 2", "and so does a batch");
     let expected = json!({ token(1): ["AWSPREVIOUS"], token(2): ["AWSCURRENT", "AWSPENDING"] });
     assert_eq!(labels(&client, "x").await, expected, "labels are in the order of their letters");
     // A put after a promotion leaves one current version, and takes the pending label that was left there.

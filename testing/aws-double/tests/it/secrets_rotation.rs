@@ -133,8 +133,13 @@ async fn what_cannot_be_rotated() {
     assert!(told.get("RotationEnabled").is_none(), "nothing is configured");
     let later = json!({
         "SecretId": "x", "ClientRequestToken": token(2), "RotationLambdaARN": FUNCTION, "RotateImmediately": false,
+        "RotationRules": { "ScheduleExpression": "rate(10 days)", "Duration": "2h" },
     });
     client.ok("RotateSecret", later).await;
     let told = client.ok("DescribeSecret", json!({ "SecretId": "x" })).await;
+    assert_eq!(
+        told["RotationRules"],
+        json!({ "ScheduleExpression": "rate(10 days)", "Duration": "2h" })
+    );
     assert!(told["VersionIdsToStages"].get(token(2)).is_none() && told["RotationEnabled"] == true);
 }

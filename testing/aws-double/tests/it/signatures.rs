@@ -54,7 +54,9 @@ async fn no_signature_is_missing_and_half_of_one_incomplete() {
         (answer.status, answer.code().as_str()),
         (400, "MissingAuthenticationTokenException")
     );
-    let half = reqwest::Client::new()
+    let half = client
+        .http
+        .clone()
         .post(double.url())
         .header("x-amz-target", "secretsmanager.ListSecrets")
         .header("authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request")
