@@ -28,6 +28,43 @@ struct State {
     refused_at: Option<Instant>,
     /// The one that somebody tries, and since when.
     tried: Option<(u64, Instant)>,
+    /// How many of those who tried one gave up, since one was accepted: nobody knows what came of it.
+    doubts: u32,
+    /// As that was often so nobody tries one before this.
+    hold: Option<Instant>,
+}
+
+/// A credential that one caller sends while the others wait. Dropped before anything was told of it
+/// the resource may have refused it.
+pub(super) struct Trial<'a> {
+    standing: &'a Standing,
+    policy: &'a UsePolicy,
+    serial: u64,
+    since: Instant,
+    is_told: bool,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(
+        standing: &'a Standing,
+        policy: &'a UsePolicy,
+        serial: u64,
+        since: Instant,
+    ) -> Self {
+        Self { standing, policy, serial, since, is_told: false }
+    }
+
+    pub(super) fn told(mut self) {
+        self.is_told = true;
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.standing.doubt((self.serial, self.since), self.policy, Instant::now());
+        }
+    }
 }
 
 /// What may be done with a credential.
@@ -35,8 +72,10 @@ struct State {
 pub(super) enum Admission {
     /// It may be sent.
     Go,
-    /// Somebody else tries it: until he is done, or until then.
-    Wait(Instant),
+    /// It may be sent by this one caller, as a [`Trial`].
+    Try,
+    /// Somebody else tries it.
+    Wait,
     /// It was refused: another one is needed.
     Replace,
     /// The last two were refused: none is sent before its time.
@@ -62,23 +101,22 @@ impl Standing {
         if state.accepted.is_some_and(is_trusted) {
             return Admission::Go;
         }
-        match state.tried {
-            // Who was dropped has told nothing, so his time is kept as well.
-            Some((tried, since)) if tried == serial && now < after(since, policy.patience) => {
-                Admission::Wait(after(since, policy.patience))
-            }
-            _ => {
-                state.tried = Some((serial, now));
-                Admission::Go
-            }
+        if state.turn(policy, now).is_some() {
+            return Admission::Wait;
         }
+        state.tried = Some((serial, now));
+        Admission::Try
     }
 
     pub(super) fn accept(&self, serial: u64, now: Instant) {
         {
             let mut state = self.state();
             if serial > state.refused {
-                (state.accepted, state.row) = (Some((serial, now)), 0);
+                // A longer piece of work with an older one says nothing of the one that came after.
+                if state.accepted.is_none_or(|(accepted, _)| accepted <= serial) {
+                    state.accepted = Some((serial, now));
+                }
+                (state.row, state.doubts, state.hold) = (0, 0, None);
                 state.end_trial(serial);
             }
         }
@@ -92,7 +130,7 @@ impl Standing {
             if serial > state.refused {
                 state.refused = serial;
                 state.row = state.row.saturating_add(1);
-                state.refused_at = Some(now);
+                (state.refused_at, state.hold) = (Some(now), None);
             }
             state.end_trial(serial);
         }
@@ -105,23 +143,42 @@ impl Standing {
         self.news.notify_waiters();
     }
 
-    /// Waits until something is found out, or until then.
-    pub(super) async fn wait(&self, until: Instant, is_over: impl Fn() -> bool) {
-        let mut news = std::pin::pin!(self.news.notified());
-        news.as_mut().enable();
-        // It may have been between the look and the wait.
-        if !is_over() {
-            drop(tokio::time::timeout_at(until, news).await);
+    /// Who tried this one has given up: it may have been refused. If that was often so nobody follows
+    /// for a while, as after refusals.
+    fn doubt(&self, (serial, since): (u64, Instant), policy: &UsePolicy, now: Instant) {
+        let mut state = self.state();
+        let was_accepted = state.accepted.is_some_and(|(by, at)| by >= serial && at >= since);
+        if serial <= state.refused || was_accepted {
+            return;
+        }
+        state.doubts = state.doubts.saturating_add(1);
+        if let Some(beyond) = state.doubts.checked_sub(policy.refusals.get()) {
+            let longest = policy.cool_down.max(policy.patience);
+            let hold = after(now, doubled(policy.patience, beyond).min(longest));
+            state.hold = state.hold.max(Some(hold));
         }
     }
 
-    /// Whether this one is being tried.
-    pub(super) fn is_tried(&self, serial: u64) -> bool {
-        self.state().tried.is_some_and(|(tried, _)| tried == serial)
+    /// Waits for a turn to try one until something is found out, but no longer than until then.
+    pub(super) async fn wait(&self, policy: &UsePolicy, until: Instant) {
+        let mut news = std::pin::pin!(self.news.notified());
+        news.as_mut().enable();
+        // It may have been found out between the look and the wait.
+        let turn = self.state().turn(policy, Instant::now());
+        if let Some(turn) = turn {
+            drop(tokio::time::timeout_at(turn.min(until), news).await);
+        }
     }
 }
 
 impl State {
+    /// When the next one may try, if not now.
+    fn turn(&self, policy: &UsePolicy, now: Instant) -> Option<Instant> {
+        // Who was dropped has told nothing, so his time is kept as well.
+        let trial = self.tried.map(|(_, since)| after(since, policy.patience));
+        trial.max(self.hold).filter(|turn| now < *turn)
+    }
+
     fn end_trial(&mut self, serial: u64) {
         self.tried.take_if(|(tried, _)| *tried <= serial);
     }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::credential::{FailureClass, Repeatable, UseError, UseErrorKind, UsePolicy, after};
 use crate::expiring::credential::ExpiringCredential;
-use crate::expiring::standing::Admission;
+use crate::expiring::standing::{Admission, Trial};
 
 /// Uses an expiring credential at its resource, and has another one issued when the resource refuses
 /// it, so seldom that no account is locked out. With the defaults of [`UsePolicy`]; see
@@ -63,8 +63,11 @@ impl UsePolicy {
     /// refused as well, nothing is issued or sent before [`cool_down`](Self::with_cool_down) has passed,
     /// twice that after the next one, up to 32 times, until one is accepted. One that was not accepted
     /// yet, or not within [`trust`](Self::with_trust), is tried by one caller while the others wait, for
-    /// [`patience`](Self::with_patience) at most; so long also when he is dropped. Pauses of the source are kept.
-    /// The other settings are those of [`with_secret`](Self::with_secret) alone.
+    /// [`patience`](Self::with_patience) at most; so long also when he is dropped, or panics. When as many as
+    /// [`with_refusals`](Self::with_refusals) says were, and none was accepted since, it is twice as long
+    /// after each one more, up to the cool-down: a limit of time belongs inside the closure, where it ends
+    /// in an error. Pauses of the source are kept. Whether the pending version is tried is a setting of
+    /// [`with_secret`](Self::with_secret) alone.
     ///
     /// What is under way already with an accepted credential when it is first refused counts at the
     /// resource as well, as does what other processes do.
@@ -99,11 +102,12 @@ impl UsePolicy {
             drop(lease);
             let now = Instant::now();
             let until = *deadline.get_or_insert_with(|| after(now, self.budget));
-            match standing.admit(serial, self, now) {
-                Admission::Go => deadline = last.as_ref().map(|_| until),
-                Admission::Wait(_) | Admission::Replace if now >= until => return Err(late(last)),
-                Admission::Wait(turn) => {
-                    standing.wait(turn.min(until), || !standing.is_tried(serial)).await;
+            let trial = match standing.admit(serial, self, now) {
+                Admission::Go => None,
+                Admission::Try => Some(Trial::new(standing, self, serial, now)),
+                Admission::Wait | Admission::Replace if now >= until => return Err(late(last)),
+                Admission::Wait => {
+                    standing.wait(self, until).await;
                     continue;
                 }
                 Admission::Replace => {
@@ -114,8 +118,13 @@ impl UsePolicy {
                     }
                 }
                 Admission::Barred => return Err(ended(last, None)),
+            };
+            deadline = last.as_ref().map(|_| until);
+            let answer = (work.work)(value).await;
+            if let Some(trial) = trial {
+                trial.told();
             }
-            match (work.work)(value).await {
+            match answer {
                 Ok(done) => {
                     standing.accept(serial, Instant::now());
                     return Ok(done);

@@ -241,3 +241,46 @@ async fn readers_that_leave_do_not_have_the_source_asked_again_and_again() {
     mint.with(|state| state.hangs = false);
     assert_eq!(*credential.get().await.unwrap().credential(), 2, "who stays has one");
 }
+
+/// What the resource refuses slower than callers wait would never be told: it may count all the same.
+#[tokio::test(start_paused = true)]
+async fn attempts_that_are_always_dropped_grow_rare() {
+    let (mint, gate) = (Mint::default(), Gatekeeper::default());
+    let credential = obtain(&mint).await;
+    let _running = tokio::spawn(credential.run());
+    gate.wants(u64::MAX);
+    for _ in 0..6_000 {
+        let _ = timeout(millis(100), gate.serve(&credential)).await;
+    }
+    let sent: usize = gate.sent().into_iter().map(|(_, times)| times).sum();
+    assert!((8..=20).contains(&sent), "{sent} in ten minutes");
+    gate.wants(0);
+    pass(secs(70)).await;
+    assert!(gate.serve(&credential).await.is_ok(), "who stays is served");
+    assert!(timeout(millis(600), gate.serve(&credential)).await.unwrap().is_ok());
+}
+
+/// A longer piece of work with the one before, whose end is told late, says nothing of the one that
+/// came after.
+#[tokio::test(start_paused = true)]
+async fn work_that_ends_late_does_not_have_the_next_one_tried_again() {
+    let (mint, gate) = (Mint::default(), Gatekeeper::default());
+    let credential = obtain(&mint).await;
+    let _running = tokio::spawn(credential.run());
+    let late = tokio::spawn({
+        let credential = credential.clone();
+        async move {
+            let work = repeatable(|_: Arc<u64>| async {
+                tokio::time::sleep(secs(65)).await;
+                Ok::<(), Answer>(())
+            });
+            with_credential(&credential, classifier, work).await.is_ok()
+        }
+    });
+    pass(secs(64)).await;
+    assert_eq!(gate.serve(&credential).await.unwrap(), 2);
+    assert!(late.await.unwrap());
+    let begun = Instant::now();
+    join_all((0..5).map(|_| gate.serve(&credential))).await;
+    assert_eq!(begun.elapsed(), millis(500), "nobody waits for anybody");
+}
