@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use crate::decode::{Base, Handed, PLACED, handed_over};
 use crate::loader::Rules;
 use crate::node::{Node, Origin, Value};
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 
 /// A part of the settings that knows where it stands, so that what is found wrong with it later, when
 /// the settings are put to use, is told with its place too.
@@ -26,6 +26,7 @@ use crate::problem::Problem;
 ///
 /// let problem = pool.problem("size", "is more than the server allows");
 /// assert_eq!(problem.to_string(), "app.toml:4: `database.pool.size`: is more than the server allows");
+/// assert_eq!(pool.place(), "app.toml:3: `database.pool`");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -56,6 +57,13 @@ impl<T> Placed<T> {
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
         self.places.as_ref().map(|places| &places.origin)
+    }
+
+    /// Both on one line, as a problem tells them: `` app.toml:4: `database.pool` ``; empty for what stands
+    /// nowhere.
+    #[must_use]
+    pub fn place(&self) -> String {
+        Place(self.origin(), self.path()).to_string()
     }
 
     /// Whether both were read from the same values, whichever file those came from. Two that stand

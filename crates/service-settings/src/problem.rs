@@ -64,14 +64,25 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(origin) = &self.origin {
-            write!(f, "{origin}: ")?;
-        }
-        if !self.path.is_empty() {
-            // Names may be anything in a file that is not what it should be.
-            write!(f, "`{}`: ", shown(&self.path))?;
+        let place = Place(self.origin.as_ref(), &self.path).to_string();
+        if !place.is_empty() {
+            write!(f, "{place}: ")?;
         }
         f.write_str(&self.message)
+    }
+}
+
+/// Where something stands, on one line, of which both parts may be missing.
+pub(crate) struct Place<'a>(pub(crate) Option<&'a Origin>, pub(crate) &'a str);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(origin, path) = *self;
+        if let Some(origin) = origin {
+            write!(f, "{origin}{}", if path.is_empty() { "" } else { ": " })?;
+        }
+        // Names may be anything in a file that is not what it should be.
+        if path.is_empty() { Ok(()) } else { write!(f, "`{}`", shown(path)) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::foreign::Foreign;
 use crate::loader::Rules;
 use crate::nearest::is_meant;
 use crate::node::{Node, Origin, Table, Value};
-use crate::problem::{Problem, ProblemKind, Problems};
+use crate::problem::{Place, Problem, ProblemKind, Problems};
 use crate::read::{Format, parse, parse_value};
 use crate::redact::without_values;
 
@@ -86,6 +86,12 @@ impl Subtree {
     #[must_use]
     pub const fn origin(&self) -> &Origin {
         &self.node.origin
+    }
+
+    /// Both on one line, as a problem tells them: `` app.toml:4: `secrets.providers.main` ``.
+    #[must_use]
+    pub fn place(&self) -> String {
+        Place(Some(self.origin()), self.path()).to_string()
     }
 
     /// The names in it, if it is a table. A variable's name has no capitals and no hyphens.

@@ -37,7 +37,7 @@ pub(super) async fn connect(
         }
         let calls = due.into_iter().map(|(name, planned)| {
             let from = planned.credentials_from.as_ref().map(|from| connected.get(from).cloned());
-            let told = told(&planned);
+            let told = planned.options.place();
             async move { (name, told, one(planned, from, limit).await) }
         });
         for (name, told, outcome) in join_all(calls).await {
@@ -83,8 +83,4 @@ async fn one(
         },
         None => connected,
     })
-}
-
-fn told(planned: &Planned) -> String {
-    format!("{}: `{}`", planned.options.origin(), planned.options.path().escape_debug())
 }

@@ -22,6 +22,8 @@ pub(super) struct SnapshotSettings {
     state_folder: Option<PathBuf>,
     /// For how long after its provider confirmed it a value may be served.
     max_age: Option<DurationSetting>,
+    /// For how long a reader waits for the file to be opened.
+    open_timeout: Option<DurationSetting>,
     #[serde(default)]
     coverage: CoverageSetting,
 }
@@ -61,6 +63,10 @@ impl Rules for SnapshotSettings {
         let (least, most) = (Duration::from_secs(1), Duration::from_secs(30 * 24 * 60 * 60));
         if let Some(message) = self.max_age.and_then(|age| age.outside(least, most)) {
             refuse("max_age", &message);
+        }
+        let (least, most) = (Duration::from_millis(1), Duration::from_secs(60 * 60));
+        if let Some(message) = self.open_timeout.and_then(|time| time.outside(least, most)) {
+            refuse("open_timeout", &message);
         }
         problems
     }
@@ -115,7 +121,10 @@ mod making {
                 CoverageSetting::All => Coverage::All,
             };
             let snapshot = Snapshot::in_store(store, unlock).with_coverage(coverage);
-            let snapshot = snapshot.with_required(required);
+            let mut snapshot = snapshot.with_required(required);
+            if let Some(timeout) = self.open_timeout {
+                snapshot = snapshot.with_open_timeout(timeout.get());
+            }
             Ok(match self.max_age {
                 Some(age) => snapshot.with_max_age(age.get()),
                 None => snapshot,

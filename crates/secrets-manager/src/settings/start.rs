@@ -7,7 +7,7 @@ use std::time::Duration;
 use audit_log::{AuditSink, FileTrail};
 use futures_util::future::{Either, select};
 use secrets_core::{SecretProvider, SecretResolver};
-use service_settings::{DurationSetting, Placed, Problems};
+use service_settings::{DurationSetting, Problems};
 
 use super::audit::Opened;
 use super::connect::{Providers, connect};
@@ -168,7 +168,7 @@ impl SecretManagerSettings {
             None => Arc::new(self.builder(stack).build().map_err(Why::Build)?),
         };
         let opened = audit.value.open(registry.product(), &*keys).await;
-        Ok(Some(opened.map_err(|failure| Why::Audit(told(audit), failure))?))
+        Ok(Some(opened.map_err(|failure| Why::Audit(audit.place(), failure))?))
     }
 
     fn start_timeout(&self) -> Duration {
@@ -218,12 +218,6 @@ impl SecretManagerSettings {
         let required = self.required().into_iter();
         let required = required.filter_map(|(name, _)| super::aliases::end(&self.outline, &name));
         let snapshot = settings.value.snapshot(&*secrets, required).await;
-        Ok(Some(snapshot.map_err(|error| Why::Snapshot(told(settings), error))?))
+        Ok(Some(snapshot.map_err(|error| Why::Snapshot(settings.place(), error))?))
     }
-}
-
-/// Where a part of the settings stands.
-fn told<T>(settings: &Placed<T>) -> String {
-    let path = settings.path().escape_debug();
-    settings.origin().map_or_else(|| format!("`{path}`"), |origin| format!("{origin}: `{path}`"))
 }

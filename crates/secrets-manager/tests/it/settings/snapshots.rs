@@ -72,6 +72,10 @@ async fn a_service_starts_without_its_provider() {
     drop((running.await, first));
     let down = Faults::none().with(FaultRule::new(Fault::Unavailable));
     provider.inject(down).unwrap();
+    // To open it with a passphrase takes longer than that.
+    let hasty = refused(&format!("{text_of}\nopen_timeout = '1ms'"), &registry).await;
+    assert_eq!(hasty.kind(), StartErrorKind::Required, "{hasty}");
+    let text_of = format!("{text_of}\nopen_timeout = '1m'");
     let again = started(&text_of, &registry).await;
     assert_eq!(text(&again.manager.get("db-password").await.unwrap()), "hunter2-correct-horse");
     assert_eq!(again.manager.usage().restored, 1);
@@ -126,6 +130,10 @@ fn what_is_wrong_with_it_is_told_with_the_rest() {
         (
             "key_file = '/k'\nmax_age = '31d'",
             "17: `secrets.snapshot.max_age`: is not between `1s` and `30d`",
+        ),
+        (
+            "key_file = '/k'\nopen_timeout = '0s'",
+            "17: `secrets.snapshot.open_timeout`: is not between `1ms` and `1h`",
         ),
     ] {
         assert_eq!(check(more), [expected]);

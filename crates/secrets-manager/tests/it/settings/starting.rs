@@ -200,6 +200,10 @@ async fn a_provider_that_never_connects_ends_by_its_time() {
     assert_eq!(before.elapsed(), secs(7));
     assert_eq!(error.providers()[0].error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains("within `start_timeout`"), "{error}");
+    // Its place is told as in problems.
+    let odd = text.replace("'main'", "'a.\\b'").replace(".main]", ".\"a.\\\\b\"]");
+    let told = refused(&odd, &registry).await.to_string();
+    assert!(told.contains(r#"app.toml:4: `secrets.providers."a.\\b"`"#), "{told}");
 }
 
 /// The resolver can be kept, for when a credential is renewed; what it has is not cached.
