@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use crate::action::{Action, Class};
 use crate::context::Context;
-use crate::word::Code;
+use crate::word::{Code, Id};
 
 /// Something that happened: who did what to what, with which outcome, when and in which request.
 ///
@@ -36,6 +36,9 @@ pub struct Event {
     pub code: Option<Code>,
     /// Set when it stands for many of its kind.
     pub aggregate: Option<Aggregate>,
+    /// The requests that it took elsewhere, by the ids that were given there: what joins this trail
+    /// with that of a cloud.
+    pub store_requests: Vec<Id>,
 }
 
 impl Event {
@@ -50,6 +53,7 @@ impl Event {
             context: Context::current().unwrap_or_default(),
             code: None,
             aggregate: None,
+            store_requests: Vec::new(),
         }
     }
 
@@ -85,6 +89,13 @@ impl Event {
     #[must_use]
     pub fn with_aggregate(mut self, aggregate: Aggregate) -> Self {
         self.aggregate = Some(aggregate);
+        self
+    }
+
+    /// With the requests that it took elsewhere (`unmapped.store_requests`).
+    #[must_use]
+    pub fn with_store_requests(mut self, ids: impl IntoIterator<Item = Id>) -> Self {
+        self.store_requests.extend(ids);
         self
     }
 

@@ -110,6 +110,7 @@ fn record<'a>(event: &'a Event, product: &'a Product, logged: SystemTime) -> Rec
     }
     record.place(&event.context, product);
     record.describe(action, &event.context);
+    record.unmapped.store_requests = &event.store_requests;
     record
 }
 
@@ -262,6 +263,8 @@ struct Unmapped<'a> {
     origin: Option<OriginView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entity_store: Option<&'a Id>,
+    #[serde(skip_serializing_if = "<[Id]>::is_empty")]
+    store_requests: &'a [Id],
 }
 
 /// What OCSF has no place for: who told what of a request's origin.
@@ -350,6 +353,7 @@ impl<'a> Record<'a> {
             span_id: context.trace.map(|trace| trace.span_id()),
             origin: context.origin.as_ref().map(OriginView::of),
             entity_store: None,
+            store_requests: &[],
         };
     }
 

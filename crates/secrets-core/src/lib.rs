@@ -20,6 +20,7 @@ mod options;
 mod page;
 mod provider;
 mod reference;
+mod request;
 mod resolver;
 mod signer;
 mod state;
@@ -47,6 +48,7 @@ pub use options::{
 pub use page::{DeletedSecrets, Page, PageRequest, PageToken, SecretFilter};
 pub use provider::{ProviderId, SecretProvider};
 pub use reference::{NativeId, SecretRef, SecretReference};
+pub use request::RequestIds;
 pub use resolver::SecretResolver;
 pub use signer::{PublicKey, Signature, SignatureAlgorithm, Signer, SignerCapabilities, ToSign};
 pub use state::SecretState;

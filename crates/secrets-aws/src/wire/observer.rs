@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use secrets_core::RequestIds;
+
 use super::code;
 use super::identity::Cached;
 use crate::quiet::Listener;
@@ -41,13 +43,17 @@ impl Intercept for Observer {
     ) -> Result<(), BoxError> {
         let response = context.response();
         let operation = bag.load::<Metadata>();
+        let request_id = response.headers().get("x-amzn-requestid");
+        if let Some(id) = request_id {
+            RequestIds::note(id);
+        }
         let say = || {
             tracing::debug!(
                 target: "secrets_aws::wire",
                 service = operation.map(Metadata::service),
                 operation = operation.map(Metadata::name),
                 status = response.status().as_u16(),
-                request_id = response.headers().get("x-amzn-requestid"),
+                request_id,
                 "answer of AWS"
             );
         };

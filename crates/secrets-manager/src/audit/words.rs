@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use audit_log::{Actor, Code, Context, EntityActivity, Id};
-use secrets_core::{ErrorKind, Operation, Precondition, SecretRef, SetOptions, VersionState};
+use secrets_core::{
+    Error, ErrorKind, Operation, Precondition, RequestIds, SecretRef, SetOptions, VersionState,
+};
 use sha2::{Digest, Sha256};
 
 /// What kind of thing events are about.
@@ -24,6 +26,19 @@ pub(crate) const INTENDED: Code = Code::new("intended");
 pub(crate) const CANCELLED: Code = Code::new("cancelled");
 
 const MANAGER: Code = Code::new("secrets-manager");
+
+/// A batch of more requests tells none: all of them would stand in the event of each secret.
+const MOST_REQUESTS: usize = 8;
+
+/// The requests that a call made of the backend; those of a batch that is too large to tell leave the one
+/// that an error names.
+pub(crate) fn requests(ids: &RequestIds, error: Option<&Error>) -> Vec<Id> {
+    let all = ids.all();
+    if (1..=MOST_REQUESTS).contains(&all.len()) {
+        return all.iter().map(|id| id_of_text(id)).collect();
+    }
+    error.and_then(Error::request_id).map(id_of_text).into_iter().collect()
+}
 
 /// The context of what the manager does by itself.
 pub(crate) fn upkeep() -> Context {

@@ -1,14 +1,17 @@
+use std::future::Future;
+
 use audit_log::{EntityActivity, Event, Outcome};
-use secrets_core::{Effect, Error, Operation, Result, SecretRef, VersionId};
+use secrets_core::{Effect, Error, Operation, RequestIds, Result, SecretRef, VersionId};
 
 use crate::audit::witness::{Deed, Witness};
-use crate::audit::words::{CANCELLED, INTENDED, operation, reason};
+use crate::audit::words::{CANCELLED, INTENDED, operation, reason, requests};
 
 /// A write that is under way. Dropped before its outcome is known it is recorded as given up.
 #[must_use = "call `end` with what became of it"]
 pub(crate) struct WriteRecord<'a> {
     witness: Option<&'a Witness>,
     deed: Deed<'a>,
+    requests: RequestIds,
     /// What is still to be recorded when this is dropped.
     rest: Option<Event>,
 }
@@ -22,13 +25,22 @@ impl<'a> WriteRecord<'a> {
         version: Option<&'a VersionId>,
     ) -> Result<Self> {
         let deed = Deed { code: operation(what.0), activity: what.1, reference, version };
-        let Some(known) = witness else { return Ok(Self { witness, deed, rest: None }) };
+        let requests = RequestIds::new();
+        let Some(known) = witness else { return Ok(Self { witness, deed, requests, rest: None }) };
         if known.is_strict() {
             let event = known.event(&deed, Outcome::Unknown(INTENDED));
             known.record(&event, known.patience()).await.map_err(|error| error.refuse(what.0))?;
         }
         let rest = Some(known.event(&deed, Outcome::Unknown(CANCELLED)));
-        Ok(Self { witness, deed, rest })
+        Ok(Self { witness, deed, requests, rest })
+    }
+
+    /// Makes the call.
+    pub(crate) async fn watch<T>(&self, call: impl Future<Output = T>) -> T {
+        match self.witness {
+            Some(_) => self.requests.watch(call).await,
+            None => call.await,
+        }
     }
 
     /// Records what became of it; `written` gives the version that came of it. The write stands
@@ -44,7 +56,9 @@ impl<'a> WriteRecord<'a> {
             Err(error) => error.version(),
         };
         let deed = Deed { version: version.or(self.deed.version), ..self.deed };
-        let event = witness.event(&deed, outcome(result.as_ref().err()));
+        let error = result.as_ref().err();
+        let event = witness.event(&deed, outcome(error));
+        let event = event.with_store_requests(requests(&self.requests, error));
         let _ = witness.record(self.rest.insert(event), witness.patience()).await;
         self.rest = None;
     }

@@ -77,7 +77,8 @@ impl SecretProvider for CachedProvider {
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let (stage, is_plain) = (options.stage, options.metadata.is_empty());
         let call = self.source.provider.set_secret(reference, value.clone(), options);
-        let written = self.source.route.call(Operation::SetSecret, Some(reference), call).await;
+        let written =
+            self.source.route.call(Operation::SetSecret, Some(reference), record.watch(call)).await;
         let is_mixed = ticket.settle(&written, |version| match stage {
             WriteStage::Current => of_value(Secret::new(value, version.clone())),
             WriteStage::Pending if is_plain => of_pending(version),
@@ -103,7 +104,8 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let call = self.source.provider.promote(reference, pending, base, token);
-        let promoted = self.source.route.call(Operation::Promote, Some(reference), call).await;
+        let promoted =
+            self.source.route.call(Operation::Promote, Some(reference), record.watch(call)).await;
         ticket.settle(&promoted, |to| Change::Promoted { to: to.clone(), base: base.clone() });
         record.end(&promoted, |promoted| Some(&promoted.current)).await;
         if promoted.is_ok() {
@@ -118,8 +120,11 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, Some(pending)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let call = self.source.provider.discard_pending(reference, pending);
-        let discarded =
-            self.source.route.call(Operation::DiscardPending, Some(reference), call).await;
+        let discarded = self
+            .source
+            .route
+            .call(Operation::DiscardPending, Some(reference), record.watch(call))
+            .await;
         ticket.settle(&discarded, |()| Change::Pending(pending.clone()));
         record.end(&discarded, |()| None).await;
         discarded
@@ -138,8 +143,11 @@ impl SecretProvider for CachedProvider {
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let provider = &self.source.provider;
         let call = provider.update_metadata(reference, version, patch, precondition);
-        let updated =
-            self.source.route.call(Operation::UpdateMetadata, Some(reference), call).await;
+        let updated = self
+            .source
+            .route
+            .call(Operation::UpdateMetadata, Some(reference), record.watch(call))
+            .await;
         ticket.settle(&updated, |()| Change::Something);
         record.end(&updated, |()| None).await;
         updated
@@ -156,7 +164,11 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, Some(version)).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let call = self.source.provider.set_version_state(reference, version, state);
-        let set = self.source.route.call(Operation::SetVersionState, Some(reference), call).await;
+        let set = self
+            .source
+            .route
+            .call(Operation::SetVersionState, Some(reference), record.watch(call))
+            .await;
         ticket.settle(&set, |()| of_state(version, state));
         record.end(&set, |()| None).await;
         set
@@ -191,7 +203,11 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let call = self.source.provider.delete_secret(reference, mode);
-        let deleted = self.source.route.call(Operation::DeleteSecret, Some(reference), call).await;
+        let deleted = self
+            .source
+            .route
+            .call(Operation::DeleteSecret, Some(reference), record.watch(call))
+            .await;
         ticket.settle(&deleted, |deleted| match deleted {
             Deleted::Recoverable(_) => Change::Deleted(ErrorKind::PendingDeletion),
             _ => Change::Deleted(ErrorKind::NotFound),
@@ -206,8 +222,11 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let call = self.source.provider.restore_secret(reference);
-        let restored =
-            self.source.route.call(Operation::RestoreSecret, Some(reference), call).await;
+        let restored = self
+            .source
+            .route
+            .call(Operation::RestoreSecret, Some(reference), record.watch(call))
+            .await;
         ticket.settle(&restored, |()| Change::Reopened);
         record.end(&restored, |()| None).await;
         restored
@@ -219,7 +238,11 @@ impl SecretProvider for CachedProvider {
         let record = self.write_record(what, reference, None).await?;
         let ticket = WriteTicket::begin(self.inner(), &self.source, reference);
         let call = self.source.provider.purge_secret(reference);
-        let purged = self.source.route.call(Operation::PurgeSecret, Some(reference), call).await;
+        let purged = self
+            .source
+            .route
+            .call(Operation::PurgeSecret, Some(reference), record.watch(call))
+            .await;
         ticket.settle(&purged, |()| Change::Deleted(ErrorKind::NotFound));
         record.end(&purged, |()| None).await;
         purged

@@ -7,7 +7,7 @@ use audit_log::Code;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use secrets_core::{
-    Capabilities, Consistency, Error, ErrorKind, GetOptions, Operation, Result, Secret,
+    Capabilities, Consistency, Error, ErrorKind, GetOptions, Operation, RequestIds, Result, Secret,
     SecretProvider, SecretRef, VersionSelector, VersionState,
 };
 use tokio::time::Instant;
@@ -67,7 +67,13 @@ impl Source {
         let fetch = self.witness.as_ref().map(|w| w.fetch(reference, selector, &asker.context()));
         // Bounds of validity are minded above the cache, where time goes on.
         let options = GetOptions::version(selector.clone()).ignore_validity();
-        let call = async { self.provider.get_secret(reference, options).await };
+        let call = async {
+            let call = self.provider.get_secret(reference, options);
+            match &fetch {
+                Some(fetch) => fetch.watch(call).await,
+                None => call.await,
+            }
+        };
         let call = contained(call, Operation::GetSecret, deadline);
         let about = Some(reference);
         let told = Call::begin(&self.route, Operation::GetSecret, about, Some(asker));
@@ -80,19 +86,22 @@ impl Source {
     }
 
     /// Many at once, in the order of the questions, which say [`Validity::Ignore`] as above.
-    pub(crate) async fn read_many(
-        &self,
-        wanted: &[(SecretRef, GetOptions)],
+    pub(crate) async fn read_many<'w>(
+        &'w self,
+        wanted: &'w [(SecretRef, GetOptions)],
         (deadline, asker): (Instant, &Asker),
     ) -> Result<Vec<Result<Secret>>> {
         let told = Call::begin(&self.route, Operation::GetSecrets, None, Some(asker));
         let call = told.see_through(self.call_for_many(wanted, deadline));
         let Some(witness) = &self.witness else { return call.await };
         let context = asker.context();
-        let questions = wanted.iter();
-        let fetches: Vec<_> =
-            questions.map(|(r, options)| witness.fetch(r, &options.version, &context)).collect();
-        let (answers, failure) = match call.await {
+        let requests = RequestIds::new();
+        let fetch = |(reference, options): &'w (SecretRef, GetOptions)| {
+            let fetch = witness.fetch(reference, &options.version, &context);
+            fetch.with_requests(requests.clone())
+        };
+        let fetches: Vec<_> = wanted.iter().map(fetch).collect();
+        let (answers, failure) = match requests.watch(call).await {
             Ok(answers) => (answers, None),
             Err(error) => (vec![Err(error.clone()); wanted.len()], Some(error)),
         };

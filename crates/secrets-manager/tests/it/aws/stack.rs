@@ -130,7 +130,7 @@ async fn a_service_lives_on_aws_by_its_settings() {
     until("the snapshot", is_kept).await;
     running.abort();
     let _ = running.await;
-    read_trail(&first, home.path()).await;
+    read_trail(&double, &first, home.path()).await;
     drop(first);
 
     // AWS is down: the service starts all the same, by its snapshot, and says so.
@@ -158,7 +158,7 @@ async fn a_service_lives_on_aws_by_its_settings() {
 }
 
 /// What the trail has is in order, holds no value, and names the requests that AWS knows.
-async fn read_trail(started: &Started, home: &Path) {
+async fn read_trail(double: &AwsDouble, started: &Started, home: &Path) {
     started.trail.as_ref().unwrap().flush().await.unwrap();
     let folder = home.join("audit");
     let key = ChainKey::from_hex(KEY.as_bytes()).unwrap();
@@ -178,6 +178,27 @@ async fn read_trail(started: &Started, home: &Path) {
         assert!(of(code).iter().any(|found| found == entity), "{code} {entity}: {entries:#?}");
     }
     assert_eq!(of("set_secret").len(), 2, "intended and done: {entries:#?}");
+
+    // Each event of a call names requests that AWS has, and of the operation that it made.
+    let answered = double.calls().all();
+    let asked = |event: &Value| -> Vec<String> {
+        let ids = event["unmapped"]["store_requests"].as_array().cloned().unwrap_or_default();
+        let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned());
+        let call = |id: String| answered.iter().find(|call| call.request_id == id).unwrap();
+        ids.map(|id| call(id).operation.clone()).collect()
+    };
+    let of_aws = |event: &&Value| event["entity"]["uid"] == "billing/db";
+    for event in events.iter().filter(of_aws) {
+        let (code, status) = (&event["metadata"]["event_code"], &event["status_code"]);
+        let operations = asked(event).join(" ");
+        match code.as_str().unwrap() {
+            "fetch" => assert!(operations.contains("GetSecretValue"), "{event:#}"),
+            "set_secret" if status != "intended" => {
+                assert!(operations.contains("PutSecretValue"), "{event:#}");
+            }
+            _ => assert_eq!(operations, "", "{event:#}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
