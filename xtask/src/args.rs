@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask <command> [options]
 
-  ci           everything below except bench: what has to pass before a change lands
+  ci           everything below except bench and conformance: what has to pass before a change lands
   test         every test of the workspace, packages that must test alone, model checks, a short fuzz run
   lint         rustfmt, clippy (workspace, each package alone, benches, fuzz) and rustdoc, warnings denied
   check-graph  allowed edges between packages, forbidden packages, package budgets, rules for manifests
@@ -14,6 +14,7 @@ usage: cargo xtask <command> [options]
   deny         licences, bans, sources and advisories of all dependencies (cargo-deny)
   fuzz         all fuzz targets, or one: fuzz [TARGET] [--seconds N]
   bench        the benchmarks: bench [--json] [--table] [--quick] [--suite NAME]
+  conformance  the suite of the contract on your own cloud account: conformance --live aws --region R --prefix P
   setup        install what the commands above need and the machine lacks
   help         this text
 
@@ -22,8 +23,19 @@ usage: cargo xtask <command> [options]
 exit codes: 0 all passed, 1 something failed, 2 the command line was not understood";
 
 /// The names of all commands, for the check that documents name only these.
-pub(crate) const COMMANDS: [&str; 10] =
-    ["ci", "test", "lint", "check-graph", "check-docs", "deny", "fuzz", "bench", "setup", "help"];
+pub(crate) const COMMANDS: [&str; 11] = [
+    "ci",
+    "test",
+    "lint",
+    "check-graph",
+    "check-docs",
+    "deny",
+    "fuzz",
+    "bench",
+    "conformance",
+    "setup",
+    "help",
+];
 
 /// A recipe with its options.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +48,7 @@ pub(crate) enum Command {
     Deny,
     Fuzz(FuzzRequest),
     Bench { arguments: Vec<String> },
+    Conformance { arguments: Vec<String> },
     Setup,
     Help,
 }
@@ -93,6 +106,7 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Command, Stri
         "deny" => nothing_more(words, Command::Deny),
         "fuzz" => Ok(Command::Fuzz(fuzz(words)?)),
         "bench" => Ok(Command::Bench { arguments: words.collect() }),
+        "conformance" => Ok(Command::Conformance { arguments: words.collect() }),
         "setup" => nothing_more(words, Command::Setup),
         "help" | "--help" | "-h" => nothing_more(words, Command::Help),
         other => Err(format!("`{other}` is no command")),

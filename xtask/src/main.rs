@@ -31,6 +31,7 @@ use std::process::ExitCode;
 
 use args::{Command, Depth};
 use failure::Failure;
+use process::Run;
 use report::Report;
 use workspace::Workspace;
 
@@ -74,6 +75,11 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Bench { arguments } => {
             // Its output is the table or the JSON that somebody reads on: no summary behind it.
             bench::run(&workspace, &arguments)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Conformance { arguments } => {
+            let run = Run::cargo(&workspace.root).words("run --locked -p live-conformance --");
+            arguments.iter().fold(run, Run::arg).check()?;
             return Ok(ExitCode::SUCCESS);
         }
     }
