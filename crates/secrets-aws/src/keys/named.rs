@@ -33,6 +33,11 @@ impl<'k> Target<'k> {
         self.name
     }
 
+    /// The partition, of an ARN.
+    pub(super) fn partition(&self) -> Option<&'k str> {
+        self.arn.as_ref().map(|arn| arn.partition)
+    }
+
     pub(super) fn route(&self) -> Route<'k> {
         let part = |part: fn(&Arn<'k>) -> &'k str| {
             self.arn.as_ref().map(part).filter(|text| !text.is_empty())

@@ -8,6 +8,7 @@ use secrets_core::{
 };
 
 use super::named::Target;
+use crate::config::{AccountId, Partition};
 use crate::wire::{AwsClients, Route};
 
 /// The longest plaintext of `Encrypt` with a symmetric key, in bytes (API reference, `Encrypt`).
@@ -17,6 +18,10 @@ pub(super) const MOST_PLAINTEXT: usize = 4096;
 ///
 /// A key is named by its id, its ARN, an alias (`alias/billing`) or an alias's ARN; an ARN decides on
 /// account and region. What comes back names the ARN of the key that answered, never the alias.
+///
+/// A wrapped key and a signature name their key, and lie where data lies. Whoever may write there can
+/// name a key of an account of his own that he lets everybody use, and have the service take a data
+/// key that he chose. [`only_in_accounts`](Self::only_in_accounts) refuses such names before any call.
 ///
 /// Every call of a contract's operation is one request, but for rewrapping across regions or
 /// accounts, which is unwrapping and wrapping.
@@ -42,6 +47,8 @@ pub(super) const MOST_PLAINTEXT: usize = 4096;
 pub struct KmsProvider {
     shared: Arc<Shared>,
     grant_tokens: Arc<[GrantToken]>,
+    /// Whose keys are used; everybody's where there is none.
+    accounts: Option<Arc<[AccountId]>>,
 }
 
 struct Shared {
@@ -81,13 +88,21 @@ impl KmsProvider {
         let id = ProviderId::new("aws-kms", clients.region(), &clients.acts_as());
         let (clients, signer) = (clients.clone(), SignerCapabilities::new(Support::Native));
         let shared = Shared { clients, id, keys, signer };
-        Self { shared: Arc::new(shared), grant_tokens: Arc::new([]) }
+        Self { shared: Arc::new(shared), grant_tokens: Arc::new([]), accounts: None }
     }
 
     /// The same keys, with these grant tokens sent along (at most ten; AWS refuses more).
     #[must_use]
     pub fn with_grant_tokens(&self, tokens: impl IntoIterator<Item = GrantToken>) -> Self {
-        Self { shared: Arc::clone(&self.shared), grant_tokens: tokens.into_iter().collect() }
+        Self { grant_tokens: tokens.into_iter().collect(), ..self.clone() }
+    }
+
+    /// The same keys, and none of other accounts: an ARN of another one is `PermissionDenied` before
+    /// any call, whether it names a key to use or stands in a wrapped key or a signature. Ids and
+    /// aliases without an account are the service's own.
+    #[must_use]
+    pub fn only_in_accounts(&self, accounts: impl IntoIterator<Item = AccountId>) -> Self {
+        Self { accounts: Some(accounts.into_iter().collect()), ..self.clone() }
     }
 
     pub(super) fn id(&self) -> &ProviderId {
@@ -125,6 +140,7 @@ impl KmsProvider {
         operation: impl Into<Option<Operation>>,
     ) -> Result<(Client, Target<'k>)> {
         let found = Target::of(key).and_then(|target| {
+            self.check(&target)?;
             let client = self.client(target.route())?;
             Ok((client, target))
         });
@@ -135,11 +151,31 @@ impl KmsProvider {
     }
 }
 
+impl KmsProvider {
+    /// What an ARN says, which anybody may have written.
+    fn check(&self, target: &Target<'_>) -> Result<()> {
+        let Some(partition) = target.partition() else { return Ok(()) };
+        let own = self.shared.clients.partition();
+        if Partition::of_arn(partition) != Some(own) {
+            let message = format!("the ARN of the key is of another partition than `{own}`");
+            return Err(Error::new(ErrorKind::InvalidValue, message));
+        }
+        let Some(accounts) = &self.accounts else { return Ok(()) };
+        let account = target.route().account;
+        if account.is_some_and(|account| accounts.iter().any(|own| own.as_str() == account)) {
+            return Ok(());
+        }
+        let message = "the key is in an account whose keys are not used here";
+        Err(Error::new(ErrorKind::PermissionDenied, message))
+    }
+}
+
 impl fmt::Debug for KmsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KmsProvider")
             .field("id", &self.shared.id.to_string())
             .field("grant_tokens", &self.grant_tokens.len())
+            .field("accounts", &self.accounts)
             .finish_non_exhaustive()
     }
 }

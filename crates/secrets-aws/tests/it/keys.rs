@@ -6,10 +6,12 @@ use aws_double::{Fault, FaultRule, LeavingKey, Policy};
 use peers::{Boto3, Credentials};
 use secrets_aws::secrets_core::conformance::{self, Outcome};
 use secrets_aws::secrets_core::{
-    DataKey, Effect, ErrorKind, KeyLen, KeyProvider as _, KeyRef, Operation, SignatureAlgorithm,
-    WrapContext, WrappedKey, WrappingVersion,
+    DataKey, Effect, ErrorKind, KeyLen, KeyProvider as _, KeyRef, Operation, Signature,
+    SignatureAlgorithm, Signer as _, ToSign, WrapContext, WrappedKey, WrappingVersion,
 };
-use secrets_aws::{Alias, DeletionWindow, GrantToken, KeyState, KeyUsage, RotationPeriod};
+use secrets_aws::{
+    AccountId, Alias, DeletionWindow, GrantToken, KeyState, KeyUsage, RotationPeriod,
+};
 use serde_json::json;
 use service_test_kit::{Canary, ErrorChain, LogCapture, Shown};
 
@@ -366,6 +368,50 @@ async fn an_arn_says_which_region_is_asked() {
     assert_eq!(calls, [("kms:Decrypt", "us-west-2"), ("kms:Encrypt", REGION)]);
     let opened = kms.provider.unwrap_key(&moved, &context()).await.unwrap();
     assert_eq!(opened.expose_secret(), data_key.expose_secret());
+}
+
+/// Whoever writes where data lies can name a key of his own, which AWS lets this service use.
+#[tokio::test]
+async fn a_wrapped_key_cannot_choose_whose_key_opens_it() {
+    let (double, kms) = Kms::double().await;
+    let key = kms.wrapping_key().await;
+    let (_, wrapped) =
+        kms.provider.generate_data_key(&key, KeyLen::Bits256, &context()).await.unwrap();
+    let own = key.as_str().split(':').nth(4).unwrap();
+    let only = |account| kms.provider.only_in_accounts([AccountId::new(account).unwrap()]);
+    let (strict, elsewhere) = (only(own), only("444455556666"));
+    assert!(format!("{strict:?}").contains(own));
+    // The limit goes with clones and grant tokens.
+    strict.with_grant_tokens([]).unwrap_key(&wrapped, &context()).await.unwrap();
+    double.calls().clear();
+    let foreign = KeyRef::new(&key.as_str().replace(own, "444455556666")).unwrap();
+    let theirs = WrappedKey::new(foreign.clone(), None, wrapped.ciphertext.clone());
+    let nobodys = KeyRef::new(&key.as_str().replace(own, "")).unwrap();
+    let nobodys = WrappedKey::new(nobodys, None, wrapped.ciphertext.clone());
+    let signature = Signature::new(foreign.clone(), SignatureAlgorithm::Rs256, vec![7; 256]);
+    let message = ToSign::Message(b"x");
+    let refused = [
+        strict.unwrap_key(&theirs, &context()).await.map(drop),
+        strict.unwrap_key(&nobodys, &context()).await.map(drop),
+        strict.clone().rewrap_key(&theirs, &key, &context()).await.map(drop),
+        strict.rewrap_key(&wrapped, &foreign, &context()).await.map(drop),
+        strict.verify(message, &signature).await,
+        strict.describe_key(&foreign).await.map(drop),
+        elsewhere.unwrap_key(&wrapped, &context()).await.map(drop),
+        elsewhere.with_grant_tokens([]).unwrap_key(&wrapped, &context()).await.map(drop),
+    ];
+    for (at, refused) in refused.into_iter().enumerate() {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "{at}");
+    }
+    // And never of another partition, nor where no region is.
+    for (part, other) in [(":aws:", ":aws-cn:"), (":aws:", ":aws-iso:"), (REGION, "evil.example")] {
+        let there = KeyRef::new(&key.as_str().replace(part, other)).unwrap();
+        let there = WrappedKey::new(there, None, wrapped.ciphertext.clone());
+        let error = kms.provider.unwrap_key(&there, &context()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidValue, "{other}");
+        assert_eq!(error.operation(), Some(Operation::UnwrapKey), "{other}");
+    }
+    assert_eq!(double.calls().total(), 0);
 }
 
 /// No data key in any error, `Debug` form or log line, whatever AWS or what poses as it answers.
