@@ -31,3 +31,5 @@ mod signing;
 mod staging;
 mod support;
 mod sweep;
+#[cfg(feature = "kms")]
+mod wiped;
