@@ -152,11 +152,8 @@ impl Call {
             text.push_str(&Shown(message).to_string());
         }
         let error = Error::new(meaning.kind, text);
-        match meaning.kind {
-            ErrorKind::Throttled => match wait_told(raw) {
-                Some(wait) => error.with_retry(Retry::After(wait)),
-                None => error,
-            },
+        match wait_told(raw) {
+            Some(wait) if error.is_transient() => error.with_retry(Retry::After(wait)),
             _ => error,
         }
     }

@@ -157,7 +157,7 @@ impl AwsClients {
         let client = pair.secrets_manager.get_or_init(|| {
             let mut builder = aws_sdk_secretsmanager::config::Builder::from(&pair.sdk)
                 .retry_partition(self.0.budget.clone())
-                .retry_classifier(Corrections)
+                .retry_classifier(Corrections::of(&self.0.config.network))
                 .interceptor(self.0.observer(&pair));
             let own = self.0.config.endpoints.secrets_manager.clone();
             if let Some(url) = own.or_else(|| self.0.config.endpoint.clone()) {
@@ -188,7 +188,7 @@ impl AwsClients {
         let client = pair.kms.get_or_init(|| {
             let mut builder = aws_sdk_kms::config::Builder::from(&pair.sdk)
                 .retry_partition(self.0.budget.clone())
-                .retry_classifier(Corrections)
+                .retry_classifier(Corrections::of(&self.0.config.network))
                 .interceptor(self.0.observer(&pair));
             let own = self.0.config.endpoints.kms.clone();
             if let Some(url) = own.or_else(|| self.0.config.endpoint.clone()) {
@@ -214,7 +214,7 @@ impl AwsClients {
             let mut builder = aws_sdk_sqs::config::Builder::from(&pair.sdk)
                 .timeout_config(timeouts(&network))
                 .retry_partition(self.0.budget.clone())
-                .retry_classifier(Corrections)
+                .retry_classifier(Corrections::of(&network))
                 .interceptor(self.0.observer(&pair));
             let own = self.0.config.endpoints.sqs.clone();
             if let Some(url) = own.or_else(|| self.0.config.endpoint.clone()) {
@@ -378,7 +378,7 @@ fn sts(
     let observer = Observer { credentials };
     let mut builder = aws_sdk_sts::config::Builder::from(&sdk.build())
         .retry_partition(budget.clone())
-        .retry_classifier(Corrections)
+        .retry_classifier(Corrections::of(&config.network))
         .interceptor(observer);
     if let Some(url) = config.endpoints.sts.clone().or_else(|| config.endpoint.clone()) {
         builder = builder.endpoint_url(url);

@@ -39,8 +39,19 @@ pub(super) fn config(network: &Network) -> RetryConfig {
 /// They hold every `LimitExceededException` for throttling. Secrets Manager and KMS mean a quota of
 /// things (secrets, versions, grants), which no repetition lifts. And they know AWS's header for
 /// the pause that a server wants, but not HTTP's, which load balancers and proxies send.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Corrections;
+///
+/// A pause longer than the SDK or the call would wait is not begun: it would come back too early, or
+/// have the caller wait for nothing. The failure tells it instead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Corrections {
+    longest: Duration,
+}
+
+impl Corrections {
+    pub(super) fn of(network: &Network) -> Self {
+        Self { longest: config(network).max_backoff().min(network.operation_timeout) }
+    }
+}
 
 impl ClassifyRetry for Corrections {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -58,20 +69,21 @@ impl ClassifyRetry for Corrections {
         if self.classify_retry(context) == RetryAction::RetryForbidden {
             return RetryAction::RetryForbidden;
         }
-        let RetryAction::RetryIndicated(RetryReason::RetryableError { kind, retry_after: None }) =
+        let RetryAction::RetryIndicated(RetryReason::RetryableError { kind, retry_after }) =
             previous
         else {
             return RetryAction::NoActionIndicated;
         };
-        let pause = context
-            .response()
-            .and_then(|response| response.headers().get("retry-after"))
+        let asked = || {
+            let header = context.response()?.headers().get("retry-after")?;
             // The form with a date is left alone: it needs the server's clock to agree with ours.
-            .and_then(|header| header.trim().parse().ok())
-            .map(Duration::from_secs);
-        pause.map_or(RetryAction::NoActionIndicated, |pause| {
-            RetryAction::retryable_error_with_explicit_delay(*kind, pause)
-        })
+            header.trim().parse().ok().map(Duration::from_secs)
+        };
+        match retry_after.or_else(asked) {
+            None => RetryAction::NoActionIndicated,
+            Some(pause) if pause > self.longest => RetryAction::RetryForbidden,
+            Some(pause) => RetryAction::retryable_error_with_explicit_delay(*kind, pause),
+        }
     }
 
     fn name(&self) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use secrets_aws::{AwsClients, AwsConfig, Identity, Network, StaticKeys};
-use secrets_core::{ErrorKind, SecretValue};
+use secrets_core::{ErrorKind, Retry, SecretValue};
 
 use crate::server::{Answer, Server, on_loopback};
 
@@ -107,6 +107,29 @@ async fn the_pause_that_a_server_asks_for_is_kept() {
         assert_eq!(server.count(), 2);
         let least = Duration::from_millis(least);
         assert!(took >= least && took < least + Duration::from_secs(3), "{header}: {took:?}");
+    }
+}
+
+/// Nobody waits until the call's time is over for an attempt that is not made.
+#[tokio::test]
+async fn a_pause_that_no_call_has_time_for_is_told_at_once() {
+    for (header, value, asked) in [
+        ("retry-after", "60", 60_000),
+        ("retry-after", "999999999", 999_999_999_000),
+        ("x-amz-retry-after", "2500", 2_500),
+    ] {
+        let server = Server::start(move |_| {
+            Answer::xml_error(503, "ServiceUnavailable").with_header(header, value)
+        })
+        .await;
+        let network = Network::default().with_operation_timeout(Duration::from_secs(2));
+        let clients = clients(&server, network).await;
+        let before = Instant::now();
+        let error = clients.caller().await.unwrap_err();
+        assert!(before.elapsed() < Duration::from_secs(1), "{value}: {:?}", before.elapsed());
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(error.retry(), Retry::After(Duration::from_millis(asked)));
+        assert_eq!(server.count(), 1);
     }
 }
 
