@@ -1,10 +1,12 @@
 //! Every operation that changes something, with each fault at each of its requests: what the error
 //! says of the effect is true, and the same call again brings it to its end.
 
+use std::time::Duration;
+
 use aws_double::{Fault, FaultRule};
 use secrets_aws::SecretsManagerProvider;
 use secrets_core::{
-    DeleteMode, Effect, ErrorKind, IdempotencyKey, MetadataPatch, Precondition, Result,
+    DeleteMode, Effect, ErrorKind, GetOptions, IdempotencyKey, MetadataPatch, Precondition, Result,
     SecretProvider, SecretRef, SetOptions, VersionId,
 };
 use serde_json::{Value, json};
@@ -128,7 +130,7 @@ async fn errors_tell_the_truth_and_the_same_call_again_ends_it() {
     let clients =
         clients_in_one_attempt(on.double.url(), keys.access_key(), keys.secret_key()).await;
     let hasty = SecretsManagerProvider::builder(&clients)
-        .with_read_patience(std::time::Duration::from_millis(200))
+        .with_read_patience(Duration::from_millis(200))
         .build();
     let faults = || {
         [
@@ -182,6 +184,46 @@ async fn errors_tell_the_truth_and_the_same_call_again_ends_it() {
     }
     // `TagResource` answers with nothing, of which the half is the whole.
     assert_eq!((at, failed), (17 * 6, 17 * 6 - 1));
+}
+
+/// Dropped at each request, before it is carried out and after: nothing untested is current, and the
+/// same call again brings it to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_dropped_is_gone_on_with() {
+    let on = OnDouble::start().await;
+    let mut at = 0;
+    for (change, requests) in CHANGES {
+        for request in requests {
+            for fault in [Fault::Hang, Fault::Slow(Duration::from_secs(30))] {
+                at += 1;
+                let case = format!("{change:?}, {fault:?} at {request}");
+                let subject = Subject::new(&on, &on.provider, at, change).await;
+                on.double.faults().add(FaultRule::new(fault).on(request).times(1));
+                let made = tokio::time::timeout(Duration::from_millis(200), subject.make(change));
+                assert!(made.await.is_err(), "{case}");
+                on.double.faults().clear();
+                on.settle();
+                if matches!(change, Change::Stage | Change::Discard) {
+                    let options = GetOptions::default();
+                    let current = on.provider.get_secret(&subject.id, options).await.unwrap();
+                    assert!(current.value.ct_eq(&text("1")), "{case}");
+                }
+                match subject.make(change).await {
+                    Ok(()) => {}
+                    Err(again) => {
+                        let done = match change {
+                            Change::Schedule => ErrorKind::PendingDeletion,
+                            Change::Restore | Change::Delete => ErrorKind::NotFound,
+                            _ => panic!("{case}: {again:?}"),
+                        };
+                        assert_eq!(again.kind(), done, "{case}");
+                    }
+                }
+                let (got, wanted) = (state(&on, &subject.id).await, subject.expected(change));
+                assert_eq!(labels(&got), wanted, "{case}: {got}");
+            }
+        }
+    }
 }
 
 impl Subject {
