@@ -69,9 +69,9 @@ fn met_first_elsewhere() {
     tracing::info!("password is {}", canary().text());
 }
 
-/// What is said is met first by a thread where nobody listens: a test beside this one.
+/// What is said is met first by a thread where nobody listens: a test beside this one. The test below
+/// starts it once more, alone.
 #[test]
-#[ignore = "the other half of the test below, which starts it"]
 fn alone_in_its_process() {
     let (logs, _guard) = LogCapture::start();
     std::thread::spawn(met_first_elsewhere).join().unwrap();
@@ -85,7 +85,7 @@ fn alone_in_its_process() {
 fn in_an_event_that_another_thread_met_first() {
     let half = "channels::alone_in_its_process";
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([half, "--exact", "--ignored"])
+        .args([half, "--exact"])
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
