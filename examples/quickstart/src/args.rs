@@ -46,7 +46,7 @@ impl Role {
     pub(crate) fn parse(args: &[&str]) -> Option<Self> {
         let text = |text: &str| text.to_owned();
         match args {
-            ["--json", rest @ ..] => Self::main(true, rest),
+            ["--json", rest @ ..] | [rest @ .., "--json"] => Self::main(true, rest),
             [] | ["--aws-double" | "--settings", ..] => Self::main(false, args),
             ["resource"] => Some(Self::Resource),
             ["service", mode @ ("handle" | "read-once"), resource] => {
@@ -83,6 +83,8 @@ mod tests {
         assert_eq!(Role::parse(&["--aws-double"]), main(false, Place::AwsDouble));
         let settings = Place::Settings("a.toml".into());
         assert_eq!(Role::parse(&["--json", "--settings", "a.toml"]), main(true, settings));
+        assert_eq!(Role::parse(&["--aws-double", "--json"]), main(true, Place::AwsDouble));
+        assert_eq!(Role::parse(&["--settings", "--json"]), None);
         assert_eq!(Role::parse(&["--settings"]), None);
         assert_eq!(Role::parse(&["--aws-double", "--settings", "a.toml"]), None);
         let service = Role::parse(&["service", "read-once", "r"]);
