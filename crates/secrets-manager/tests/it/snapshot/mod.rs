@@ -542,35 +542,44 @@ async fn a_passphrase_opens_it_too() {
 }
 
 /// To open it takes as long as the passphrase was told to; calls of the provider may be given less.
-#[tokio::test]
-async fn opening_it_takes_its_own_time() {
-    let host = Host::new();
-    let snapshot = |timeout| {
-        let store = FileStore::at(host.path());
-        let cost = secrets_local::store::PassphraseCost::MINIMUM;
-        let key = Passphrase::from_string("correct horse".to_owned()).unwrap();
-        Snapshot::in_store(store.passphrase_cost(cost), key).with_open_timeout(timeout)
-    };
-    let build = |cloud: &Cloud, timeout| {
-        let policy = policy().with_call_timeout(Duration::from_millis(20));
-        let builder = builder(cloud.provider()).policy(policy).clock(Arc::new(host.clock.clone()));
-        builder.snapshot(snapshot(timeout)).build().unwrap()
-    };
-    let cloud = Cloud::holding("v1");
-    {
-        let manager = build(&cloud, secs(60));
-        let _running = Running::start(&manager).await;
-        let _handle = manager.handle(NAME).await.unwrap();
-        while manager.snapshot().unwrap().entries == 0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-    cloud.answers(Err(unavailable()));
-    let late = build(&cloud, Duration::from_millis(1));
-    assert_eq!(late.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    let error = late.snapshot().unwrap().last_error.unwrap();
-    assert_eq!(error.kind(), SnapshotErrorKind::Unavailable);
-    assert_eq!(text(&build(&cloud, secs(60)).get(NAME).await.unwrap()), served("v1"));
+/// The one thread that may block is held up, so that the opening takes as long as the test says.
+#[test]
+fn opening_it_takes_its_own_time() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (host, cloud) = (Host::new(), Cloud::holding("v1"));
+        host.run_once(&cloud).await;
+        tokio::time::resume();
+        cloud.answers(Err(unavailable()));
+        let build = |open_timeout| {
+            let policy = policy().with_call_timeout(secs(2));
+            let builder = builder(cloud.provider()).clock(Arc::new(host.clock.clone()));
+            let snapshot = host.snapshot().with_open_timeout(open_timeout);
+            builder.policy(policy).snapshot(snapshot).build().unwrap()
+        };
+
+        let (late, release) = (build(Duration::from_millis(1)), hold_up_blocking_work());
+        assert_eq!(late.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        let error = late.snapshot().unwrap().last_error.unwrap();
+        assert_eq!(error.kind(), SnapshotErrorKind::Unavailable);
+        release.send(()).unwrap();
+
+        let (patient, release) = (build(secs(60)), hold_up_blocking_work());
+        let slow_disk = async {
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            release.send(()).unwrap();
+        };
+        let (found, ()) = tokio::join!(patient.get(NAME), slow_disk);
+        assert_eq!(text(&found.unwrap()), served("v1"));
+    });
+}
+
+/// Occupies a thread for blocking work until the sender speaks or is gone.
+fn hold_up_blocking_work() -> std::sync::mpsc::Sender<()> {
+    let (release, released) = std::sync::mpsc::channel();
+    tokio::task::spawn_blocking(move || released.recv());
+    release
 }
 
 #[tokio::test(start_paused = true)]
