@@ -221,6 +221,10 @@ pub(super) fn meaning(request: &str, code: &str, message: &str, status: u16) -> 
         ("UpdateSecretVersionStage", "InvalidParameterException") => {
             return plain(ErrorKind::Conflict, "the stage is not where the call says");
         }
+        // AWS has no code of its own for it, and its text names what was asked for alone.
+        (_, "InvalidParameterException") if is_about_copies(message) => {
+            return quotable(ErrorKind::Conflict, "the secret has copies, or is one");
+        }
         (_, "InvalidRequestException") => return invalid_request(message),
         // AWS documents both codes for a key that is on its way out.
         (_, "KMSInvalidStateException" | "DisabledException") if is_leaving(message) => {
@@ -243,10 +247,20 @@ fn invalid_request(message: &str) -> Meaning {
     if message.contains("deletion") || message.contains("deleted") {
         return plain(ErrorKind::PendingDeletion, "the secret is scheduled for deletion");
     }
+    if message.contains("managed by another service") {
+        let text = "another service of AWS manages the secret, and changes it alone";
+        return plain(ErrorKind::PermissionDenied, text);
+    }
     if message.contains("rotation isn't complete") || message.contains("rotation is not complete") {
         return plain(ErrorKind::Conflict, "a rotation has begun and is not finished");
     }
     quotable(ErrorKind::Conflict, "the state of the secret does not allow it")
+}
+
+/// "You can't delete secret … that still has replica regions […]", "Operation not permitted on a
+/// replica secret. Call must be made in primary secret's region."
+fn is_about_copies(message: &str) -> bool {
+    message.contains("still has replica regions") || message.contains("on a replica secret")
 }
 
 /// "… is pending deletion." among the states of a key.

@@ -92,7 +92,11 @@ fn one_code_for_several_states_is_told_apart_by_text() {
             "A previous rotation isn't complete. That rotation will be reattempted.",
             ErrorKind::Conflict,
         ),
-        ("The secret is managed by another service.", ErrorKind::Conflict),
+        (
+            "The secret is managed by another service, and you must use that service to update it.",
+            ErrorKind::PermissionDenied,
+        ),
+        ("You tried to perform the operation on a secret of another kind.", ErrorKind::Conflict),
     ];
     for (text, kind) in texts {
         assert_eq!(told("PutSecretValue", "InvalidRequestException", text).kind(), kind, "{text}");

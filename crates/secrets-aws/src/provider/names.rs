@@ -6,10 +6,11 @@ use crate::arn::Arn;
 use crate::config::Partition;
 use crate::wire::Route;
 
-/// ASCII letters, digits and `/_+=.@-`, 512 bytes (API reference, `CreateSecret`). `+` stands in no
-/// neutral name, so every name is its own form.
+/// ASCII letters, digits and `/_+=.@-`, 512 bytes (API reference, `CreateSecret`); and `!`, which the
+/// secrets of other services of AWS have: `rds!cluster-…` (User Guide, "Secrets managed by other AWS
+/// services"). `+` stands in no neutral name, so every name is its own form.
 pub(super) static RULES: NameRules =
-    NameRules::new(|b| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b), b'+', 512);
+    NameRules::new(|b| b.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&b), b'+', 512);
 
 /// The secret that a reference means, as AWS calls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,9 +159,11 @@ mod tests {
         let route = target.route();
         assert_eq!((route.account, route.region), (Some("123456789012"), Some("eu-west-1")));
         assert_eq!(target.name(), None);
-        let named = native("Legacy+Name@x").unwrap();
-        assert_eq!((named.id(), named.name()), ("Legacy+Name@x", Some("Legacy+Name@x")));
-        assert_eq!(named.route(), Route::default());
+        for name in ["Legacy+Name@x", "rds!cluster-1f-2a"] {
+            let named = native(name).unwrap();
+            assert_eq!((named.id(), named.name()), (name, Some(name)));
+            assert_eq!(named.route(), Route::default());
+        }
     }
 
     #[test]

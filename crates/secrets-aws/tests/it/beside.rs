@@ -6,7 +6,7 @@ use secrets_aws::{
     Overwrite, PasswordRules, PublicAccess, ReplicaRegion, ReplicaStatus, RotationOutcome,
     RotationPlan, RotationSchedule,
 };
-use secrets_core::{DeleteMode, ErrorKind, GetOptions, SecretProvider, SetOptions};
+use secrets_core::{DeleteMode, Effect, ErrorKind, GetOptions, SecretProvider, SetOptions};
 use serde_json::json;
 
 use super::support::{OnDouble, name, text};
@@ -70,9 +70,18 @@ async fn copies_in_other_regions_are_made_kept_in_step_and_detached() {
     let there = secrets_core::NativeId::new(&there).unwrap();
     let read = provider.get_secret(&there.clone().into(), GetOptions::default()).await.unwrap();
     assert!(read.value.ct_eq(&text("1")));
-    // A secret with copies cannot be deleted.
-    let deleted = provider.delete_secret(&id, DeleteMode::Immediate).await;
-    assert!(deleted.is_err());
+    // A secret with copies cannot be deleted, and a copy not written: it is said why.
+    let window = None;
+    for mode in [DeleteMode::Immediate, DeleteMode::Recoverable { window }] {
+        let refused = provider.delete_secret(&id, mode).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.effect()), (ErrorKind::Conflict, Effect::NotApplied));
+        let told = refused.to_string();
+        assert!(told.contains("copies") && told.contains("eu-central-1, us-east-1"), "{told}");
+    }
+    let refused = provider.set_secret(&there.clone().into(), text("2"), SetOptions::new()).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.to_string().contains("is one"), "{refused}");
     let arn = secrets_core::NativeId::new(arn).unwrap();
     let detached = provider.detach_replica(&arn, "eu-central-1").await.unwrap();
     assert_eq!(detached, there.into());

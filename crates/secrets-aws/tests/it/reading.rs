@@ -127,6 +127,33 @@ async fn arns_are_read_and_the_suffix_trap_is_told() {
     assert_eq!(on.double.calls().total(), before, "refused before any call");
 }
 
+/// What other services of AWS keep, such as the password of a database's master user: its name has a
+/// `!`, which no name of ours has. It is listed, read by what the list says, by ARN and in a batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secrets_of_other_services_are_read() {
+    let on = OnDouble::start().await;
+    let id = "rds!cluster-36d996b5-5fe6-4775-889e-c2ef1fedb072";
+    let made = on.boto3("CreateSecret", json!({ "Name": id, "SecretString": "master" })).await;
+    on.provider.set_secret(&name("db"), text("own"), SetOptions::new()).await.unwrap();
+    on.double.clock().advance(std::time::Duration::from_secs(600));
+    let listed = on.provider.list_secrets(&Default::default(), Default::default()).await.unwrap();
+    let listed: Vec<_> = listed.items.into_iter().map(|info| info.reference).collect();
+    let native = SecretRef::from(NativeId::new(id).unwrap());
+    assert!(listed.contains(&native), "{listed:?}");
+    let arn = made["ARN"].as_str().unwrap();
+    let partial = arn.rsplit_once('-').unwrap().0;
+    let by = [arn, partial].map(|arn| SecretRef::from(NativeId::new(arn).unwrap()));
+    for reference in by.iter().chain(&listed) {
+        get(&on.provider, reference, VersionSelector::Current).await;
+        on.provider.describe_secret(reference).await.unwrap();
+    }
+    let wanted: Vec<_> = listed.into_iter().map(|id| (id, GetOptions::default())).collect();
+    on.double.calls().clear();
+    assert!(on.provider.get_secrets(&wanted).await.unwrap().iter().all(Result::is_ok));
+    assert_eq!(on.double.calls().total(), 1, "in one batch");
+    assert!(get(&on.provider, &native, VersionSelector::Current).await.ct_eq(&text("master")));
+}
+
 /// `RotateSecret` makes a pending version without a value; promoting it would leave every reader
 /// without a secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
