@@ -1,7 +1,6 @@
 //! What can happen, and which class of OCSF that is.
 
-use crate::context::UserKind;
-use crate::word::{Code, Id};
+use request_context::{Code, Id, UserKind};
 
 /// A class of events (OCSF `class_uid`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

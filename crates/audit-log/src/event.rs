@@ -2,8 +2,7 @@ use std::num::NonZeroU64;
 use std::time::SystemTime;
 
 use crate::action::{Action, Class};
-use crate::context::Context;
-use crate::word::{Code, Id};
+use request_context::{Code, Context, Id};
 
 /// Something that happened: who did what to what, with which outcome, when and in which request.
 ///

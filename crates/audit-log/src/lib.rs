@@ -5,17 +5,14 @@ mod action;
 mod audit;
 mod blocking;
 mod chain;
-mod context;
 mod error;
 mod event;
 mod fan_out;
 mod memory;
 mod ocsf;
-mod origin;
 mod sink;
 #[cfg(feature = "tracing")]
 mod tracing_sink;
-mod word;
 
 pub use action::{
     AccountActivity, Action, ApiActivity, AuthProtocol, AuthenticationActivity, Class, Entity,
@@ -29,14 +26,15 @@ pub use chain::{
     Anchor, AnchorStore, ChainKey, Entries, Entry, FileAnchors, FileTrail, FileTrailBuilder,
     Finding, FindingKind, Report, SegmentReport, Verifier, WriterName, WriterReport,
 };
-pub use context::{Actor, Context, TraceContext, UserKind};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Aggregate, Event, Outcome, Severity};
 pub use fan_out::FanOut;
 pub use memory::MemorySink;
 pub use ocsf::{OCSF_VERSION, Product};
-pub use origin::{Learnt, Origin, Provenance, Scheme};
+pub use request_context::{
+    Actor, Code, Context, Id, InvalidId, Learnt, Origin, Provenance, Scheme, SpanId, TraceContext,
+    TraceFlags, TraceId, UserKind,
+};
 pub use sink::AuditSink;
 #[cfg(feature = "tracing")]
 pub use tracing_sink::TracingSink;
-pub use word::{Code, Id, InvalidId};

@@ -3,13 +3,11 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use request_context::{Actor, Code, Context, Id, Origin, SpanId, TraceId, UserKind};
 use serde::Serialize;
 
 use crate::action::{Action, Class, Entity, Grant, User};
-use crate::context::{Actor, Context};
 use crate::event::Event;
-use crate::origin::Origin;
-use crate::word::{Code, Id};
 
 /// The version of the schema that events follow.
 pub const OCSF_VERSION: &str = "1.6.0";
@@ -255,10 +253,13 @@ struct Api<'a> {
 
 #[derive(Serialize, Default)]
 struct Unmapped<'a> {
+    /// The request at this service, where the correlation names more than it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<String>,
+    request_id: Option<&'a Id>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    span_id: Option<String>,
+    trace_id: Option<TraceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<SpanId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<OriginView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -339,7 +340,8 @@ impl<'a> Record<'a> {
 
     /// Who and where: the program itself where nobody else is known.
     fn place(&mut self, context: &'a Context, product: &Product) {
-        self.metadata.correlation_uid = context.request_id.as_ref();
+        let correlation = context.correlation_id.as_ref();
+        self.metadata.correlation_uid = correlation.or(context.request_id.as_ref());
         self.actor = Some(match &context.actor {
             Some(actor) => ActorView::of(actor),
             None => ActorView::of_app(product.name),
@@ -349,8 +351,9 @@ impl<'a> Record<'a> {
             None => Endpoint { ip: None, port: None, svc_name: Some(product.name) },
         });
         self.unmapped = Unmapped {
-            trace_id: context.trace.map(|trace| trace.trace_id()),
-            span_id: context.trace.map(|trace| trace.span_id()),
+            request_id: correlation.and(context.request_id.as_ref()),
+            trace_id: context.trace.map(|trace| trace.trace_id),
+            span_id: context.trace.map(|trace| trace.span_id),
             origin: context.origin.as_ref().map(OriginView::of),
             entity_store: None,
             store_requests: &[],
@@ -396,7 +399,7 @@ impl<'a> ActorView<'a> {
     fn of(actor: &'a Actor) -> Self {
         let user = UserView {
             uid: &actor.id,
-            type_id: actor.kind.type_id(),
+            type_id: type_id(actor.kind),
             credential_uid: actor.credential.as_ref(),
         };
         let session = actor.session.as_ref().map(|uid| Uid { uid });
@@ -408,9 +411,20 @@ impl<'a> ActorView<'a> {
     }
 }
 
+/// `user.type_id` of OCSF.
+const fn type_id(kind: UserKind) -> u8 {
+    match kind {
+        UserKind::User => 1,
+        UserKind::Admin => 2,
+        UserKind::System => 3,
+        UserKind::Service => 4,
+        _ => 0,
+    }
+}
+
 impl<'a> UserView<'a> {
     const fn of(user: &'a User) -> Self {
-        Self { uid: &user.id, type_id: user.kind.type_id(), credential_uid: None }
+        Self { uid: &user.id, type_id: type_id(user.kind), credential_uid: None }
     }
 }
 

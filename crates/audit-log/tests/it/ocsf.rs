@@ -10,7 +10,7 @@ use std::time::Duration;
 use audit_log::{
     AccountActivity, Action, Actor, Aggregate, ApiActivity, AuditSink, AuthProtocol,
     AuthenticationActivity, Code, Context, Entity, EntityActivity, Event, Grant, Id, Origin,
-    Outcome, Provenance, Scheme, Severity, TraceContext, User, UserKind,
+    Outcome, Provenance, Scheme, Severity, SpanId, TraceContext, TraceId, User, UserKind,
 };
 
 use crate::support::*;
@@ -117,7 +117,8 @@ fn contexts() -> Vec<Context> {
     let actor = Actor::user(id("alice")).with_session(id("s-1")).with_credential(id("key-3"));
     let whole = Context::new()
         .with_request_id(id("r-1"))
-        .with_trace(TraceContext::new(7, 8).unwrap())
+        .with_correlation_id(id("c-1"))
+        .with_trace(TraceContext::new(TraceId::new(7).unwrap(), SpanId::new(8).unwrap()))
         .with_actor(actor);
     vec![
         Context::new(),

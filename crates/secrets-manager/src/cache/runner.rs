@@ -402,7 +402,7 @@ impl Inner {
         let label = self.setting.label;
         let _ = catch_unwind(AssertUnwindSafe(|| {
             if is_running {
-                telemetry::describe();
+                metric_table::describe(telemetry::METRICS);
                 telemetry::started(label);
             } else {
                 telemetry::stopped(label);

@@ -10,6 +10,6 @@ mod turn;
 
 pub(crate) use call::{Call, Route};
 pub(crate) use gauges::{Gauges, loaded, lost, running};
-pub(crate) use names::describe;
-pub use names::{METRICS, Metric, MetricKind};
+pub use metric_table::{Metric, MetricKind};
+pub use names::METRICS;
 pub(crate) use turn::{Turn, started, stopped};

@@ -1,32 +1,4 @@
-use metrics::Unit;
-
-/// A metric that the manager gives to the [`metrics`] facade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Metric {
-    /// Its name, in the style of OpenTelemetry's conventions.
-    pub name: &'static str,
-    /// What it does.
-    pub kind: MetricKind,
-    /// Its unit, as UCUM writes it.
-    pub unit: &'static str,
-    /// What it says.
-    pub help: &'static str,
-    /// The labels that it carries, all of them of closed sets.
-    pub labels: &'static [&'static str],
-}
-
-/// What a metric does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MetricKind {
-    /// It only grows.
-    Counter,
-    /// It goes up and down.
-    Gauge,
-    /// It is a distribution.
-    Histogram,
-}
+use metric_table::Metric;
 
 /// Names of labels.
 pub(crate) mod label {
@@ -61,72 +33,37 @@ const CALL: &[&str] = &[MANAGER, PROVIDER, OPERATION];
 /// All metrics of this crate. Hits of the cache are not among them: nothing is counted that readers
 /// share.
 pub const METRICS: &[Metric] = &[
-    Metric {
-        name: name::CALL_DURATION,
-        kind: MetricKind::Histogram,
-        unit: "s",
-        help: "how long calls of a provider took, by what came of them",
-        labels: &[MANAGER, PROVIDER, OPERATION, OUTCOME],
-    },
-    Metric {
-        name: name::CALLS_ACTIVE,
-        kind: MetricKind::Gauge,
-        unit: "{call}",
-        help: "calls of a provider that are under way",
-        labels: CALL,
-    },
-    Metric {
-        name: name::HANDLES,
-        kind: MetricKind::Gauge,
-        unit: "{secret}",
-        help: "secrets that handles hold, each name for itself, by state",
-        labels: &[MANAGER, STATE],
-    },
-    Metric {
-        name: name::HANDLE_LOADS,
-        kind: MetricKind::Counter,
-        unit: "{load}",
-        help: "loads by handle",
-        labels: &[MANAGER, PROVIDER],
-    },
-    Metric {
-        name: name::ENTRIES,
-        kind: MetricKind::Gauge,
-        unit: "{secret}",
-        help: "values in the cache (`held`), and remembered failures (`absent`)",
-        labels: &[MANAGER, STATE],
-    },
-    Metric {
-        name: name::STALENESS,
-        kind: MetricKind::Gauge,
-        unit: "s",
-        help: "for how long the one of the held secrets that has been stale longest has been so",
-        labels: &[MANAGER],
-    },
-    Metric {
-        name: name::RUNNING,
-        kind: MetricKind::Gauge,
-        unit: "1",
-        help: "1 while the run future is alive, else 0",
-        labels: &[MANAGER],
-    },
-    Metric {
-        name: name::AUDIT_LOST,
-        kind: MetricKind::Counter,
-        unit: "{event}",
-        help: "audit events that were not taken",
-        labels: &[MANAGER],
-    },
+    Metric::histogram(
+        name::CALL_DURATION,
+        "s",
+        "how long calls of a provider took, by what came of them",
+    )
+    .with_labels(&[MANAGER, PROVIDER, OPERATION, OUTCOME])
+    .with_buckets(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+    Metric::gauge(name::CALLS_ACTIVE, "{call}", "calls of a provider that are under way")
+        .with_labels(CALL),
+    Metric::gauge(
+        name::HANDLES,
+        "{secret}",
+        "secrets that handles hold, each name for itself, by state",
+    )
+    .with_labels(&[MANAGER, STATE]),
+    Metric::counter(name::HANDLE_LOADS, "{load}", "loads by handle")
+        .with_labels(&[MANAGER, PROVIDER]),
+    Metric::gauge(
+        name::ENTRIES,
+        "{secret}",
+        "values in the cache (`held`), and remembered failures (`absent`)",
+    )
+    .with_labels(&[MANAGER, STATE]),
+    Metric::gauge(
+        name::STALENESS,
+        "s",
+        "for how long the one of the held secrets that has been stale longest has been so",
+    )
+    .with_labels(&[MANAGER]),
+    Metric::gauge(name::RUNNING, "1", "1 while the run future is alive, else 0")
+        .with_labels(&[MANAGER]),
+    Metric::counter(name::AUDIT_LOST, "{event}", "audit events that were not taken")
+        .with_labels(&[MANAGER]),
 ];
-
-/// Tells the recorder what each metric is.
-pub(crate) fn describe() {
-    for metric in METRICS {
-        let unit = if metric.unit == "s" { Unit::Seconds } else { Unit::Count };
-        match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-            MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-            MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
-        }
-    }
-}

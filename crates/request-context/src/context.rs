@@ -1,9 +1,9 @@
 //! Who did something, in which request, and where the request came from.
 
-use std::fmt;
 use std::future::Future;
 
 use crate::origin::Origin;
+use crate::trace::TraceContext;
 use crate::word::Id;
 
 tokio::task_local! {
@@ -17,7 +17,7 @@ tokio::task_local! {
 /// a task, by [`scope`](Self::scope).
 ///
 /// ```
-/// use audit_log::{Actor, Context, Id};
+/// use request_context::{Actor, Context, Id};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new()
@@ -32,8 +32,10 @@ tokio::task_local! {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Context {
-    /// Names the request, for whoever asks about it later.
+    /// Names the request at this service, for whoever asks about it later.
     pub request_id: Option<Id>,
+    /// Names the whole of what somebody asked for, across the services that take part in it.
+    pub correlation_id: Option<Id>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
     /// Who acts.
@@ -53,6 +55,13 @@ impl Context {
     #[must_use]
     pub fn with_request_id(mut self, id: Id) -> Self {
         self.request_id = Some(id);
+        self
+    }
+
+    /// With the id that crosses services.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: Id) -> Self {
+        self.correlation_id = Some(id);
         self
     }
 
@@ -91,39 +100,6 @@ impl Context {
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
-    }
-}
-
-/// The ids of a trace and of the span in it (W3C Trace Context).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TraceContext {
-    trace_id: u128,
-    span_id: u64,
-}
-
-impl TraceContext {
-    /// Takes the ids; `None` when one of them is zero, which the specification calls invalid.
-    #[must_use]
-    pub const fn new(trace_id: u128, span_id: u64) -> Option<Self> {
-        if trace_id == 0 || span_id == 0 { None } else { Some(Self { trace_id, span_id }) }
-    }
-
-    /// 32 lower-case hexadecimal digits.
-    #[must_use]
-    pub fn trace_id(self) -> String {
-        format!("{:032x}", self.trace_id)
-    }
-
-    /// 16 lower-case hexadecimal digits.
-    #[must_use]
-    pub fn span_id(self) -> String {
-        format!("{:016x}", self.span_id)
-    }
-}
-
-impl fmt::Debug for TraceContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.trace_id(), self.span_id())
     }
 }
 
@@ -190,16 +166,4 @@ pub enum UserKind {
     System,
     /// A service.
     Service,
-}
-
-impl UserKind {
-    pub(crate) const fn type_id(self) -> u8 {
-        match self {
-            Self::Unknown => 0,
-            Self::User => 1,
-            Self::Admin => 2,
-            Self::System => 3,
-            Self::Service => 4,
-        }
-    }
 }

@@ -10,7 +10,7 @@ const MAX_CODE: usize = 64;
 /// the source code can become one, so nothing that is read at run time can slip into it.
 ///
 /// ```
-/// use audit_log::Code;
+/// use request_context::Code;
 ///
 /// const ROTATE: Code = Code::new("rotate_secret");
 /// assert_eq!(ROTATE.as_str(), "rotate_secret");
@@ -76,19 +76,30 @@ impl Serialize for Code {
 pub struct Id(Box<str>);
 
 /// Why a text is no [`Id`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidId {
     /// It is empty.
-    #[error("an identifier is not empty")]
     Empty,
     /// It is longer than 1,024 bytes.
-    #[error("an identifier takes at most {MAX_ID} bytes")]
     TooLong,
     /// It has a space, a control character, an invisible one, or one that changes the direction.
-    #[error("an identifier has no spaces, control or formatting characters")]
     Character,
 }
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an identifier is not empty"),
+            Self::TooLong => write!(f, "an identifier takes at most {MAX_ID} bytes"),
+            Self::Character => {
+                f.write_str("an identifier has no spaces, control or formatting characters")
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidId {}
 
 impl Id {
     /// Takes an identifier: 1 to 1,024 bytes without white space, control characters, and characters

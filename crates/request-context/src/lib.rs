@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod context;
+mod origin;
+mod trace;
+mod word;
+
+pub use context::{Actor, Context, UserKind};
+pub use origin::{Learnt, Origin, Provenance, Scheme};
+pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceFlags, TraceId};
+pub use word::{Code, Id, InvalidId};
