@@ -29,8 +29,8 @@ pub use keys::{
     KmsProvider, RotationPeriod, RotationRecord,
 };
 pub use provider::{
-    Overwrite, PasswordRules, PolicyProblem, PublicAccess, Replica, ReplicaRegion, ReplicaStatus,
-    RotationOutcome, RotationPlan, RotationSchedule, RotationStart, RotationStatus,
+    NewSecret, Overwrite, PasswordRules, PolicyProblem, PublicAccess, Replica, ReplicaRegion,
+    ReplicaStatus, RotationOutcome, RotationPlan, RotationSchedule, RotationStart, RotationStatus,
     SecretsManagerBuilder, SecretsManagerProvider,
 };
 pub use wire::{AwsClients, Caller};

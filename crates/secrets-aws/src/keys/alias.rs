@@ -4,6 +4,7 @@ use aws_sdk_kms::types::AliasListEntry;
 use secrets_core::{Error, ErrorKind, KeyRef, Result};
 
 use super::provider::KmsProvider;
+use super::wrap::{MOST_PAGES, endless};
 use crate::error::{Call, send};
 use crate::wire::Route;
 
@@ -100,7 +101,7 @@ impl KmsProvider {
         let call = Call::read(None, "ListAliases");
         let (client, target) = self.at(key, None)?;
         let (mut aliases, mut marker) = (Vec::new(), None);
-        loop {
+        for _ in 0..MOST_PAGES {
             let request = client.list_aliases().key_id(target.id()).set_marker(marker);
             let told = send!(call, request)?;
             aliases.extend(told.aliases.unwrap_or_default().into_iter().filter_map(alias));
@@ -109,6 +110,7 @@ impl KmsProvider {
                 return Ok(aliases);
             }
         }
+        Err(endless(&call))
     }
 }
 

@@ -6,6 +6,7 @@ use secrets_core::{KeyRef, Result, VersionId};
 use super::describe::time;
 use super::provider::KmsProvider;
 use super::window::whole_days;
+use super::wrap::{MOST_PAGES, endless};
 use crate::error::{Call, send};
 
 /// Time between automatic rotations: 90 to 2,560 whole days (API reference, `EnableKeyRotation`).
@@ -117,7 +118,7 @@ impl KmsProvider {
         let call = Call::read(None, "ListKeyRotations");
         let (client, target) = self.at(key, None)?;
         let (mut records, mut marker) = (Vec::new(), None);
-        loop {
+        for _ in 0..MOST_PAGES {
             let request = client.list_key_rotations().key_id(target.id()).set_marker(marker);
             let told = send!(call, request)?;
             records.extend(told.rotations.unwrap_or_default().iter().map(record));
@@ -126,6 +127,7 @@ impl KmsProvider {
                 return Ok(records);
             }
         }
+        Err(endless(&call))
     }
 }
 

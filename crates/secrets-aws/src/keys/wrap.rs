@@ -185,3 +185,10 @@ pub(super) fn answered(call: &Call, key: Option<String>) -> Result<KeyRef> {
 pub(super) fn incomplete(call: &Call) -> Error {
     call.own(ErrorKind::Internal, "the answer lacks a part that AWS documents")
 }
+
+/// A key's list has so many pages at most: a hundred entries each are far more than quotas let a key have.
+pub(super) const MOST_PAGES: usize = 100;
+
+pub(super) fn endless(call: &Call) -> Error {
+    call.own(ErrorKind::Internal, "the list does not end")
+}

@@ -4,6 +4,7 @@ mod batch;
 mod beside;
 mod capabilities;
 mod content;
+mod create;
 mod delete;
 mod health;
 mod labels;
@@ -36,6 +37,7 @@ use crate::changes::ChangeQueue;
 use crate::changes::{ChangeFeed, Hearing};
 use crate::wire::AwsClients;
 pub use beside::PasswordRules;
+pub use create::NewSecret;
 pub use policies::{PolicyProblem, PublicAccess};
 pub use replication::{Overwrite, Replica, ReplicaRegion, ReplicaStatus};
 pub use rotation::{
@@ -263,7 +265,7 @@ impl SecretProvider for SecretsManagerProvider {
         value: SecretValue,
         options: SetOptions,
     ) -> Result<VersionInfo> {
-        self.set(reference, value, options).await
+        self.set(reference, value, options, &NewSecret::default()).await
     }
 
     async fn promote(

@@ -57,6 +57,12 @@ impl ReplicaRegion {
         self.kms_key = Some(key.into());
         self
     }
+
+    /// As requests take it.
+    pub(super) fn to_request(&self) -> ReplicaRegionType {
+        let region = ReplicaRegionType::builder().region(&self.region);
+        region.set_kms_key_id(self.kms_key.clone()).build()
+    }
 }
 
 /// What to do where the region has a secret of that name already.
@@ -82,16 +88,12 @@ impl SecretsManagerProvider {
         overwrite: Overwrite,
     ) -> Result<Vec<Replica>> {
         let session = self.session_for(reference, None)?;
-        let to = |one: &ReplicaRegion| {
-            let region = ReplicaRegionType::builder().region(&one.region);
-            region.set_kms_key_id(one.kms_key.clone()).build()
-        };
         let call = session.write("ReplicateSecretToRegions");
         let request = session
             .client
             .replicate_secret_to_regions()
             .secret_id(session.id())
-            .set_add_replica_regions(Some(regions.iter().map(to).collect()))
+            .set_add_replica_regions(Some(regions.iter().map(ReplicaRegion::to_request).collect()))
             .force_overwrite_replica_secret(overwrite == Overwrite::Force);
         let output = send!(call, request).map_err(|failure| session.told(failure))?;
         Ok(replicas(&output.replication_status.unwrap_or_default()))

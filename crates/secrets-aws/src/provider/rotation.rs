@@ -145,7 +145,8 @@ impl SecretsManagerProvider {
     }
 
     /// Begins a rotation by what is configured. The token becomes the version's id, and makes
-    /// repeating the call harmless.
+    /// repeating the call harmless, also when the rotation is over; so it has to be a new one for each
+    /// rotation, and none of a write.
     ///
     /// # Errors
     /// As [`configure_rotation`](Self::configure_rotation).
@@ -196,6 +197,14 @@ impl SecretsManagerProvider {
         failure: Failure,
         token: &str,
     ) -> Result<Option<VersionId>> {
+        if failure.code() == "ResourceExistsException" {
+            // The rotation that this token began, in an earlier call or by an attempt whose answer was
+            // lost, and which is over.
+            return match self.knows(session, token).await? {
+                true => session.version_id(Some(token)).map(Some),
+                false => Err(failure.into()),
+            };
+        }
         if failure.code() != "InvalidRequestException" || failure.kind() != ErrorKind::Conflict {
             return Err(session.told(failure));
         }
@@ -215,6 +224,22 @@ impl SecretsManagerProvider {
         let message =
             format!("a rotation is not finished: version `{waiting}` waits, and {how_far}");
         Err(failure.told_as(ErrorKind::Conflict, message))
+    }
+
+    /// Whether the secret is rotated by AWS and has a version of this id, which a read may not show yet.
+    async fn knows(&self, session: &Session, version: &str) -> Result<bool> {
+        let mut patience = self.patience();
+        loop {
+            let described = session.living().await?;
+            let is_rotated = described.0.rotation_enabled() == Some(true);
+            let versions = described.0.version_ids_to_stages();
+            if versions.is_some_and(|versions| versions.contains_key(version)) || !is_rotated {
+                return Ok(is_rotated);
+            }
+            if !patience.wait().await {
+                return Ok(false);
+            }
+        }
     }
 
     /// Ends the rotation of a secret, by schedule and the one under way, and takes `AWSPENDING` off

@@ -9,6 +9,7 @@ use crate::error::{Failure, send};
 use crate::provider::SecretsManagerProvider;
 use crate::provider::capabilities::MAX_VALUE;
 use crate::provider::content::Content;
+use crate::provider::create::NewSecret;
 use crate::provider::labels;
 use crate::provider::metadata::{Done, tags, to_tags};
 use crate::provider::read::Wanted;
@@ -25,6 +26,8 @@ struct Write<'a> {
     /// AWS makes it the version's id, and so every repetition of the request the same request.
     token: Box<str>,
     options: SetOptions,
+    /// What it is created with, should it be.
+    new: &'a NewSecret,
 }
 
 impl SecretsManagerProvider {
@@ -33,6 +36,7 @@ impl SecretsManagerProvider {
         reference: &SecretRef,
         value: SecretValue,
         options: SetOptions,
+        new: &NewSecret,
     ) -> Result<VersionInfo> {
         let session = self.session(reference, Operation::SetSecret)?;
         if value.len() > MAX_VALUE {
@@ -47,7 +51,7 @@ impl SecretsManagerProvider {
             Some(token) => token.as_str().into(),
             None => random_token(&session)?,
         };
-        let write = Write { provider: self, session, value, token, options };
+        let write = Write { provider: self, session, value, token, options, new };
         match (write.options.stage, write.options.precondition.clone()) {
             (_, Precondition::Etag(_)) => {
                 let message = "Secrets Manager has no etags: a write can be guarded by a version";
@@ -241,7 +245,9 @@ impl Write<'_> {
             .set_secret_binary(content.bytes)
             .set_description(description)
             .set_tags(tags)
-            .set_kms_key_id(self.provider.kms_key().map(str::to_owned));
+            .set_kms_key_id(self.new.kms_key().or(self.provider.kms_key()).map(str::to_owned))
+            .set_add_replica_regions(self.new.replicas())
+            .set_force_overwrite_replica_secret(self.new.overwrites());
         let call = session.write_secret("CreateSecret");
         let output = send!(call, request)?;
         let labels = [labels::CURRENT.to_owned()];

@@ -9,7 +9,8 @@ use secrets_core::{
     VersionSelector,
 };
 
-use super::support::{OnDouble, clients_as, name, quick, text};
+use super::server::{Answer, Server};
+use super::support::{OnDouble, clients, clients_as, name, quick, text};
 
 fn current(id: &SecretRef) -> (SecretRef, GetOptions) {
     (id.clone(), GetOptions::default())
@@ -211,4 +212,31 @@ async fn batches_are_given_up_where_they_are_denied_and_nowhere_else() {
     assert_eq!(on.double.calls().total(), 1);
     on.provider.get_secrets(&there).await.unwrap();
     assert_eq!(on.double.calls().count("BatchGetSecretValue"), 1);
+}
+
+/// A batch names no stage. What comes back without `AWSCURRENT`, as it does from doubles after a
+/// promotion, is asked for singly, with the stage.
+#[tokio::test]
+async fn what_a_batch_does_not_call_current_is_asked_for_singly() {
+    let secret = |id: &str, version: char, value: &str, stage: &str| {
+        serde_json::json!({
+            "Name": id, "VersionId": version.to_string().repeat(36), "SecretString": value,
+            "VersionStages": [stage],
+            "ARN": format!("arn:aws:secretsmanager:eu-west-1:111122223333:secret:{id}-AbC123"),
+        })
+    };
+    let old = [secret("a", '0', "old", "AWSPREVIOUS"), secret("b", '1', "b", "AWSCURRENT")];
+    let batch = serde_json::json!({ "SecretValues": old });
+    let single = secret("a", '2', "new", "AWSCURRENT");
+    let server = Server::start(move |asked| {
+        let is_batch = asked.header("x-amz-target").ends_with("BatchGetSecretValue");
+        Answer::new(200, if is_batch { &batch } else { &single }.to_string())
+    })
+    .await;
+    let provider = SecretsManagerProvider::new(&clients(&server.url).await);
+    let answers = provider.get_secrets(&[current(&name("a")), current(&name("b"))]).await.unwrap();
+    let read = answers.into_iter().map(|answer| answer.unwrap().value);
+    let read: Vec<_> = read.map(|value| value.expose_secret_text().unwrap().to_owned()).collect();
+    assert_eq!(read, ["new", "b"]);
+    assert_eq!(server.count(), 2);
 }

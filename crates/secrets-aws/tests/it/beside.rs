@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use aws_double::Fault;
 use secrets_aws::{
     Overwrite, PasswordRules, PublicAccess, ReplicaRegion, ReplicaStatus, RotationOutcome,
-    RotationPlan, RotationSchedule,
+    RotationPlan, RotationSchedule, RotationStart,
 };
-use secrets_core::{DeleteMode, Effect, ErrorKind, GetOptions, SecretProvider, SetOptions};
+use secrets_core::{
+    DeleteMode, Effect, ErrorKind, GetOptions, IdempotencyKey, SecretProvider, SetOptions,
+    VersionId,
+};
 use serde_json::json;
 
 use super::support::{OnDouble, name, text};
@@ -124,6 +128,72 @@ async fn a_rotation_of_awss_own_is_configured_and_watched_to_its_end() {
     assert_eq!((status.function.as_deref(), status.current), (Some(FUNCTION), Some(begun.clone())));
     let next = provider.rotate_now(&id, None).await.unwrap().unwrap();
     assert_ne!(next, begun);
+}
+
+/// What a plan says is what AWS is told, and a token begins one rotation however often it is sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_is_kept_to_and_a_token_begins_one_rotation() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    let first = provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    on.double.rotations().complete_with(FUNCTION, |event| format!("made for {}", event.token));
+    let schedule = RotationSchedule::Expression("cron(0 8 1 * ? *)".to_owned());
+    let later = RotationPlan::by_function(FUNCTION)
+        .with_schedule(schedule)
+        .with_window("3h")
+        .starting(RotationStart::Scheduled);
+    assert_eq!(provider.configure_rotation(&id, &later).await.unwrap(), None);
+    on.settle();
+    let rules = json!({ "ScheduleExpression": "cron(0 8 1 * ? *)", "Duration": "3h" });
+    let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
+    assert_eq!(described["RotationRules"], rules);
+    assert_eq!(described["VersionIdsToStages"], json!({ first.id.as_str(): ["AWSCURRENT"] }));
+
+    let token = IdempotencyKey::from_random([7; 16]);
+    let begun = provider.rotate_now(&id, Some(&token)).await.unwrap();
+    assert_eq!(begun.as_ref().map(VersionId::as_str), Some(token.as_str()));
+    let again = provider.rotate_now(&id, Some(&token)).await.unwrap();
+    assert_eq!(again, begun);
+    on.settle();
+    let versions = provider.list_versions(&id, Default::default()).await.unwrap();
+    assert_eq!(versions.items.len(), 2, "{:?}", versions.items);
+    let days = RotationPlan::by_function(FUNCTION).with_schedule(RotationSchedule::Days(45));
+    provider.configure_rotation(&id, &days).await.unwrap();
+    on.settle();
+    let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
+    assert_eq!(described["RotationRules"], json!({ "AutomaticallyAfterDays": 45 }));
+}
+
+/// An answer is lost, and what the next attempt hears is that something is in the way: the rotation
+/// itself, under way or over already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_whose_answer_is_lost_has_begun() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    on.double.rotations().complete_with(FUNCTION, |_| "2".to_owned());
+    on.double.faults().script("RotateSecret", [Some(Fault::LostReply)]);
+    let over = provider.configure_rotation(&id, &plan()).await.unwrap().unwrap();
+    on.settle();
+    let current = provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(current.version.id == over && current.value.ct_eq(&text("2")));
+
+    on.double.rotations().fail(FUNCTION);
+    let message = "A previous rotation isn't complete. That rotation will be reattempted.".into();
+    let refusal = Fault::Refuse { status: 400, code: "InvalidRequestException".into(), message };
+    on.double.faults().script("RotateSecret", [Some(Fault::LostReply), Some(refusal)]);
+    let begun = provider.rotate_now(&id, None).await.unwrap().unwrap();
+    on.settle();
+    assert_eq!(provider.rotation_status(&id).await.unwrap().under_way, Some(begun));
+
+    // A token that no version bears is refused for another reason.
+    let refusal =
+        Fault::Refuse { status: 400, code: "ResourceExistsException".into(), message: "".into() };
+    on.double.faults().script("RotateSecret", [Some(refusal)]);
+    let refused = provider.rotate_now(&id, None).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
 }
 
 /// A rotation that does not finish: what holds it up is told, and after a cancellation the next one

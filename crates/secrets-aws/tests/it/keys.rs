@@ -10,12 +10,14 @@ use secrets_aws::secrets_core::{
     SignatureAlgorithm, Signer as _, ToSign, WrapContext, WrappedKey, WrappingVersion,
 };
 use secrets_aws::{
-    AccountId, Alias, DeletionWindow, GrantToken, KeyState, KeyUsage, RotationPeriod,
+    AccountId, Alias, DeletionWindow, GrantToken, KeyState, KeyUsage, KmsProvider, RotationPeriod,
 };
 use serde_json::json;
 use service_test_kit::{Canary, ErrorChain, LogCapture, Shown};
 
 use crate::kms::{Kms, REGION, context};
+use crate::server::{Answer, Server};
+use crate::support::clients;
 
 /// The checks that moto 5.2.5 fails, and what it does that AWS does not.
 const MOTO_DIFFERS: [(&str, &str); 5] = [
@@ -487,4 +489,19 @@ fn windows_and_periods_are_whole_days() {
     assert_eq!(DeletionWindow::new(days(30)).unwrap(), DeletionWindow::LONGEST);
     assert_eq!(RotationPeriod::new(days(365)).unwrap(), RotationPeriod::YEAR);
     assert!(RotationPeriod::new(days(2560)).is_ok());
+}
+
+/// An endpoint whose lists go on where they came from, as a broken proxy's can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_does_not_end_is_given_up() {
+    let page = json!({ "Aliases": [], "Rotations": [], "NextMarker": "again", "Truncated": true });
+    let server = Server::start(move |_| Answer::new(200, page.to_string())).await;
+    let kms = KmsProvider::new(&clients(&server.url).await);
+    let key = KeyRef::new("alias/a").unwrap();
+    let told =
+        [kms.aliases_of(&key).await.unwrap_err(), kms.key_rotations(&key).await.unwrap_err()];
+    for error in told {
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.to_string().contains("does not end"), "{error}");
+    }
 }

@@ -14,6 +14,7 @@ mod beside;
 mod changes;
 mod config;
 mod conformance;
+mod creation;
 mod deletion;
 mod environment;
 mod faults;
@@ -22,6 +23,7 @@ mod identity;
 mod keys;
 #[cfg(feature = "kms")]
 mod kms;
+mod lists;
 mod network;
 mod reading;
 mod retry;

@@ -85,6 +85,22 @@ async fn reads_that_lag_do_not_refuse_a_promotion() {
     assert_eq!(waits.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// A promotion that is repeated is the same one, or none: from another base it is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promotion_is_repeated_from_its_own_base_alone() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    let older = on.provider.set_secret(&id, text("0"), SetOptions::new()).await.unwrap();
+    let base = on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    let staged = on.provider.set_secret(&id, text("2"), SetOptions::pending()).await.unwrap();
+    on.settle();
+    on.provider.promote(&id, &staged.id, &base.id, &token(1)).await.unwrap();
+    on.settle();
+    let refused = on.provider.promote(&id, &staged.id, &older.id, &token(1)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    on.provider.promote(&id, &staged.id, &base.id, &token(1)).await.unwrap();
+}
+
 /// A secret is changed, deleted and written again at once, although reads do not show it yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_that_lag_do_not_deny_a_new_secret() {
