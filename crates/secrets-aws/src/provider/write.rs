@@ -134,8 +134,17 @@ impl Write<'_> {
         let described = self.base(base).await?;
         self.session.check_patch(&tags(&described), &self.options.metadata)?;
         let token = &*self.token;
-        let written = self.put(labels::STAGED).await.map_err(|failure| self.told(failure))?;
-        if described.current() != Some(token) {
+        let put = self.put_under(labels::STAGED).await.map_err(|failure| self.told(failure))?;
+        let has = |label: &str| put.labels.iter().any(|one| one == label);
+        if described.current() != Some(token) && !has(labels::CURRENT) {
+            // It was current, and somebody went back behind it: a repetition does not undo that.
+            if has(labels::PREVIOUS) {
+                self.unstage().await;
+                return self.finish(Ok(put.version)).await;
+            }
+            if !has(labels::STAGED) {
+                return Err(self.was_written());
+            }
             let moved =
                 Moved { to: token, base: base.as_str(), patience: self.provider.patience() };
             if let Err(error) = self.session.make_current(moved).await {
@@ -146,9 +155,19 @@ impl Write<'_> {
             }
         }
         self.unstage().await;
-        let version = VersionInfo::new(written.id, written.created);
+        let VersionInfo { id, created, .. } = put.version;
+        let version = VersionInfo::new(id, created);
         let version = version.with_stages([Stage::Current].into_iter().collect());
         self.finish(Ok(version)).await
+    }
+
+    /// The version has been there for long: "the request is ignored" (API reference,
+    /// `ClientRequestToken` of `PutSecretValue`). It may have been current twice ago, or never, where
+    /// a writer who died had lost its label to another.
+    fn was_written(&self) -> Error {
+        let message = "the token's value was written before and is not current: to make it so \
+                       again is another write, with a token of its own";
+        self.session.conflict(message).with_effect(Effect::Unknown)
     }
 
     /// The description of a secret whose current version may be the base, or is ours already.
@@ -256,6 +275,11 @@ impl Write<'_> {
 
     /// `PutSecretValue`.
     async fn put(&self, label: &str) -> Result<VersionInfo, Failure> {
+        self.put_under(label).await.map(|put| put.version)
+    }
+
+    /// The same with the labels that AWS tells: those of the version's newest state.
+    async fn put_under(&self, label: &str) -> Result<Put, Failure> {
         let content = Content::of(&self.value);
         let request = self
             .session
@@ -268,8 +292,9 @@ impl Write<'_> {
             .version_stages(label);
         let call = self.session.write_secret("PutSecretValue");
         let output = send!(call, request)?;
-        let labels = output.version_stages.unwrap_or_else(|| vec![label.to_owned()]);
-        self.version(output.version_id.as_deref(), &labels)
+        let labels = output.version_stages.unwrap_or_default();
+        let version = self.version(output.version_id.as_deref(), &labels)?;
+        Ok(Put { version, labels })
     }
 
     /// The version of a write. AWS does not tell its time: that of this host.
@@ -306,6 +331,12 @@ impl Write<'_> {
     fn told(&self, failure: Failure) -> Error {
         self.session.told(failure)
     }
+}
+
+/// What `PutSecretValue` tells.
+struct Put {
+    version: VersionInfo,
+    labels: Vec<String>,
 }
 
 /// A conditional move of `AWSCURRENT`.

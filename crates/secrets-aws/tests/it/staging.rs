@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use secrets_core::{
-    DeleteMode, ErrorKind, GetOptions, IdempotencyKey, MetadataPatch, Precondition, SecretProvider,
-    SetOptions, VersionSelector,
+    DeleteMode, Effect, ErrorKind, GetOptions, IdempotencyKey, MetadataPatch, Precondition,
+    SecretProvider, SetOptions, Stage, VersionId, VersionSelector,
 };
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn a_first_version_is_never_staged() {
         let (id, pending) = (name(id), SetOptions::pending());
         let staged = on.provider.set_secret(&id, text("untested"), pending).await;
         assert_eq!(staged.unwrap_err().kind(), ErrorKind::NotFound);
-        let upon = Precondition::CurrentIs(secrets_core::VersionId::new(&"0".repeat(36)).unwrap());
+        let upon = Precondition::CurrentIs(VersionId::new(&"0".repeat(36)).unwrap());
         let upon = SetOptions::new().when(upon);
         let written = on.provider.set_secret(&id, text("untested"), upon).await;
         assert_eq!(written.unwrap_err().kind(), ErrorKind::Conflict);
@@ -130,11 +130,53 @@ async fn a_conditional_write_that_loses_cleans_up() {
     let upon = SetOptions::new().when(Precondition::CurrentIs(base.id));
     let lost = on.provider.set_secret(&id, text("2"), upon).await.unwrap_err();
     assert_eq!(lost.kind(), ErrorKind::Conflict);
-    assert_eq!(lost.effect(), secrets_core::Effect::NotApplied);
+    assert_eq!(lost.effect(), Effect::NotApplied);
     on.settle();
     let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
     let labels = described["VersionIdsToStages"].to_string();
     assert!(!labels.contains("mainstay") && !labels.contains("AWSPENDING"), "{labels}");
     let current = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
     assert!(current.value.ct_eq(&text("foreign")));
+}
+
+/// A conditional write is repeated after somebody went back behind it: it was made, and does not
+/// become current once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conditional_write_repeated_after_a_roll_back_undoes_nothing() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    let base = on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    let write = async || {
+        let upon = SetOptions::new().when(Precondition::CurrentIs(base.id.clone()));
+        on.provider.set_secret(&id, text("2"), upon.with_token(token(2))).await
+    };
+    let back_to_base = async |from: &VersionId| {
+        let (from, to) = (from.as_str(), base.id.as_str());
+        let back = json!({
+            "SecretId": "db", "VersionStage": "AWSCURRENT",
+            "RemoveFromVersionId": from, "MoveToVersionId": to,
+        });
+        on.boto3("UpdateSecretVersionStage", back).await;
+        on.settle();
+    };
+    let is_base_current = async || {
+        on.settle();
+        let current = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
+        current.version.id == base.id
+    };
+    let written = write().await.unwrap();
+    back_to_base(&written.id).await;
+    let again = write().await.unwrap();
+    assert_eq!(again.id, written.id);
+    assert!(again.stages.contains(Stage::Previous) && !again.stages.contains(Stage::Current));
+    assert!(is_base_current().await);
+    // And where another version is the previous one by now, so that nothing tells what ours was.
+    let other = on.provider.set_secret(&id, text("3"), SetOptions::new()).await.unwrap();
+    back_to_base(&other.id).await;
+    let again = write().await.unwrap_err();
+    assert_eq!((again.kind(), again.effect()), (ErrorKind::Conflict, Effect::Unknown));
+    assert!(is_base_current().await);
+    let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
+    assert!(!described["VersionIdsToStages"].to_string().contains("mainstay"));
 }
