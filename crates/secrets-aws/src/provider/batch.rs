@@ -3,7 +3,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
 use aws_sdk_secretsmanager::types::SecretValueEntry;
+use aws_types::request_id::RequestId;
 use futures_util::StreamExt;
 use futures_util::stream;
 use secrets_core::{
@@ -154,33 +156,34 @@ impl SecretsManagerProvider {
         groups
     }
 
-    /// The answers to a batch; what it leaves open is asked again singly.
+    /// The answers to a batch; what it leaves open is asked again singly. Pages that came before one
+    /// that failed have been paid for: their answers stand.
     async fn ask(&self, batch: Vec<Question>) -> Vec<(Vec<usize>, Result<Secret>)> {
         let route = batch.first().map(|first| first.target.route()).unwrap_or_default();
-        let told = match self.clients().secrets_manager(route) {
+        let (told, failure) = match self.clients().secrets_manager(route) {
             Ok(client) => pages(&client, &batch).await,
-            Err(error) => Err(error.with_operation(Operation::GetSecrets).into()),
-        };
-        match told {
-            Ok(told) => batch.into_iter().filter_map(|question| told.answer(question)).collect(),
-            Err(failure) => {
-                if failure.code().starts_with("AccessDenied") {
-                    self.batching().deny(route);
-                }
-                // One id may spoil a batch, and a part of AWS have none: each is asked for by itself.
-                // What is wrong with the service or the caller is wrong with each.
-                let error = Error::from(failure);
-                let is_of_all = error.is_transient()
-                    || matches!(
-                        error.kind(),
-                        ErrorKind::Unauthenticated | ErrorKind::QuotaExceeded
-                    );
-                match is_of_all {
-                    true => batch.into_iter().map(|one| (one.places, Err(error.clone()))).collect(),
-                    false => Vec::new(),
-                }
+            Err(error) => {
+                (Told::default(), Some(error.with_operation(Operation::GetSecrets).into()))
             }
+        };
+        let of_all = failure.and_then(|failure| self.of_all(failure, route));
+        let answer = |question: Question| {
+            let answer = told.answer(&question).or_else(|| of_all.clone().map(Err));
+            answer.map(|answer| (question.places, answer))
+        };
+        batch.into_iter().filter_map(answer).collect()
+    }
+
+    /// The error of each question that a refused batch left open, where it is one of the service or the
+    /// caller. One id may spoil a batch, and a part of AWS have none: then each is asked for by itself.
+    fn of_all(&self, failure: Failure, route: Route<'_>) -> Option<Error> {
+        if failure.code().starts_with("AccessDenied") {
+            self.batching().deny(route);
         }
+        let error = Error::from(failure);
+        let is_of_all = error.is_transient()
+            || matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::QuotaExceeded);
+        is_of_all.then_some(error)
     }
 }
 
@@ -197,8 +200,8 @@ struct Entry {
     secret: Secret,
 }
 
-/// `BatchGetSecretValue`, page after page: AWS cuts answers that get large.
-async fn pages(client: &Client, batch: &[Question]) -> Result<Told, Failure> {
+/// `BatchGetSecretValue`, page after page, as far as they come: AWS cuts answers that get large.
+async fn pages(client: &Client, batch: &[Question]) -> (Told, Option<Failure>) {
     let ids: Vec<String> = batch.iter().map(|one| one.target.id().to_owned()).collect();
     let mut told = Told::default();
     let mut next = None;
@@ -206,26 +209,34 @@ async fn pages(client: &Client, batch: &[Question]) -> Result<Told, Failure> {
     for _ in 0..=batch.len() {
         let call = Call::read(Operation::GetSecrets, "BatchGetSecretValue");
         let request = client.batch_get_secret_value().set_secret_id_list(Some(ids.clone()));
-        let output = send!(call, request.set_next_token(next))?;
-        let id = aws_types::request_id::RequestId::request_id(&output).map(str::to_owned);
-        told.values.extend(output.secret_values.unwrap_or_default().into_iter().filter_map(entry));
-        for item in output.errors.unwrap_or_default() {
-            let (code, text) =
-                (item.error_code.unwrap_or_default(), item.message.unwrap_or_default());
-            let error = error::of_item(Operation::GetSecrets, &code, &text, id.as_deref());
-            told.errors.insert(item.secret_id.unwrap_or_default(), error);
-        }
-        next = output.next_token.filter(|token| !token.is_empty());
+        let output = match send!(call, request.set_next_token(next)) {
+            Ok(output) => output,
+            Err(failure) => return (told, Some(failure)),
+        };
+        next = told.take(output);
         if next.is_none() {
             break;
         }
     }
-    Ok(told)
+    (told, None)
 }
 
 impl Told {
+    /// Takes a page in; the token of the next one.
+    fn take(&mut self, page: BatchGetSecretValueOutput) -> Option<String> {
+        let id = page.request_id().map(str::to_owned);
+        self.values.extend(page.secret_values.unwrap_or_default().into_iter().filter_map(entry));
+        for item in page.errors.unwrap_or_default() {
+            let (code, text) =
+                (item.error_code.unwrap_or_default(), item.message.unwrap_or_default());
+            let error = error::of_item(Operation::GetSecrets, &code, &text, id.as_deref());
+            self.errors.insert(item.secret_id.unwrap_or_default(), error);
+        }
+        page.next_token.filter(|token| !token.is_empty())
+    }
+
     /// The answer to a question; `None` where it is not the one that a single read would give.
-    fn answer(&self, question: Question) -> Option<(Vec<usize>, Result<Secret>)> {
+    fn answer(&self, question: &Question) -> Option<Result<Secret>> {
         let target = &question.target;
         if let Some(error) = self.errors.get(target.id()) {
             // Some of AWS's codes need a look at the secret to be told apart.
@@ -233,13 +244,13 @@ impl Told {
                 error.kind(),
                 ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::PendingDeletion
             );
-            return is_plain.then(|| (question.places, Err(error.clone())));
+            return is_plain.then(|| Err(error.clone()));
         }
         let is_it = |one: &&Entry| target.is(one.name.as_deref(), one.arn.as_deref());
         let secret = &self.values.iter().find(is_it)?.secret;
         // A batch names no stage: what is not AWSCURRENT is not what was asked for.
         let is_current = secret.version.stages.contains(Stage::Current);
-        is_current.then(|| (question.places, Ok(secret.clone())))
+        is_current.then(|| Ok(secret.clone()))
     }
 }
 

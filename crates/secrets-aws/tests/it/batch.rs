@@ -94,6 +94,34 @@ async fn an_answer_in_pages_is_read_to_its_end() {
     assert_eq!(on.double.calls().total(), batches, "no secret was read singly");
 }
 
+/// A page that fails takes no answers with it that came before, and those alone that it would have
+/// brought fail: not asked again one by one where the service is to be spared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_fails_leaves_the_answers_of_those_before() {
+    let on = OnDouble::of(quick().batch_bytes(30)).await;
+    let wanted = some(&on, 12).await;
+    on.double.faults().add(FaultRule::new(Fault::Throttle).on("BatchGetSecretValue").skip(1));
+    let answers = on.provider.get_secrets(&wanted).await.unwrap();
+    let (came, failed): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.is_ok());
+    assert!(!came.is_empty() && !failed.is_empty(), "{} came", came.len());
+    for (at, answer) in answers.iter().take(came.len()).enumerate() {
+        assert!(answer.as_ref().unwrap().value.ct_eq(&text(&format!("value {at}"))));
+    }
+    for failed in failed {
+        assert_eq!(failed.as_ref().unwrap_err().kind(), ErrorKind::Throttled);
+    }
+    assert_eq!(on.double.calls().count("GetSecretValue"), 0);
+    // Where the failure says nothing of the others they are read singly, and those alone.
+    on.double.faults().clear();
+    let refused =
+        Fault::Refuse { status: 400, code: "ValidationException".into(), message: "no".into() };
+    on.double.faults().add(FaultRule::new(refused).on("BatchGetSecretValue").skip(1));
+    let count = came.len();
+    let answers = on.provider.get_secrets(&wanted).await.unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(on.double.calls().count("GetSecretValue"), wanted.len() - count);
+}
+
 /// Who may not read in batches reads singly, is not refused twice, and is told by `health`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_right_to_batches_secrets_are_read_singly() {
