@@ -4,6 +4,8 @@
 mod event;
 mod feed;
 #[cfg(feature = "sqs")]
+mod foreign;
+#[cfg(feature = "sqs")]
 mod queue;
 
 use std::borrow::Cow;

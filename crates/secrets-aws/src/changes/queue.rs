@@ -1,17 +1,17 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message};
 use futures_util::future::{BoxFuture, FutureExt, Shared, WeakShared};
 use futures_util::{StreamExt, stream};
-use secrets_core::{ChangeStream, Error, ErrorKind, Result};
+use secrets_core::{ChangeStream, Clock, Error, ErrorKind, Result, SystemClock};
 use tokio::time::Instant;
 
 use crate::changes::feed::ChangeFeed;
+use crate::changes::foreign::Foreign;
 use crate::error::{Call, send};
 use crate::wire::{AwsClients, Route};
 
@@ -49,7 +49,8 @@ struct Queue {
     /// Asks the queue, for all who listen and driven by any of them: one that listens no more, or has
     /// other things to do, holds nobody up.
     asking: Mutex<Option<WeakShared<Asking>>>,
-    foreign: AtomicU64,
+    clock: Arc<dyn Clock>,
+    foreign: Mutex<Foreign>,
     failure: Mutex<Option<Error>>,
 }
 
@@ -68,6 +69,15 @@ impl ChangeQueue {
     /// # Errors
     /// `InvalidValue`: that is no URL of a queue, or one of another partition.
     pub fn new(clients: &AwsClients, url: &str) -> Result<Self> {
+        Self::with_clock(clients, url, SystemClock)
+    }
+
+    /// The queue at this URL, by another clock: what `health` says of messages that are no events is
+    /// about the last hour.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_clock(clients: &AwsClients, url: &str, clock: impl Clock) -> Result<Self> {
         let place = place(url).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidValue,
@@ -80,16 +90,17 @@ impl ChangeQueue {
             url: url.into(),
             feed: ChangeFeed::new(),
             asking: Mutex::default(),
-            foreign: AtomicU64::new(0),
+            clock: Arc::new(clock),
+            foreign: Mutex::default(),
             failure: Mutex::default(),
         })))
     }
 
-    /// How many messages were left in the queue because they are no events. The same message counts
-    /// each time that it is delivered.
+    /// How many messages were left in the queue because they are no events, since the process began to
+    /// ask it. The same message counts each time that it is delivered.
     #[must_use]
     pub fn foreign(&self) -> u64 {
-        self.0.foreign.load(Ordering::Relaxed)
+        self.0.foreign().all()
     }
 
     /// Why the queue could not be asked when that was last tried.
@@ -100,8 +111,11 @@ impl ChangeQueue {
 
     pub(crate) fn findings(&self) -> Vec<Cow<'static, str>> {
         let failure = self.failure().map(|failure| format!("the queue of changes: {failure}"));
-        let foreign = (self.foreign() > 0).then(|| {
-            format!("the queue of changes has had {} messages that are no events", self.foreign())
+        let recent = self.0.foreign().of_the_last_hour(self.0.clock.now());
+        let foreign = (recent > 0).then(|| {
+            format!(
+                "the queue of changes had {recent} messages in the last hour that are no events"
+            )
         });
         failure.into_iter().chain(foreign).map(Cow::Owned).collect()
     }
@@ -169,7 +183,7 @@ impl Queue {
     fn pass_on(&self, message: &Message) -> bool {
         let is_event = self.feed.message(message.body().unwrap_or_default().as_bytes()).is_ok();
         if !is_event {
-            self.foreign.fetch_add(1, Ordering::Relaxed);
+            self.foreign().count(self.clock.now());
         }
         is_event
     }
@@ -194,6 +208,10 @@ impl Queue {
                 Err(Error::new(ErrorKind::Unavailable, message))
             }
         }
+    }
+
+    fn foreign(&self) -> MutexGuard<'_, Foreign> {
+        self.foreign.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, failure: Option<Error>) {

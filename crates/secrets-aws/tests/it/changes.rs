@@ -1,13 +1,14 @@
 //! Word of changes that somebody else made.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_double::{Fault, FaultRule};
 use futures_util::StreamExt;
 use secrets_aws::{ChangeFeed, ChangeQueue, SecretsManagerProvider};
 use secrets_core::conformance;
 use secrets_core::{
-    ChangeHint, ChangeStream, ErrorKind, HealthStatus, SecretProvider, SecretProviderExt, Support,
+    ChangeHint, ChangeStream, ErrorKind, Health, HealthStatus, ManualClock, SecretProvider,
+    SecretProviderExt, Support,
 };
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ const QUEUE: &str = "hints";
 struct Hinted {
     on: OnDouble,
     queue: ChangeQueue,
+    clock: ManualClock,
 }
 
 impl Hinted {
@@ -29,12 +31,13 @@ impl Hinted {
         on.double.events().deliver_to(QUEUE);
         let keys = on.double.credentials();
         let clients = clients_as(on.double.url(), keys.access_key(), keys.secret_key()).await;
-        let queue = ChangeQueue::new(&clients, &url).unwrap();
+        let clock = ManualClock::at(SystemTime::now());
+        let queue = ChangeQueue::with_clock(&clients, &url, clock.clone()).unwrap();
         on.provider = SecretsManagerProvider::builder(&clients)
             .with_read_patience(Duration::from_millis(200))
             .with_change_queue(queue.clone())
             .build();
-        Self { on, queue }
+        Self { on, queue, clock }
     }
 
     async fn write(&self, id: &str, text: &str) {
@@ -230,6 +233,14 @@ async fn what_is_no_event_stays_in_the_queue_and_is_told() {
     assert_eq!(health.status, HealthStatus::Degraded);
     assert!(health.findings.iter().any(|finding| finding.contains("no events")), "{health:?}");
     assert!(!format!("{health:?} {:?}", hinted.queue).contains("apples"));
+
+    // It is told for an hour after it was last seen, not for the life of the process.
+    drop(hints);
+    hinted.clock.advance(Duration::from_secs(59 * 60));
+    assert_eq!(hinted.on.provider.health().await.unwrap().status, HealthStatus::Degraded);
+    hinted.clock.advance(Duration::from_secs(2 * 60));
+    assert_eq!(hinted.on.provider.health().await.unwrap(), Health::healthy());
+    assert!(hinted.queue.foreign() >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
