@@ -38,6 +38,8 @@ pub struct Event {
     /// The requests that it took elsewhere, by the ids that were given there: what joins this trail
     /// with that of a cloud.
     pub store_requests: Vec<Id>,
+    /// How many more there were, whose ids are not told.
+    pub store_requests_left_off: u64,
 }
 
 impl Event {
@@ -53,6 +55,7 @@ impl Event {
             code: None,
             aggregate: None,
             store_requests: Vec::new(),
+            store_requests_left_off: 0,
         }
     }
 
@@ -95,6 +98,14 @@ impl Event {
     #[must_use]
     pub fn with_store_requests(mut self, ids: impl IntoIterator<Item = Id>) -> Self {
         self.store_requests.extend(ids);
+        self
+    }
+
+    /// With so many more requests, whose ids are too many to tell
+    /// (`unmapped.store_requests_left_off`).
+    #[must_use]
+    pub fn with_store_requests_left_off(mut self, count: u64) -> Self {
+        self.store_requests_left_off = count;
         self
     }
 

@@ -109,6 +109,7 @@ fn record<'a>(event: &'a Event, product: &'a Product, logged: SystemTime) -> Rec
     record.place(&event.context, product);
     record.describe(action, &event.context);
     record.unmapped.store_requests = &event.store_requests;
+    record.unmapped.store_requests_left_off = event.store_requests_left_off;
     record
 }
 
@@ -266,6 +267,13 @@ struct Unmapped<'a> {
     entity_store: Option<&'a Id>,
     #[serde(skip_serializing_if = "<[Id]>::is_empty")]
     store_requests: &'a [Id],
+    #[serde(skip_serializing_if = "is_none")]
+    store_requests_left_off: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What OCSF has no place for: who told what of a request's origin.
@@ -357,6 +365,7 @@ impl<'a> Record<'a> {
             origin: context.origin.as_ref().map(OriginView::of),
             entity_store: None,
             store_requests: &[],
+            store_requests_left_off: 0,
         };
     }
 

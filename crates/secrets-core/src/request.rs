@@ -1,9 +1,9 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// More are not kept: a call that needs so many is a batch or has gone wrong.
+/// More are counted and not kept: a call that needs so many is a batch or has gone wrong.
 const MOST: usize = 64;
 
 /// The ids of the requests that calls of a provider made of its backend, as the backend gave them:
@@ -26,7 +26,13 @@ const MOST: usize = 64;
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct RequestIds(Arc<Mutex<Vec<Box<str>>>>);
+pub struct RequestIds(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    first: Vec<Box<str>>,
+    left_off: u64,
+}
 
 thread_local! {
     /// Who watches what this thread polls at the moment.
@@ -62,22 +68,36 @@ impl RequestIds {
     }
 
     /// Notes the id of a request to whoever watches the running call, if anybody does. Of a call with
-    /// more than 64 requests the first are kept.
+    /// more than 64 requests the first are kept, and the others [counted](Self::left_off).
     pub fn note(id: &str) {
         WATCHING.with(|watching| {
             if let Some(ids) = &*watching.borrow() {
-                let mut all = ids.0.lock().unwrap_or_else(PoisonError::into_inner);
-                if all.len() < MOST && all.iter().all(|known| &**known != id) {
-                    all.push(id.into());
+                let mut noted = ids.noted();
+                if noted.first.iter().any(|known| &**known == id) {
+                    return;
+                }
+                match noted.first.len() {
+                    MOST.. => noted.left_off = noted.left_off.saturating_add(1),
+                    _ => noted.first.push(id.into()),
                 }
             }
         });
     }
 
-    /// The ids, in the order in which they came.
+    /// The ids, in the order in which they came: 64 at most.
     #[must_use]
     pub fn all(&self) -> Vec<Box<str>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.noted().first.clone()
+    }
+
+    /// How many more were noted.
+    #[must_use]
+    pub fn left_off(&self) -> u64 {
+        self.noted().left_off
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,6 +154,6 @@ mod tests {
         let ids = RequestIds::new();
         let noted = ids.watch(async { (0..1_000).for_each(|n| RequestIds::note(&n.to_string())) });
         futures_util::FutureExt::now_or_never(noted).unwrap();
-        assert_eq!(ids.all().len(), MOST);
+        assert_eq!((ids.all().len(), ids.left_off()), (MOST, 1_000 - 64));
     }
 }

@@ -146,6 +146,11 @@ async fn every_event_is_one_of_ocsf() {
             if number % 3 == 0 {
                 event = event.with_code(Code::new("fetch"));
             }
+            if number % 4 == 0 {
+                let left_off = u64::try_from(number).unwrap();
+                event = event.with_store_requests([id("7c1b"), id("9d2a")]);
+                event = event.with_store_requests_left_off(left_off);
+            }
             if number % 5 == 0 {
                 let end = noon() + Duration::from_secs(60);
                 let many = NonZeroU64::new(17).unwrap();
@@ -170,6 +175,8 @@ async fn every_event_is_one_of_ocsf() {
     for own in ["Start", "Rotate", "Drop"] {
         assert!(whole.contains(&format!(r#""activity_name":"{own}""#)), "no {own} is among them");
     }
+    assert!(whole.contains(r#""store_requests":["7c1b","9d2a"],"store_requests_left_off":4"#));
+    assert!(!whole.contains(r#""store_requests_left_off":0"#), "none left off is not told");
     let found = check(&all);
     let (count, problems) = (found.lines().count(), found.lines().take(20).collect::<Vec<_>>());
     assert_eq!((count, problems), (1, vec![format!("{} events", all.len()).as_str()]));

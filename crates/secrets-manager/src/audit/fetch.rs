@@ -5,7 +5,7 @@ use secrets_core::{Operation, RequestIds, Result, Secret};
 use tokio::time::Instant;
 
 use crate::audit::witness::{Deed, Witness, outcome};
-use crate::audit::words::{CANCELLED, requests};
+use crate::audit::words::{CANCELLED, with_requests};
 
 /// A call of the provider that is under way. Dropped before it ended, it is recorded as given up.
 pub(crate) struct Fetch<'a> {
@@ -43,13 +43,13 @@ impl<'a> Fetch<'a> {
             // Nothing came in, so nobody waits.
             let error = answer.as_ref().err();
             let event = self.event(&self.deed, outcome(error));
-            let event = event.with_store_requests(requests(&self.requests, error));
+            let event = with_requests(event, &self.requests, error);
             self.rest = Some(event);
             return answer;
         };
         let deed = Deed { version: Some(&secret.version.id), ..self.deed };
         let event = self.event(&deed, Outcome::Success);
-        let event = event.with_store_requests(requests(&self.requests, None));
+        let event = with_requests(event, &self.requests, None);
         let recorded = self.witness.record(self.rest.insert(event), by).await;
         self.rest = None;
         recorded.map_err(|error| error.refuse(Operation::GetSecret))?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use audit_log::{Actor, Code, Context, EntityActivity, Id};
+use audit_log::{Actor, Code, Context, EntityActivity, Event, Id};
 use secrets_core::{
     Error, ErrorKind, Operation, Precondition, RequestIds, SecretRef, SetOptions, VersionState,
 };
@@ -27,17 +27,22 @@ pub(crate) const CANCELLED: Code = Code::new("cancelled");
 
 const MANAGER: Code = Code::new("secrets-manager");
 
-/// A batch of more requests tells none: all of them would stand in the event of each secret.
+/// So many requests stand in an event: those of a batch stand in the event of each of its secrets.
 const MOST_REQUESTS: usize = 8;
 
-/// The requests that a call made of the backend; those of a batch that is too large to tell leave the one
-/// that an error names.
-pub(crate) fn requests(ids: &RequestIds, error: Option<&Error>) -> Vec<Id> {
+/// The event with the requests that its call made of the backend: the first, the one that an error
+/// names in any case, and how many more there were.
+pub(crate) fn with_requests(event: Event, ids: &RequestIds, error: Option<&Error>) -> Event {
+    let named = error.and_then(Error::request_id);
     let all = ids.all();
-    if (1..=MOST_REQUESTS).contains(&all.len()) {
-        return all.iter().map(|id| id_of_text(id)).collect();
-    }
-    error.and_then(Error::request_id).map(id_of_text).into_iter().collect()
+    let others = all.iter().map(|id| &**id).filter(|id| Some(*id) != named);
+    let told: Vec<&str> = others.take(MOST_REQUESTS - usize::from(named.is_some())).collect();
+    let is_noted = named.is_some_and(|named| all.iter().any(|id| **id == *named));
+    let more = all.len() - usize::from(is_noted) - told.len();
+    let left_off = ids.left_off().saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+    event
+        .with_store_requests(told.into_iter().chain(named).map(id_of_text))
+        .with_store_requests_left_off(left_off)
 }
 
 /// The context of what the manager does by itself.
@@ -185,6 +190,35 @@ mod tests {
         for each in OPERATIONS {
             assert_eq!(operation(*each).as_str(), each.as_str());
         }
+    }
+
+    /// What stands in the event of a call that made so many requests, the last of which failed or not.
+    fn told(count: usize, error: Option<&Error>) -> (Vec<String>, u64) {
+        let ids = RequestIds::new();
+        let call = ids.watch(async { (0..count).for_each(|n| RequestIds::note(&n.to_string())) });
+        futures_util::FutureExt::now_or_never(call).unwrap();
+        let entity = audit_log::Entity::new(SECRET, Id::from(SECRET));
+        let action = audit_log::Action::entity(EntityActivity::Read, entity);
+        let event = Event::new(action, std::time::SystemTime::UNIX_EPOCH);
+        let event = with_requests(event, &ids, error);
+        let ids = event.store_requests.iter().map(|id| id.as_str().to_owned());
+        (ids.collect(), event.store_requests_left_off)
+    }
+
+    #[test]
+    fn of_many_requests_the_first_are_told_and_how_many_more_there_were() {
+        let first = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(told(0, None), (vec![], 0));
+        assert_eq!(told(8, None), (first(8), 0));
+        assert_eq!(told(25, None), (first(8), 17));
+        assert_eq!(told(1_000, None), (first(8), 992));
+        // The one that failed is told in any case, and told and counted once.
+        let failed = |id: &str| Error::new(ErrorKind::Throttled, "x").with_request_id(id);
+        let with = |id: &str| [first(7), vec![id.to_owned()]].concat();
+        assert_eq!(told(25, Some(&failed("20"))), (with("20"), 17));
+        assert_eq!(told(1, Some(&failed("0"))), (first(1), 0));
+        assert_eq!(told(0, Some(&failed("x"))), (vec!["x".to_owned()], 0));
+        assert_eq!(told(25, Some(&failed("x"))), (with("x"), 18));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use audit_log::{EntityActivity, Event, Outcome};
 use secrets_core::{Effect, Error, Operation, RequestIds, Result, SecretRef, VersionId};
 
 use crate::audit::witness::{Deed, Witness};
-use crate::audit::words::{CANCELLED, INTENDED, operation, reason, requests};
+use crate::audit::words::{CANCELLED, INTENDED, operation, reason, with_requests};
 
 /// A write that is under way. Dropped before its outcome is known it is recorded as given up.
 #[must_use = "call `end` with what became of it"]
@@ -58,7 +58,7 @@ impl<'a> WriteRecord<'a> {
         let deed = Deed { version: version.or(self.deed.version), ..self.deed };
         let error = result.as_ref().err();
         let event = witness.event(&deed, outcome(error));
-        let event = event.with_store_requests(requests(&self.requests, error));
+        let event = with_requests(event, &self.requests, error);
         let _ = witness.record(self.rest.insert(event), witness.patience()).await;
         self.rest = None;
     }
