@@ -13,7 +13,7 @@ use crate::{calls::names, policy::like, random::Sequence};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// `ThrottlingException`, as AWS sends it: HTTP 400.
+    /// `ThrottlingException`, of STS `Throttling`, as AWS sends it: HTTP 400.
     Throttle,
     /// `LimitExceededException`: a quota that waiting does not mend.
     LimitExceeded,

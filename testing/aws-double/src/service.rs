@@ -85,6 +85,16 @@ pub(crate) enum Protocol {
     Query(&'static str),
 }
 
+impl Protocol {
+    /// The code of a throttled call: services that speak the query protocol have the older word for it.
+    pub(crate) fn throttling(self) -> &'static str {
+        match self {
+            Self::Json(_) => "ThrottlingException",
+            Self::Query(_) => "Throttling",
+        }
+    }
+}
+
 /// A service and how it is reached.
 #[derive(Clone)]
 pub(crate) struct Mount {

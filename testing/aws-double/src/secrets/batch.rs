@@ -2,10 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::{Op, filter::Filters, pages, put};
+use super::{
+    Op,
+    filter::Filters,
+    list::{Order, position},
+    pages, put,
+};
 use crate::service::Refusal;
 
 const MOST: usize = 20;
+
+/// A secret of a batch and its place in it, which no other has: what comes in between two pages shifts
+/// nothing.
+struct Wanted {
+    id: String,
+    place: (u64, String),
+}
 
 impl Op<'_> {
     pub(super) fn batch_get_secret_value(&self) -> Result<Value, Refusal> {
@@ -14,7 +26,7 @@ impl Op<'_> {
         let sized = self.input.0.get("MaxResults").is_some_and(|v| !v.is_null());
         let most = self.input.page_size(MOST)?;
         self.authorize_alone("BatchGetSecretValue")?;
-        let wanted: Vec<String> = match (ids, filters.is_empty()) {
+        let wanted: Vec<Wanted> = match (ids, filters.is_empty()) {
             (Some(_), _) if sized => {
                 return Err(invalid("You can't use MaxResults with SecretIdList."));
             }
@@ -28,26 +40,37 @@ impl Op<'_> {
                     "Either 'SecretIdList' or 'Filters' must be provided, but not both.",
                 ));
             }
-            (Some(ids), true) => ids.into_iter().map(str::to_owned).collect(),
+            (Some(ids), true) => (1..)
+                .zip(ids)
+                .map(|(at, id)| Wanted { id: id.to_owned(), place: (at, String::new()) })
+                .collect(),
             (None, false) => {
                 self.authorize_alone("ListSecrets")?;
                 let inner = self.service.store.lock();
-                self.listed(&inner, &filters, false).iter().map(|s| s.arn.clone()).collect()
+                let listed = self.listed(&inner, &filters, false);
+                let wanted = listed.iter().map(|secret| Wanted {
+                    id: secret.arn.clone(),
+                    place: position(&inner, secret, Order::Created),
+                });
+                let mut wanted: Vec<_> = wanted.collect();
+                wanted.sort_by(|one, other| one.place.cmp(&other.place));
+                wanted
             }
         };
         self.batch(&wanted, most)
     }
 
     /// As many of these as fit, from where the last answer ended.
-    fn batch(&self, wanted: &[String], most: usize) -> Result<Value, Refusal> {
+    fn batch(&self, wanted: &[Wanted], most: usize) -> Result<Value, Refusal> {
         let scope = format!("batch {}", self.question());
         let after =
             self.input.text("NextToken")?.map(|t| pages::open(self, &scope, t)).transpose()?;
-        let done = after.map_or(0, |(at, _)| usize::try_from(at).unwrap_or(usize::MAX));
+        let is_left = |one: &&Wanted| after.as_ref().is_none_or(|after| one.place > *after);
+        let rest: Vec<&Wanted> = wanted.iter().filter(is_left).collect();
         let (mut values, mut errors, mut bytes) = (Vec::new(), Vec::new(), 0);
-        let mut taken = done;
+        let mut last = None;
         let mut inner = self.service.store.lock();
-        for id in wanted.iter().skip(done).take(most) {
+        for Wanted { id, place } in rest.iter().take(most) {
             match self.read(&mut inner, id, None, None, self.read_view()) {
                 Ok(value) => {
                     let size = ["SecretString", "SecretBinary"]
@@ -67,12 +90,13 @@ impl Op<'_> {
                     "Message": refusal.message,
                 })),
             }
-            taken += 1;
+            last = Some(place);
         }
         drop(inner);
         let mut answer = json!({ "SecretValues": values, "Errors": errors });
-        let next = (taken < wanted.len())
-            .then(|| pages::seal(self, &scope, u64::try_from(taken).unwrap_or(u64::MAX), ""));
+        let end = rest.last().map(|one| &one.place);
+        let next = last.filter(|last| Some(*last) != end);
+        let next = next.map(|(at, name)| pages::seal(self, &scope, *at, name));
         put(&mut answer, "NextToken", next);
         Ok(answer)
     }

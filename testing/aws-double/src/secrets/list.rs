@@ -18,7 +18,7 @@ use crate::{service::Refusal, stamp};
 
 /// What a list is ordered by.
 #[derive(Debug, Clone, Copy)]
-enum Order {
+pub(super) enum Order {
     Created,
     Changed,
     Accessed,
@@ -97,7 +97,7 @@ impl Op<'_> {
     }
 }
 
-fn position(inner: &Inner, secret: &Secret, order: Order) -> (u64, String) {
+pub(super) fn position(inner: &Inner, secret: &Secret, order: Order) -> (u64, String) {
     let at = match order {
         Order::Created => millis(secret.created),
         Order::Changed => millis(secret.changed),

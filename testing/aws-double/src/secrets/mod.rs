@@ -308,18 +308,18 @@ impl Op<'_> {
             .map(|(name, value)| (lower_first(name), value.clone()))
             .filter(|(name, _)| SHOWN.contains(&name.as_str()))
             .collect();
-        self.tell_as(self.call.operation, false, secret, request, details);
+        self.tell_as(self.call.operation, Teller::Caller, secret, request, details);
     }
 
     /// Tells of what the service did by itself.
     fn tell_of_service(&self, name: &str, secret: &Secret, details: &[(&str, Value)]) {
-        self.tell_as(name, true, secret, BTreeMap::new(), details);
+        self.tell_as(name, Teller::Service, secret, BTreeMap::new(), details);
     }
 
     fn tell_as(
         &self,
         name: &str,
-        by_service: bool,
+        by: Teller<'_>,
         secret: &Secret,
         request: BTreeMap<String, Value>,
         details: &[(&str, Value)],
@@ -327,17 +327,24 @@ impl Op<'_> {
         let mut details: BTreeMap<String, Value> =
             details.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
         details.insert("arn".to_owned(), json!(secret.arn));
+        let (principal, request_id) = match by {
+            Teller::Caller | Teller::Service => {
+                (self.call.principal.to_owned(), self.call.request_id.to_owned())
+            }
+            // A call of its own, with a role of its own.
+            Teller::Function(function) => (role_of(function), random::uuid()),
+        };
         self.call.world.tell(&Change {
             source: "secretsmanager",
             name: name.to_owned(),
-            by_service,
+            by_service: matches!(by, Teller::Service),
             resource: secret.arn.clone(),
             request,
             details,
             account: secret.place.account.clone(),
             region: secret.place.region.clone(),
-            principal: self.call.principal.to_owned(),
-            request_id: self.call.request_id.to_owned(),
+            principal,
+            request_id,
             at: self.now(),
         });
     }
@@ -350,6 +357,25 @@ impl Op<'_> {
             name: name.to_owned(),
         }
     }
+}
+
+/// Who does what is told.
+#[derive(Debug, Clone, Copy)]
+enum Teller<'a> {
+    /// Whoever called.
+    Caller,
+    /// The service by itself.
+    Service,
+    /// The function of a rotation, by its ARN.
+    Function(&'a str),
+}
+
+/// The role that a function calls as: one of its own name, in its own account.
+fn role_of(function: &str) -> String {
+    let mut parts = function.split(':').skip(1);
+    let partition = parts.next().unwrap_or("aws");
+    let (account, name) = (parts.nth(2).unwrap_or_default(), parts.nth(1).unwrap_or_default());
+    format!("arn:{partition}:sts::{account}:assumed-role/{name}/{name}")
 }
 
 /// ARN and name, with which most answers begin.

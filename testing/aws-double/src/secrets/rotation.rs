@@ -1,7 +1,7 @@
 //! Rotation as the service drives it; a test plays the function.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::{
-    Op,
+    Op, Teller,
     input::Input,
     labels::NewVersion,
     model::{CURRENT, PENDING, Payload, Rotation, Secret},
@@ -277,13 +277,35 @@ impl Op<'_> {
                     return Ok(());
                 };
                 let mut changed = Secret::clone(&newest);
+                let from = changed.labelled(CURRENT).map(|v| v.id.clone());
                 let rotated = self.complete(&mut changed, &event.token, value)?;
                 self.commit(&mut inner, &changed);
                 drop(inner);
+                self.tell_of_function(&changed, event, from.as_deref());
                 self.tell_if_rotated(&changed, rotated, &event.token);
                 Ok(())
             }
         }
+    }
+
+    /// Tells of the two calls that the work of a function is.
+    fn tell_of_function(&self, secret: &Secret, event: &RotationEvent, from: Option<&str>) {
+        let (by, token) = (Teller::Function(&event.function), &event.token);
+        let request = |fields: &[(&str, Value)]| {
+            let id = ("secretId".to_owned(), json!(event.secret_arn));
+            let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            fields.chain([id]).collect::<BTreeMap<_, _>>()
+        };
+        let put =
+            request(&[("clientRequestToken", json!(token)), ("versionStages", json!([PENDING]))]);
+        self.tell_as("PutSecretValue", by, secret, put, &[("versionId", json!(token))]);
+        if from == Some(token) {
+            return;
+        }
+        let mut moved =
+            request(&[("versionStage", json!(CURRENT)), ("moveToVersionId", json!(token))]);
+        moved.extend(from.map(|from| ("removeFromVersionId".to_owned(), json!(from))));
+        self.tell_as("UpdateSecretVersionStage", by, secret, moved, &[]);
     }
 
     /// The work of a function: gives the pending version its value and makes it the current one.

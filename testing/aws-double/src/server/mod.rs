@@ -238,7 +238,7 @@ impl Server {
         let identity = signer.as_ref().map(|s| &*s.identity);
         let account = identity.map_or("", |i| i.account.as_str());
         if !world.faults.admits(&passing.operation, account, now) {
-            return Err(Refusal::new("ThrottlingException", "Rate exceeded"));
+            return Err(Refusal::new(mount.protocol.throttling(), "Rate exceeded"));
         }
         let call = Call {
             operation,
@@ -281,7 +281,7 @@ impl Server {
             Outcome::Answered(Reply::of_operation(protocol, "", &Err(refusal), id))
         };
         match fault {
-            Fault::Throttle => refuse(400, "ThrottlingException", "Rate exceeded"),
+            Fault::Throttle => refuse(400, protocol.throttling(), "Rate exceeded"),
             Fault::LimitExceeded => refuse(
                 400,
                 "LimitExceededException",

@@ -169,6 +169,48 @@ async fn a_rotation_and_a_deletion_are_told() {
     named(&events, "RestoreSecret");
 }
 
+/// A rotation whose function the double plays is told like one whose function calls the API.
+#[tokio::test]
+async fn a_rotation_that_is_played_is_told_with_the_calls_of_its_function() {
+    let scene = scene().await;
+    let arn = scene.create().await;
+    scene.events().await;
+    let function = "arn:aws:lambda:us-east-1:111122223333:function:rotate";
+    scene.double.rotations().complete_with(function, |_| CANARY.repeat(2));
+    let rotate = json!({
+        "SecretId": "app/db",
+        "ClientRequestToken": token(2),
+        "RotationLambdaARN": function,
+        "RotationRules": { "AutomaticallyAfterDays": 30 },
+    });
+    scene.secrets.ok("RotateSecret", rotate).await;
+    let events = scene.events().await;
+    let names: Vec<_> = events
+        .iter()
+        .map(|event| event["detail"]["eventName"].as_str().unwrap_or("label"))
+        .collect();
+    let expected = [
+        "RotateSecret",
+        "RotationStarted",
+        "PutSecretValue",
+        "UpdateSecretVersionStage",
+        "label",
+        "RotationSucceeded",
+    ];
+    assert_eq!(names, expected);
+    let put = named(&events, "PutSecretValue");
+    let asked =
+        json!({ "secretId": arn, "clientRequestToken": token(2), "versionStages": ["AWSPENDING"] });
+    assert_eq!(put["detail"]["requestParameters"], asked);
+    let role = "arn:aws:sts::111122223333:assumed-role/rotate/rotate";
+    assert_eq!(put["detail"]["userIdentity"]["arn"], role);
+    let call = scene.double.calls().of("RotateSecret").pop().unwrap();
+    assert_ne!(put["detail"]["requestID"], call.request_id.as_str());
+    let moved = named(&events, "UpdateSecretVersionStage");
+    assert_eq!(moved["detail"]["requestParameters"]["removeFromVersionId"], token(1).as_str());
+    assert_eq!(events[4]["detail"]["versionId"], token(2).as_str());
+}
+
 #[tokio::test]
 async fn events_are_delayed_and_doubled_on_demand() {
     let scene = scene().await;

@@ -163,6 +163,42 @@ async fn batches_have_bounds() {
     assert_eq!(pages(&client, "BatchGetSecretValue", input).await.1, 3);
 }
 
+/// What is made or goes away between two pages of a batch by filters leaves out none of the others, and
+/// gives none twice.
+#[tokio::test]
+async fn changes_between_pages_of_a_batch_shift_nothing() {
+    let double = AwsDouble::builder().strong().start().await.unwrap();
+    let client = Client::new(&double);
+    let create = async |id: &str| {
+        let input = json!({ "Name": id, "SecretString": "v", "ClientRequestToken": token(1) });
+        client.ok("CreateSecret", input).await;
+        double.clock().advance(std::time::Duration::from_secs(1));
+    };
+    for id in ["app/b", "app/c", "app/d", "app/e"] {
+        create(id).await;
+    }
+    let page = async |next: Option<&Value>| {
+        let filters = json!([{ "Key": "name", "Values": ["app/"] }]);
+        let mut input = json!({ "Filters": filters, "MaxResults": 2 });
+        if let Some(next) = next {
+            input["NextToken"] = next.clone();
+        }
+        let answer = client.ok("BatchGetSecretValue", input).await;
+        let values = answer["SecretValues"].as_array().unwrap();
+        let names = values.iter().map(|value| value["Name"].as_str().unwrap().to_owned());
+        (names.collect::<Vec<_>>(), answer["NextToken"].clone())
+    };
+    let (first, next) = page(None).await;
+    assert_eq!(first, ["app/b", "app/c"]);
+    create("app/a").await;
+    let forced = json!({ "SecretId": "app/b", "ForceDeleteWithoutRecovery": true });
+    client.ok("DeleteSecret", forced).await;
+    let (second, next) = page(Some(&next)).await;
+    assert_eq!(second, ["app/d", "app/e"]);
+    let (third, next) = page(Some(&next)).await;
+    assert_eq!((third, next), (vec!["app/a".to_owned()], Value::Null));
+}
+
 #[tokio::test]
 async fn a_batch_may_end_early() {
     let double = AwsDouble::builder().strong().batch_bytes(3_000).start().await.unwrap();

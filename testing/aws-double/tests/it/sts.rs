@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_double::{AwsDouble, Issuer, IssuerState, Policy, Role};
+use aws_double::{AwsDouble, Fault, FaultRule, Issuer, IssuerState, Policy, Role};
 use serde_json::{Value, json};
 
 use crate::wire::{Keys, Refused, Wire, element};
@@ -330,4 +330,18 @@ async fn a_token_that_is_not_good_is_refused_for_what_is_wrong() {
     web.double.issuers().set_state(&web.provider, IssuerState::Well);
     web.double.clock().advance(Duration::from_secs(601));
     assert_eq!(web.assume(&good).await.unwrap_err().code, "ExpiredTokenException");
+}
+
+/// By a fault and by a rate alike.
+#[tokio::test]
+async fn throttling_is_told_as_the_query_protocol_does() {
+    let (double, wire) = with_role(trusting()).await;
+    double.faults().add(FaultRule::new(Fault::Throttle).on("AssumeRole").times(1));
+    let by_fault = assume(&wire, &[]).await.unwrap_err();
+    double.faults().limit_rate(&["AssumeRole"], 0.01, 1);
+    assume(&wire, &[]).await.unwrap();
+    let by_rate = assume(&wire, &[]).await.unwrap_err();
+    for refused in [by_fault, by_rate] {
+        assert_eq!((refused.status, refused.code.as_str()), (400, "Throttling"));
+    }
 }
