@@ -21,7 +21,8 @@ pub use changes::ChangeQueue;
 pub use changes::{ChangeFeed, Heard, NotAnEvent};
 pub use config::{
     AccountId, AwsConfig, ConfigError, ConfigProblem, Container, Endpoints, Identity, Instance,
-    InvalidAccountId, Network, Partition, Profile, Proxy, Role, StaticKeys, WebIdentity,
+    InvalidAccountId, KeySource, Network, Partition, Profile, Proxy, Role, RotatedKeys, StaticKeys,
+    WebIdentity,
 };
 #[cfg(feature = "kms")]
 pub use keys::{

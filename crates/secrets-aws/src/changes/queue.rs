@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::changes::feed::ChangeFeed;
 use crate::changes::foreign::Foreign;
+use crate::config::Partition;
 use crate::error::{Call, send};
 use crate::wire::{AwsClients, Route};
 
@@ -219,9 +220,9 @@ impl Queue {
     }
 }
 
-/// Where a queue lies: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`
-/// (<https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>). Of an endpoint of another form
-/// the region is that of the clients.
+/// Where a queue lies: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, with `sqs-fips`, `api.aws` and the
+/// suffixes of other partitions as well (<https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>).
+/// Of an endpoint of another form the region is that of the clients.
 fn place(url: &str) -> Option<Route<'_>> {
     let (_, rest) = url.split_once("://")?;
     let mut parts = rest.split('/');
@@ -230,8 +231,10 @@ fn place(url: &str) -> Option<Route<'_>> {
     if !is_account || name.is_empty() || parts.next().is_some() {
         return None;
     }
-    let region = host.strip_prefix("sqs.").and_then(|host| host.split_once(".amazonaws.com"));
-    Some(Route { account: Some(account), region: region.map(|(region, _)| region) })
+    let mut labels = host.split('.');
+    let is_of_aws = matches!(labels.next(), Some("sqs" | "sqs-fips"));
+    let region = labels.next().filter(|label| is_of_aws && Partition::of_region(label).is_some());
+    Some(Route { account: Some(account), region })
 }
 
 /// Shows the queue and how it does.
@@ -242,5 +245,28 @@ impl fmt::Debug for ChangeQueue {
             .field("foreign", &self.foreign())
             .field("failure", &self.failure())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_of_a_queue_is_told_by_its_host() {
+        for (host, region) in [
+            ("sqs.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("sqs-fips.us-east-1.amazonaws.com", Some("us-east-1")),
+            ("sqs.eu-west-1.api.aws", Some("eu-west-1")),
+            ("sqs.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("sqs.eusc-de-east-1.amazonaws.eu", Some("eusc-de-east-1")),
+            ("sqs.example", None),
+            ("other.eu-west-1.example", None),
+            ("127.0.0.1:8080", None),
+        ] {
+            let url = format!("https://{host}/123456789012/hints");
+            let route = Route { account: Some("123456789012"), region };
+            assert_eq!(place(&url), Some(route), "{host}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use secrets_core::SecretValue;
+use secrets_core::{Result, SecretValue, async_trait};
 
 /// Whom the service acts as, before any role is assumed.
 ///
@@ -27,6 +28,9 @@ pub enum Identity {
     /// Keys that the application holds. Not from settings, which hold references to secrets only.
     #[cfg_attr(feature = "serde", serde(skip))]
     StaticKeys(StaticKeys),
+    /// Keys that are replaced while the service runs. Not from settings either.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    RotatedKeys(RotatedKeys),
     /// A profile of the shared files.
     Profile(Profile),
     /// A token that somebody else issued, from a file: EKS service accounts, OIDC.
@@ -71,7 +75,7 @@ impl StaticKeys {
         self
     }
 
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let is_id = |byte: u8| byte.is_ascii_alphanumeric();
         // 16 to 128 word characters (IAM API reference, AccessKey).
@@ -102,6 +106,69 @@ impl fmt::Debug for StaticKeys {
             .field("access_key_id", &self.access_key_id)
             .field("expires", &self.expires)
             .finish_non_exhaustive()
+    }
+}
+
+/// Whoever has an access key of the service as it is now: a secret of another store, most often.
+#[async_trait]
+pub trait KeySource: Send + Sync {
+    /// The access key as it is now. Asked for the first time when a call needs it, then when it is about to
+    /// end (every 15 minutes where it does not), and when AWS does not know the last one any more.
+    ///
+    /// # Errors
+    /// Those of reading it. The error of a call that needs the key tells their kind alone.
+    async fn keys(&self) -> Result<StaticKeys>;
+}
+
+/// An access key that is replaced while the service runs: what is asked of AWS meanwhile does not
+/// fail, where the new key is to be had before the old one ends to be good.
+///
+/// ```
+/// use secrets_aws::secrets_core::{Result, SecretProvider, SecretProviderExt, SecretValue, async_trait};
+/// use secrets_aws::{AwsConfig, Identity, KeySource, RotatedKeys, StaticKeys};
+///
+/// /// A secret of another provider, `id secret`, as whoever rotates keys writes it.
+/// struct Kept<P>(P);
+///
+/// #[async_trait]
+/// impl<P: SecretProvider> KeySource for Kept<P> {
+///     async fn keys(&self) -> Result<StaticKeys> {
+///         let kept = self.0.read("aws/key").await?.value;
+///         let (id, secret) = kept.expose_secret_text()?.split_once(' ').unwrap_or_default();
+///         Ok(StaticKeys::new(id, SecretValue::from_string(secret.to_owned())))
+///     }
+/// }
+/// # async fn run(other: impl SecretProvider) -> Result<()> {
+/// let kept = Kept(other);
+/// let keys = RotatedKeys::new(kept.keys().await?, kept);
+/// let config = AwsConfig::in_region("eu-west-1").with_identity(Identity::RotatedKeys(keys));
+/// # let _ = config;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RotatedKeys {
+    first: StaticKeys,
+    source: Arc<dyn KeySource>,
+}
+
+impl RotatedKeys {
+    /// The keys as they are at the start, which tell this service from others, and who has them later.
+    pub fn new(first: StaticKeys, source: impl KeySource + 'static) -> Self {
+        Self { first, source: Arc::new(source) }
+    }
+
+    pub(crate) fn first(&self) -> &StaticKeys {
+        &self.first
+    }
+
+    pub(crate) async fn now(&self) -> Result<StaticKeys> {
+        self.source.keys().await
+    }
+}
+
+impl fmt::Debug for RotatedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RotatedKeys").field("first", &self.first).finish_non_exhaustive()
     }
 }
 

@@ -18,7 +18,9 @@ use secrets_core::{Clock, SystemClock};
 pub use endpoint::Endpoints;
 pub(crate) use endpoint::is_loopback;
 pub use error::{ConfigError, ConfigProblem};
-pub use identity::{Container, Identity, Instance, Profile, StaticKeys, WebIdentity};
+pub use identity::{
+    Container, Identity, Instance, KeySource, Profile, RotatedKeys, StaticKeys, WebIdentity,
+};
 pub use network::{Network, Proxy};
 pub use place::{AccountId, InvalidAccountId, Partition};
 pub use role::Role;
@@ -240,6 +242,7 @@ impl AwsConfig {
         match &self.identity {
             Identity::DefaultChain => Vec::new(),
             Identity::StaticKeys(keys) => keys.problems(),
+            Identity::RotatedKeys(keys) => keys.first().problems(),
             Identity::Profile(profile) if profile.name.is_empty() => {
                 vec!["the name of the profile is empty".to_owned()]
             }

@@ -15,9 +15,35 @@ pub enum Partition {
     /// `aws-us-gov`: GovCloud.
     #[cfg_attr(feature = "serde", serde(rename = "aws-us-gov"))]
     AwsUsGov,
+    /// `aws-eusc`: the European Sovereign Cloud.
+    #[cfg_attr(feature = "serde", serde(rename = "aws-eusc"))]
+    AwsEusc,
+    /// `aws-iso`, and the three below: networks without a way to the others.
+    #[cfg_attr(feature = "serde", serde(rename = "aws-iso"))]
+    AwsIso,
+    /// `aws-iso-b`.
+    #[cfg_attr(feature = "serde", serde(rename = "aws-iso-b"))]
+    AwsIsoB,
+    /// `aws-iso-e`.
+    #[cfg_attr(feature = "serde", serde(rename = "aws-iso-e"))]
+    AwsIsoE,
+    /// `aws-iso-f`.
+    #[cfg_attr(feature = "serde", serde(rename = "aws-iso-f"))]
+    AwsIsoF,
 }
 
 impl Partition {
+    const ALL: [Self; 8] = [
+        Self::Aws,
+        Self::AwsCn,
+        Self::AwsUsGov,
+        Self::AwsEusc,
+        Self::AwsIso,
+        Self::AwsIsoB,
+        Self::AwsIsoE,
+        Self::AwsIsoF,
+    ];
+
     /// As ARNs have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -25,6 +51,11 @@ impl Partition {
             Self::Aws => "aws",
             Self::AwsCn => "aws-cn",
             Self::AwsUsGov => "aws-us-gov",
+            Self::AwsEusc => "aws-eusc",
+            Self::AwsIso => "aws-iso",
+            Self::AwsIsoB => "aws-iso-b",
+            Self::AwsIsoE => "aws-iso-e",
+            Self::AwsIsoF => "aws-iso-f",
         }
     }
 
@@ -39,6 +70,11 @@ impl Partition {
         match region.split('-').collect::<Vec<_>>().as_slice() {
             ["cn", _, _] => Some(Self::AwsCn),
             ["us", "gov", _, _] => Some(Self::AwsUsGov),
+            ["eusc", "de", _, _] => Some(Self::AwsEusc),
+            ["us", "iso", _, _] => Some(Self::AwsIso),
+            ["us", "isob", _, _] => Some(Self::AwsIsoB),
+            ["eu", "isoe", _, _] => Some(Self::AwsIsoE),
+            ["us", "isof", _, _] => Some(Self::AwsIsoF),
             [_, _, _] => Some(Self::Aws),
             _ => None,
         }
@@ -47,7 +83,7 @@ impl Partition {
     /// By the name that ARNs have.
     #[must_use]
     pub fn of_arn(name: &str) -> Option<Self> {
-        [Self::Aws, Self::AwsCn, Self::AwsUsGov].into_iter().find(|known| known.as_str() == name)
+        Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 }
 
@@ -141,6 +177,11 @@ mod tests {
             ("cn-north-1", Partition::AwsCn),
             ("cn-northwest-1", Partition::AwsCn),
             ("us-gov-west-1", Partition::AwsUsGov),
+            ("eusc-de-east-1", Partition::AwsEusc),
+            ("us-iso-east-1", Partition::AwsIso),
+            ("us-isob-east-1", Partition::AwsIsoB),
+            ("eu-isoe-west-1", Partition::AwsIsoE),
+            ("us-isof-south-1", Partition::AwsIsoF),
         ];
         for (region, partition) in known {
             assert_eq!(Partition::of_region(region), Some(partition), "{region}");
@@ -164,10 +205,9 @@ mod tests {
             "EU-WEST-1",
             "eu-west-1 ",
             "eu-west-123",
-            "us-iso-east-1",
-            "us-isob-east-1",
-            "eu-isoe-west-1",
-            "eusc-de-east-1",
+            "us-isoz-east-1",
+            "eu-iso-west-1",
+            "eusc-fr-east-1",
             "eu_west_1",
             "aws-global",
             "é-west-1",
@@ -180,6 +220,10 @@ mod tests {
     #[test]
     fn partitions_of_arns() {
         assert_eq!(Partition::of_arn("aws-cn"), Some(Partition::AwsCn));
-        assert_eq!(Partition::of_arn("aws-iso"), None);
+        assert_eq!(Partition::of_arn("aws-iso"), Some(Partition::AwsIso));
+        assert_eq!(Partition::of_arn("aws-iso-z"), None);
+        assert!(
+            Partition::ALL.iter().all(|known| Partition::of_arn(known.as_str()) == Some(*known))
+        );
     }
 }

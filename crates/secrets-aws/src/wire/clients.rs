@@ -14,7 +14,7 @@ use secrets_core::{Error, ErrorKind, Result};
 
 use super::identity::source::{self, Source, Ways};
 use super::identity::{Cached, Links, Times};
-use super::observer::Observer;
+use super::observer::{NoCache, Observer};
 use super::retry::{self, Corrections};
 use super::{Route, http};
 use crate::config::{AccountId, AwsConfig, ConfigError, Identity, Network, Partition, Role};
@@ -82,6 +82,11 @@ impl AwsClients {
     pub async fn connect(config: AwsConfig) -> Result<Self> {
         ConfigError::unless_empty(config.problems())?;
         let out = http::client(&config)?;
+        Self::connect_by(config, out).await
+    }
+
+    /// The same by another way out.
+    pub(super) async fn connect_by(config: AwsConfig, out: SharedHttpClient) -> Result<Self> {
         let direct = http::direct(&config.network)?;
         let found = source::find(&config, Ways { out: &out, direct: &direct }).await?;
         let (region, partition) = place(&config, found.region)?;
@@ -140,6 +145,7 @@ impl AwsClients {
         }
         match &config.identity {
             Identity::StaticKeys(keys) => keys.access_key_id.clone(),
+            Identity::RotatedKeys(keys) => keys.first().access_key_id.clone(),
             Identity::Profile(profile) => format!("profile {}", profile.name),
             Identity::WebIdentity(web) => web.role_arn.clone(),
             Identity::Container(_) => "container".to_owned(),
@@ -338,8 +344,7 @@ fn base(config: &AwsConfig, environment: Option<&SdkConfig>, http: SharedHttpCli
         .stalled_stream_protection(
             StalledStreamProtectionConfig::enabled().grace_period(network.connect_timeout).build(),
         )
-        // Ours is in front of every source; one more would make readers wait.
-        .identity_cache(aws_config::identity::IdentityCache::no_cache());
+        .identity_cache(NoCache);
     builder.set_region(None);
     builder.set_credentials_provider(None);
     if config.fips {
@@ -354,7 +359,7 @@ fn base(config: &AwsConfig, environment: Option<&SdkConfig>, http: SharedHttpCli
     builder.build()
 }
 
-fn timeouts(network: &Network) -> TimeoutConfig {
+pub(super) fn timeouts(network: &Network) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(network.connect_timeout)
         .operation_attempt_timeout(network.timeout)
@@ -398,6 +403,7 @@ fn own(
         Source::Given(provider) => links.source(&config.identity, provider),
         Source::Exchanged(web) => links.exchanged(&web, sts(None, None)),
         Source::Agent(container) => links.agent(&container, direct.clone()),
+        Source::Rotated(keys) => links.rotated(&keys),
     };
     assume(config, first, &config.assume_role, sts)
 }

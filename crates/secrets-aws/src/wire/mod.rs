@@ -3,6 +3,14 @@
 mod caller;
 mod clients;
 mod code;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+mod hosts_tests;
 mod http;
 mod identity;
 mod observer;

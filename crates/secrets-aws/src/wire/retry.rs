@@ -8,8 +8,9 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
+use aws_smithy_types::retry::ErrorKind;
 
-use super::code;
+use super::{code, observer};
 use crate::config::Network;
 
 /// What an attempt beyond the first costs, and what is given back for a call that succeeds at
@@ -40,6 +41,9 @@ pub(super) fn config(network: &Network) -> RetryConfig {
 /// things (secrets, versions, grants), which no repetition lifts. And they know AWS's header for
 /// the pause that a server wants, but not HTTP's, which load balancers and proxies send.
 ///
+/// Nor can they know that others are there for credentials that have ended before their time: such a
+/// call is made once more.
+///
 /// A pause longer than the SDK or the call would wait is not begun: it would come back too early, or
 /// have the caller wait for nothing. The failure tells it instead.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +72,12 @@ impl ClassifyRetry for Corrections {
     ) -> RetryAction {
         if self.classify_retry(context) == RetryAction::RetryForbidden {
             return RetryAction::RetryForbidden;
+        }
+        if context.response().is_some_and(observer::is_renewed) {
+            return RetryAction::retryable_error_with_explicit_delay(
+                ErrorKind::TransientError,
+                Duration::ZERO,
+            );
         }
         let RetryAction::RetryIndicated(RetryReason::RetryableError { kind, retry_after }) =
             previous

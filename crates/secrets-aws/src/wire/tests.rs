@@ -112,7 +112,7 @@ async fn a_route_chooses_region_and_account() {
 async fn a_region_that_is_none_is_refused_before_any_call() {
     let double = start().await;
     let clients = connect(config(&double)).await;
-    for region in ["eu-west-1.evil.example", "eu-west-1/", "", "us-iso-east-1", "cn-north-1"] {
+    for region in ["eu-west-1.evil.example", "eu-west-1/", "", "us-isoz-east-1", "cn-north-1"] {
         let error = clients.secrets_manager(in_region(region)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidValue, "{region}");
     }

@@ -88,7 +88,7 @@ fn a_region_is_needed_unless_the_environment_has_one() {
         one(&of(identity), "no `region`");
     }
     assert!(of(Identity::Profile(Profile::new("x"))).problems().is_empty());
-    for region in ["", "eu-west-1.evil.example", "us-iso-east-1", "EU-WEST-1", "eu-west-1\n"] {
+    for region in ["", "eu-west-1.evil.example", "us-isoz-east-1", "EU-WEST-1", "eu-west-1\n"] {
         one(&AwsConfig::in_region(region), "is no region");
     }
 }
@@ -154,7 +154,7 @@ fn roles_are_what_sts_takes() {
     ] {
         one(&with_role(Role::new(arn)), "is not the ARN of a role");
     }
-    one(&with_role(Role::new("arn:aws-iso:iam::111122223333:role/x")), "is not known");
+    one(&with_role(Role::new("arn:aws-iso-z:iam::111122223333:role/x")), "is not known");
     one(&with_role(role().with_session_name("x")), "session name");
     one(&with_role(role().with_session_name("two words")), "session name");
     one(&with_role(role().with_session_name("x".repeat(65))), "session name");
@@ -331,7 +331,7 @@ mod by_serde {
             (json!({"network": {"proxy": "http://x"}}), "proxy"),
             (json!({"identity": {"static_keys": {"access_key_id": "A"}}}), "static_keys"),
             (json!({"identity": {"instance": {"endpont": "x"}}}), "endpont"),
-            (json!({"partition": "aws-iso"}), "aws-iso"),
+            (json!({"partition": "aws-iso-z"}), "aws-iso-z"),
             (json!({"accounts": {"12": []}}), "12 digits"),
             (json!({"network": {"timeout": "1 day"}}), "not a time"),
             (json!({"network": {"timeout": 5}}), "string"),

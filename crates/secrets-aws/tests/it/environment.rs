@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use aws_double::AwsDouble;
-use secrets_aws::{AwsClients, AwsConfig, Identity, StaticKeys};
+use secrets_aws::{AwsClients, AwsConfig, Identity, Profile, StaticKeys};
 use secrets_core::SecretValue;
 
 use crate::server::{Answer, Server, on_loopback};
@@ -56,7 +56,10 @@ async fn child_process() {
         }
         None => AwsConfig::default(),
     };
-    config.network.attempts = 1;
+    if let Some(name) = told("CHILD_PROFILE") {
+        config.identity = Identity::Profile(Profile::new(name));
+    }
+    config.network.attempts = told("CHILD_ATTEMPTS").map_or(1, |count| count.parse().unwrap());
     let said = match AwsClients::connect(config).await {
         Err(error) => format!("no clients: {error}"),
         Ok(clients) => match clients.caller().await {
@@ -93,8 +96,8 @@ async fn what_is_missing_there_is_told() {
     let said = child(&[("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", &server.url)]).await;
     assert!(said.contains("there are no credentials: the default chain: it has none"), "{said}");
     assert_eq!(server.count(), 0);
-    let said = child(&[("AWS_REGION", "us-iso-east-1")]).await;
-    assert!(said.contains("`us-iso-east-1` is no region of a partition that is known"), "{said}");
+    let said = child(&[("AWS_REGION", "us-isoz-east-1")]).await;
+    assert!(said.contains("`us-isoz-east-1` is no region of a partition that is known"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,4 +159,37 @@ async fn so_are_the_sources_of_the_default_chain() {
     }
     let said = child(&[&exchange[..], &[("AWS_ENDPOINT_URL_STS", &server.url)]].concat()).await;
     assert!(server.count() > 0, "{said}");
+}
+
+/// What the default chain and a profile ask STS by themselves they ask as often as is said of all calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sources_of_the_sdk_ask_as_often_as_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a.token.of-somebody").unwrap();
+    let settings = folder.path().join("config");
+    let profile = "[profile billing]\nrole_arn = arn:aws:iam::111122223333:role/reader\n\
+                   source_profile = keys\nregion = eu-west-1\n[profile keys]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\
+                   aws_secret_access_key = x\n";
+    std::fs::write(&settings, profile).unwrap();
+    let chain = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/reader"),
+    ];
+    let profile = [("AWS_CONFIG_FILE", settings.to_str().unwrap()), ("CHILD_PROFILE", "billing")];
+    for identity in [chain, profile] {
+        for attempts in [1, 2] {
+            let server = Server::start(|_| Answer::xml_error(503, "ServiceUnavailable")).await;
+            let count = attempts.to_string();
+            let rest = [
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_ENDPOINT_URL_STS", on_loopback(&server.url)),
+                ("AWS_MAX_ATTEMPTS", "7"),
+                ("CHILD_ATTEMPTS", &count),
+            ];
+            let said = child(&[&identity[..], &rest].concat()).await;
+            assert!(said.starts_with("error: "), "{said}");
+            assert_eq!(server.count(), attempts, "{said}");
+        }
+    }
 }

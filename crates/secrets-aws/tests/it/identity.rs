@@ -2,14 +2,15 @@
 //! happens when a link fails or its credentials end.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_double::{AwsDouble, Fault, FaultRule, Issuer, Role as Known};
 use secrets_aws::{
-    AccountId, AwsClients, AwsConfig, Container, Identity, Instance, Network, Profile, Role,
-    StaticKeys, WebIdentity,
+    AccountId, AwsClients, AwsConfig, Container, Identity, Instance, KeySource, Network, Profile,
+    Role, RotatedKeys, StaticKeys, WebIdentity,
 };
-use secrets_core::{Clock, ErrorKind, SecretValue};
+use secrets_core::{Clock, Error, ErrorKind, SecretValue, async_trait};
 use serde_json::json;
 use service_test_kit::{Canary, LogCapture};
 
@@ -384,14 +385,120 @@ async fn credentials_that_are_not_valid_yet_are_waited_for_not_replaced() {
     assert_eq!(double.calls().count("AssumeRole"), 1);
 }
 
+/// A session that ended before its time fails no call: all that meet it have others fetched, once, and
+/// are made again with those.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_session_is_replaced_within_the_call() {
+    let double = start().await;
+    let arn = double.roles().add(OWN, role("reader", &root(OWN)));
+    let config = config(&double, keys(&double)).with_role(Role::new(arn));
+    let config = config.with_network(Network::default().with_attempts(2));
+    let clients = connect(config).await;
+    clients.caller().await.unwrap();
+    let key = double.calls().of("GetCallerIdentity")[0].access_key.clone().unwrap();
+    // Until then a service's word is not taken: see `Cached::doubt`.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    double.identities().revoke(&key);
+    double.calls().clear();
+    let slow = Duration::from_millis(200);
+    double.faults().add(FaultRule::new(Fault::Slow(slow)).on("AssumeRole"));
+    let calls = (0..10).map(|_| clients.caller());
+    for answer in futures_util::future::join_all(calls).await {
+        answer.unwrap();
+    }
+    assert_eq!(double.calls().count("AssumeRole"), 1);
+    assert_eq!(double.calls().count("GetCallerIdentity"), 20);
+    // What is not known after that either fails, without going in a circle.
+    let key = double.calls().of("GetCallerIdentity").pop().unwrap().access_key.unwrap();
+    double.identities().revoke(&key);
+    double.calls().clear();
+    assert_eq!(clients.caller().await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+    assert_eq!(double.calls().total(), 1);
+}
+
+/// A store of an access key, as another provider would be one.
+#[derive(Clone)]
+struct Kept(Arc<Mutex<secrets_core::Result<StaticKeys>>>);
+
+#[async_trait]
+impl KeySource for Kept {
+    async fn keys(&self) -> secrets_core::Result<StaticKeys> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Keys are rotated by somebody else, and the old ones are taken away: no call fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_replaced_while_they_serve() {
+    let double = start().await;
+    let made = |name: &str| {
+        let user = double.identities().user(OWN, name);
+        StaticKeys::new(user.access_key(), SecretValue::from_string(user.secret_key().to_owned()))
+    };
+    let first = made("billing");
+    let kept = Kept(Arc::new(Mutex::new(Ok(first.clone()))));
+    let keys = Identity::RotatedKeys(RotatedKeys::new(first.clone(), kept.clone()));
+    let config = config(&double, keys).with_network(Network::default().with_attempts(2));
+    let clients = connect(config).await;
+    assert_eq!(clients.caller().await.unwrap().arn, "arn:aws:iam::111122223333:user/billing");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let second = made("billing-2");
+    *kept.0.lock().unwrap() = Ok(second.clone());
+    double.identities().revoke(&first.access_key_id);
+    for _ in 0..3 {
+        let caller = clients.caller().await.unwrap();
+        assert_eq!(caller.arn, "arn:aws:iam::111122223333:user/billing-2");
+    }
+    assert_eq!(double.calls().count("GetCallerIdentity"), 1 + 2 + 2);
+
+    // Where the keys are no longer kept they serve on as long as AWS knows them, and then that is told:
+    // not as if what was asked for were not there.
+    *kept.0.lock().unwrap() = Err(Error::new(ErrorKind::NotFound, "no such secret"));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    clients.caller().await.unwrap();
+    double.identities().revoke(&second.access_key_id);
+    let error = clients.caller().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    let text = format!("{clients:?} {error} {error:?}");
+    let shown = [first, second]
+        .iter()
+        .any(|keys| text.contains(keys.secret_access_key.expose_secret_text().unwrap()));
+    assert!(!shown);
+}
+
+/// A store of keys that fails at the first call is named, and what it has is looked at.
 #[tokio::test]
-async fn a_revoked_session_is_replaced() {
+async fn what_keeps_the_keys_is_not_taken_for_what_is_asked_for() {
+    let double = start().await;
+    let first = StaticKeys::new(
+        double.credentials().access_key(),
+        SecretValue::from_string("x".to_owned()),
+    );
+    let odd = StaticKeys::new("no id!", SecretValue::from_string("x".to_owned()));
+    let failed = |kind| Err(Error::new(kind, "no"));
+    for (kept, kind, text) in [
+        (failed(ErrorKind::NotFound), ErrorKind::Unauthenticated, "cannot be read (not found)"),
+        (failed(ErrorKind::Unavailable), ErrorKind::Unavailable, "cannot be read (unavailable)"),
+        (Ok(odd), ErrorKind::Unauthenticated, "the id of the access key is not"),
+    ] {
+        let kept = Kept(Arc::new(Mutex::new(kept)));
+        let keys = Identity::RotatedKeys(RotatedKeys::new(first.clone(), kept));
+        let error = connect(config(&double, keys)).await.caller().await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        let told = error.to_string();
+        assert!(told.contains("the keys of the application") && told.contains(text), "{told}");
+    }
+    assert_eq!(double.calls().total(), 0);
+}
+
+/// Where a call may be made once only it fails, and the next one is made with others.
+#[tokio::test]
+async fn a_revoked_session_is_replaced_for_the_next_call() {
     let double = start().await;
     let arn = double.roles().add(OWN, role("reader", &root(OWN)));
     let clients = connect(config(&double, keys(&double)).with_role(Role::new(arn))).await;
     clients.caller().await.unwrap();
     let key = double.calls().of("GetCallerIdentity")[0].access_key.clone().unwrap();
-    // Until then a service's word is not taken: see `Cached::doubt`.
     tokio::time::sleep(Duration::from_secs(5)).await;
     double.identities().revoke(&key);
     assert_eq!(clients.caller().await.unwrap_err().kind(), ErrorKind::Unauthenticated);

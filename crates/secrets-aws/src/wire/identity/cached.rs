@@ -96,12 +96,25 @@ impl Cached {
         Settled(self.clone())
     }
 
-    /// A service said that it does not know these credentials: they are fetched anew, unless they
-    /// just were.
-    pub(crate) fn doubt(&self) {
+    /// A service said that it does not know the credentials with this access key: they are fetched
+    /// anew, unless they just were. Tells whether others are there, or can be asked for.
+    pub(crate) fn doubt(&self, key: Option<&str>) -> bool {
         let now = self.0.now();
         let mut state = self.0.state();
-        state.doubted = state.held.as_ref().is_some_and(|held| held.age(now) >= DOUBT_AFTER);
+        let Some(held) = &state.held else { return false };
+        if key.is_some_and(|key| key != held.credentials.access_key_id()) {
+            // Replaced meanwhile.
+            return true;
+        }
+        state.doubted = held.age(now) >= DOUBT_AFTER;
+        let may_ask = state.flight.is_some() || state.may_begin(now);
+        state.doubted && may_ask
+    }
+
+    /// Waits for those that are fetched in place of doubted ones. A failure is told by whoever asks
+    /// for credentials next.
+    pub(crate) async fn renewed(&self) {
+        let _ = self.get(Patience::AlsoIfDue).await;
     }
 
     async fn get(&self, patience: Patience) -> Outcome {
@@ -148,7 +161,7 @@ impl Shared {
         if let (Some(credentials), Standing::Fresh) = (&good, standing) {
             return Sight::Ready(credentials.clone());
         }
-        let may_begin = state.retry_at.is_none_or(|at| at <= now.steady);
+        let may_begin = state.may_begin(now);
         let overdue = self.times.fetch + OVERDUE;
         let flight = match &state.flight {
             Some((flight, since)) if now.steady.duration_since(*since) < overdue => {
@@ -214,6 +227,11 @@ impl State {
             Some(standing) => standing,
             None => Standing::Ended,
         }
+    }
+
+    /// Whether the pause after a failure is over.
+    fn may_begin(&self, now: Moment) -> bool {
+        self.retry_at.is_none_or(|at| at <= now.steady)
     }
 
     fn succeed(&mut self, credentials: Credentials, now: Moment) {

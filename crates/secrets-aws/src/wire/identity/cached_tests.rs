@@ -366,16 +366,19 @@ async fn doubted_credentials_are_fetched_anew_but_not_in_a_circle() {
     let bench = Bench::new([Step::Give(HOUR)]);
     bench.get().await.unwrap();
     // They just came: whatever a service says, asking again gives no others.
-    bench.cached.doubt();
+    assert!(!bench.cached.doubt(Some("AKID1")));
     bench.get().await.unwrap();
     settle().await;
     assert_eq!(bench.asked(), 1);
     bench.pass(MINUTE).await;
-    bench.cached.doubt();
-    assert_eq!(bench.get().await.unwrap(), "AKID1");
+    assert!(bench.cached.doubt(Some("AKID1")));
+    assert_eq!(bench.get().await.unwrap(), "AKID1", "who was not told waits for nothing");
     settle().await;
     assert_eq!(bench.get().await.unwrap(), "AKID2");
-    bench.cached.doubt();
+    // Who was told late finds others there; they are not doubted for that.
+    assert!(bench.cached.doubt(Some("AKID1")));
+    bench.pass(MINUTE).await;
+    assert!(bench.cached.doubt(Some("AKID1")));
     settle().await;
     assert_eq!((bench.get().await.unwrap().as_str(), bench.asked()), ("AKID2", 2));
 }

@@ -6,6 +6,7 @@ mod container;
 mod failure;
 mod held;
 mod role;
+mod rotated;
 pub(super) mod source;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use secrets_core::Clock;
 pub(crate) use cached::Cached;
 pub(super) use cached::Times;
 
-use crate::config::{Container, Identity, Role, WebIdentity};
+use crate::config::{Container, Identity, Role, RotatedKeys, WebIdentity};
 use crate::quiet::quietly;
 
 /// A source of the SDK whose logs nobody listens to: they hold requests and answers, tokens and keys.
@@ -46,7 +47,7 @@ impl Links<'_> {
         let source = SharedCredentialsProvider::new(Quiet(source));
         let link = match identity {
             Identity::DefaultChain => "the default chain",
-            Identity::StaticKeys(_) => "the static keys",
+            Identity::StaticKeys(_) | Identity::RotatedKeys(_) => "the static keys",
             Identity::Profile(profile) => {
                 return self.link(format!("the profile `{}`", profile.name), |_| source);
             }
@@ -61,6 +62,13 @@ impl Links<'_> {
     pub(super) fn exchanged(&self, web: &WebIdentity, sts: Client) -> Cached {
         self.link(format!("the web identity for the role `{}`", web.role_arn), |link| {
             SharedCredentialsProvider::new(role::ExchangedToken { link, sts, web: web.clone() })
+        })
+    }
+
+    /// The first link, of keys that the application replaces.
+    pub(super) fn rotated(&self, keys: &RotatedKeys) -> Cached {
+        self.link("the keys of the application".to_owned(), |link| {
+            SharedCredentialsProvider::new(rotated::Rotated { link, keys: keys.clone() })
         })
     }
 

@@ -12,8 +12,11 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 
 use crate::config::{
-    AwsConfig, ConfigError, Container, Identity, Instance, Profile, StaticKeys, WebIdentity,
+    AwsConfig, ConfigError, Container, Identity, Instance, Profile, RotatedKeys, StaticKeys,
+    WebIdentity,
 };
+use crate::wire::clients::timeouts;
+use crate::wire::retry;
 
 /// What the environment was asked for: the credentials, and with the default chain or a profile
 /// what the configuration left open.
@@ -30,6 +33,8 @@ pub(crate) enum Source {
     Exchanged(WebIdentity),
     /// The agent of a container gives them.
     Agent(Container),
+    /// Whoever has those of the application gives them.
+    Rotated(RotatedKeys),
 }
 
 /// The two ways out: the one that a proxy may be on, and the one to what is on the machine.
@@ -47,10 +52,19 @@ pub(crate) async fn find(config: &AwsConfig, ways: Ways<'_>) -> Result<Found, Co
         region,
     };
     Ok(match &config.identity {
-        Identity::DefaultChain => return default_chain(region, ways.out).await,
-        Identity::StaticKeys(keys) => given(static_keys(keys)?, region),
+        Identity::DefaultChain => return default_chain(config, region, ways.out).await,
+        Identity::StaticKeys(keys) => {
+            given(SharedCredentialsProvider::new(credentials(keys)?), region)
+        }
+        Identity::RotatedKeys(keys) => {
+            Found { source: Source::Rotated(keys.clone()), environment: None, region }
+        }
         Identity::Profile(profile) => {
-            let (provider, found) = self::profile(profile, region, ways.out).await;
+            let own = ProviderConfig::without_region()
+                .with_http_client(ways.out.clone())
+                .with_retry_config(retry::config(&config.network))
+                .with_timeout_config(timeouts(&config.network));
+            let (provider, found) = self::profile(profile, region, own).await;
             given(provider, found)
         }
         Identity::WebIdentity(web) => {
@@ -65,11 +79,16 @@ pub(crate) async fn find(config: &AwsConfig, ways: Ways<'_>) -> Result<Found, Co
     })
 }
 
+/// What the chain asks by itself it asks as often and as long as all else is asked.
 async fn default_chain(
+    config: &AwsConfig,
     region: Option<Region>,
     http: &SharedHttpClient,
 ) -> Result<Found, ConfigError> {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .retry_config(retry::config(&config.network))
+        .timeout_config(timeouts(&config.network));
     if let Some(region) = region {
         loader = loader.region(region);
     }
@@ -81,25 +100,21 @@ async fn default_chain(
     Ok(Found { source: Source::Given(provider), environment: Some(loaded), region })
 }
 
-fn static_keys(keys: &StaticKeys) -> Result<SharedCredentialsProvider, ConfigError> {
+/// Keys as the SDK has them.
+pub(super) fn credentials(keys: &StaticKeys) -> Result<Credentials, ConfigError> {
     let text = |value: &secrets_core::SecretValue| match value.expose_secret_text() {
         Ok(text) => Ok(text.to_owned()),
         Err(_) => Err(ConfigError::one("a secret of the static keys is not text")),
     };
     let token = keys.session_token.as_ref().map(text).transpose()?;
-    Ok(SharedCredentialsProvider::new(Credentials::new(
-        &keys.access_key_id,
-        text(&keys.secret_access_key)?,
-        token,
-        keys.expires,
-        "static",
-    )))
+    let secret = text(&keys.secret_access_key)?;
+    Ok(Credentials::new(&keys.access_key_id, secret, token, keys.expires, "static"))
 }
 
 async fn profile(
     profile: &Profile,
     region: Option<Region>,
-    http: &SharedHttpClient,
+    config: ProviderConfig,
 ) -> (SharedCredentialsProvider, Option<Region>) {
     let mut files = EnvConfigFiles::builder()
         .include_default_config_file(profile.config_file.is_none())
@@ -111,7 +126,6 @@ async fn profile(
         files = files.with_file(EnvConfigFileKind::Credentials, path);
     }
     let files = files.build();
-    let config = ProviderConfig::without_region().with_http_client(http.clone());
     let region = match region {
         Some(region) => Some(region),
         None => {
