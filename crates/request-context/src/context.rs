@@ -96,6 +96,15 @@ impl Context {
         CURRENT.sync_scope(self, work)
     }
 
+    /// Looks at the context of the running task, if it runs in one, without a copy of it.
+    pub fn with_current<R>(look: impl FnOnce(Option<&Self>) -> R) -> R {
+        if CURRENT.try_with(|_| ()).is_ok() {
+            CURRENT.with(|context| look(Some(context)))
+        } else {
+            look(None)
+        }
+    }
+
     /// The context of the running task, if it runs in one.
     #[must_use]
     pub fn current() -> Option<Self> {

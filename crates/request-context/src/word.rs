@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -73,7 +74,7 @@ impl Serialize for Code {
 /// It is one token of bounded length, so no sentence, document or key file fits. There is no
 /// conversion from a type that holds a secret; which texts are identifiers is for the caller to know.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(Box<str>);
+pub struct Id(Arc<str>);
 
 /// Why a text is no [`Id`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

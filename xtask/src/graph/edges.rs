@@ -13,6 +13,17 @@ const ROOMS: &[Room] = &[
     Room { name: "audit-log", may_use: &["request-context"] },
     Room { name: "live-value", may_use: &[] },
     Room { name: "metric-table", may_use: &[] },
+    Room {
+        name: "obs",
+        may_use: &[
+            "audit-log",
+            "live-value",
+            "metric-table",
+            "request-context",
+            "secrets-core",
+            "service-settings",
+        ],
+    },
     Room { name: "request-context", may_use: &[] },
     Room { name: "secrets-aws", may_use: &["live-value", "secrets-core"] },
     Room { name: "secrets-core", may_use: &[] },

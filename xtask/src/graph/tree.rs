@@ -30,6 +30,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "audit-log", features: Features::All, at_most: 45 },
     Budget { package: "live-value", features: Features::Default, at_most: 5 },
     Budget { package: "metric-table", features: Features::Default, at_most: 5 },
+    Budget { package: "obs", features: Features::Default, at_most: 30 },
     Budget { package: "request-context", features: Features::Default, at_most: 6 },
     // Nearly all of it is the SDKs' own: HTTP, TLS, signatures.
     Budget { package: "secrets-aws", features: Features::All, at_most: 175 },

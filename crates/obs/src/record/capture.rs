@@ -1,0 +1,112 @@
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tracing_core::Field;
+use tracing_core::field::Visit;
+
+use crate::record::fields::{Bounded, Fields, Limits, Value};
+use crate::record::redact::RedactedKeys;
+use crate::record::site::Site;
+
+/// What stands for a value whose `Debug` or `Display` panicked.
+pub(crate) const PANICKED: &str = "[PANICKED]";
+
+/// The field that is the message.
+pub(crate) const MESSAGE: &str = "message";
+
+/// Visits the values of an event or a span.
+pub(crate) struct Capture<'a> {
+    pub(crate) fields: &'a mut Fields,
+    pub(crate) site: &'a Site,
+    pub(crate) keys: &'a RedactedKeys,
+    pub(crate) limits: &'a Limits,
+}
+
+impl Capture<'_> {
+    fn plain(&mut self, field: &Field, value: Value<'static>) {
+        let value = if self.site.is_sensitive(field) { Value::Redacted } else { value };
+        self.fields.push(field.name(), value, self.limits);
+    }
+
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>)) {
+        let (keys, limits) = (self.keys, self.limits);
+        let redact = |text: &mut String, start: usize| keys.redact(text, start);
+        if self.site.is_sensitive(field) {
+            self.fields.push(field.name(), Value::Redacted, limits);
+        } else if field.name() == MESSAGE {
+            self.fields.set_message(limits, write, redact);
+        } else {
+            self.fields.push_text(field.name(), limits, write, redact);
+        }
+    }
+}
+
+impl Visit for Capture<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, |text| text.push(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field, Value::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field, Value::U64(value));
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.plain(field, Value::I128(value));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.plain(field, Value::U128(value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.plain(field, Value::F64(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.plain(field, Value::Bool(value));
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.text(field, |text| {
+            for byte in value {
+                if write!(text, "{byte:02x}").is_err() {
+                    break;
+                }
+            }
+        });
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let most = self.limits.error_sources;
+        self.text(field, |text| {
+            contained(text, |text| {
+                write!(text, "{value}")?;
+                let mut source = value.source();
+                for _ in 0..most {
+                    let Some(error) = source else { break };
+                    write!(text, ": {error}")?;
+                    source = error.source();
+                }
+                Ok(())
+            });
+        });
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, |text| contained(text, |text| write!(text, "{value:?}")));
+    }
+}
+
+/// Lets the value write itself; if it panics, or fails before it is full, that is what is written.
+fn contained(text: &mut Bounded<'_>, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+    // What a panic leaves behind is text, whatever it says.
+    match catch_unwind(AssertUnwindSafe(|| write(text))) {
+        Ok(_) => {}
+        Err(_) => text.push(PANICKED),
+    }
+}

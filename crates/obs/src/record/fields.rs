@@ -1,0 +1,283 @@
+use std::fmt;
+use std::ops::Range;
+
+/// The most that one record, one value and one set of fields may take. What is beyond is left out,
+/// and said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of one value, or of a message.
+    pub value_bytes: usize,
+    /// Bytes of the text of one event or span: its message and values together.
+    pub total_bytes: usize,
+    /// Fields of one event or span.
+    pub fields: usize,
+    /// Errors of one chain of sources.
+    pub error_sources: usize,
+}
+
+impl Default for Limits {
+    /// 4 KiB a value, 12 KiB and 64 fields an event, 8 errors a chain: a line of it stays below the
+    /// 16 KiB at which container runtimes cut lines in two.
+    fn default() -> Self {
+        Self { value_bytes: 4 << 10, total_bytes: 12 << 10, fields: 64, error_sources: 8 }
+    }
+}
+
+/// What a field holds, as it may be shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// A text, or what `Display` or `Debug` made of something.
+    Text(&'a str),
+    /// A number.
+    I64(i64),
+    /// A number.
+    U64(u64),
+    /// A number that may be too large for most readers.
+    I128(i128),
+    /// A number that may be too large for most readers.
+    U128(u128),
+    /// A number; it may be none, or without bound.
+    F64(f64),
+    /// Yes or no.
+    Bool(bool),
+    /// Something that is not shown.
+    Redacted,
+}
+
+/// What stands for a value that is not shown.
+pub const REDACTED: &str = "[REDACTED]";
+
+/// What ends a value that was longer than it may be.
+pub const CUT: &str = "… [CUT]";
+
+/// The fields of an event or of a span: redacted, bounded, in one block of text that is used again.
+#[derive(Clone, Default)]
+pub struct Fields {
+    text: String,
+    entries: Vec<Entry>,
+    message: Option<Range<usize>>,
+    left_out: usize,
+}
+
+#[derive(Clone)]
+struct Entry {
+    key: Key,
+    value: Stored,
+}
+
+#[derive(Clone)]
+enum Key {
+    Static(&'static str),
+    Text(Range<usize>),
+}
+
+#[derive(Clone)]
+enum Stored {
+    Text(Range<usize>),
+    Plain(Value<'static>),
+}
+
+impl Fields {
+    /// No fields.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { text: String::new(), entries: Vec::new(), message: None, left_out: 0 }
+    }
+
+    /// The message, if there is one.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.text.get(self.message.clone()?)
+    }
+
+    /// The fields in the order in which they were given.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, Value<'_>)> + '_ {
+        self.entries.iter().map(|entry| (self.key(entry), self.value(entry)))
+    }
+
+    /// The last field of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value<'_>> {
+        self.iter().rev().find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many fields were left out, for there were too many.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    fn key<'a>(&'a self, entry: &'a Entry) -> &'a str {
+        match &entry.key {
+            Key::Static(name) => name,
+            Key::Text(range) => self.text.get(range.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn value<'a>(&'a self, entry: &'a Entry) -> Value<'a> {
+        match &entry.value {
+            Stored::Plain(value) => *value,
+            Stored::Text(range) => Value::Text(self.text.get(range.clone()).unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.entries.clear();
+        self.message = None;
+        self.left_out = 0;
+    }
+
+    /// Gives back what one large record took.
+    pub(crate) fn shrink(&mut self, limits: &Limits) {
+        self.text.shrink_to(limits.total_bytes);
+        self.entries.shrink_to(limits.fields);
+    }
+
+    pub(crate) fn push(&mut self, key: &'static str, value: Value<'static>, limits: &Limits) {
+        self.add(Key::Static(key), Stored::Plain(value), limits);
+    }
+
+    /// Writes a value; `redact` then looks at what was written, from where it begins.
+    pub(crate) fn push_text(
+        &mut self,
+        key: &'static str,
+        limits: &Limits,
+        write: impl FnOnce(&mut Bounded<'_>),
+        redact: impl FnOnce(&mut String, usize),
+    ) {
+        if self.entries.len() < limits.fields {
+            let range = self.written(limits, write, redact);
+            self.add(Key::Static(key), Stored::Text(range), limits);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Takes a field whose name is not known at compile time, as those of `log` records.
+    pub(crate) fn push_named(&mut self, key: &str, value: Value<'_>, limits: &Limits) {
+        let nothing = |_: &mut String, _| {};
+        let key = Key::Text(self.written(limits, |text| text.push(key), nothing));
+        let value = match value {
+            Value::Text(value) => {
+                Stored::Text(self.written(limits, |text| text.push(value), nothing))
+            }
+            Value::I64(value) => Stored::Plain(Value::I64(value)),
+            Value::U64(value) => Stored::Plain(Value::U64(value)),
+            Value::I128(value) => Stored::Plain(Value::I128(value)),
+            Value::U128(value) => Stored::Plain(Value::U128(value)),
+            Value::F64(value) => Stored::Plain(Value::F64(value)),
+            Value::Bool(value) => Stored::Plain(Value::Bool(value)),
+            Value::Redacted => Stored::Plain(Value::Redacted),
+        };
+        self.add(key, value, limits);
+    }
+
+    pub(crate) fn set_message(
+        &mut self,
+        limits: &Limits,
+        write: impl FnOnce(&mut Bounded<'_>),
+        redact: impl FnOnce(&mut String, usize),
+    ) {
+        self.message = Some(self.written(limits, write, redact));
+    }
+
+    /// Takes the fields of `newer`, in the place of its own of the same names. What was replaced takes
+    /// no room any more.
+    pub(crate) fn merge(&mut self, newer: &Self, limits: &Limits) {
+        let mut merged = Self::new();
+        let kept = self.entries.iter().filter(|entry| newer.get(self.key(entry)).is_none());
+        kept.for_each(|entry| merged.copy(self, entry, limits));
+        newer.entries.iter().for_each(|entry| merged.copy(newer, entry, limits));
+        merged.left_out += newer.left_out;
+        *self = merged;
+    }
+
+    fn copy(&mut self, from: &Self, entry: &Entry, limits: &Limits) {
+        let whole = Limits { value_bytes: usize::MAX, ..*limits };
+        let nothing = |_: &mut String, _| {};
+        match (&entry.key, from.value(entry)) {
+            (Key::Static(key), Value::Text(text)) => {
+                self.push_text(key, &whole, |into| into.push(text), nothing);
+            }
+            (Key::Static(key), _) => self.add(Key::Static(key), entry.value.clone(), limits),
+            (Key::Text(_), value) => self.push_named(from.key(entry), value, &whole),
+        }
+    }
+
+    fn add(&mut self, key: Key, value: Stored, limits: &Limits) {
+        if self.entries.len() < limits.fields {
+            self.entries.push(Entry { key, value });
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn written(
+        &mut self,
+        limits: &Limits,
+        write: impl FnOnce(&mut Bounded<'_>),
+        redact: impl FnOnce(&mut String, usize),
+    ) -> Range<usize> {
+        let start = self.text.len();
+        let room = limits.value_bytes.min(limits.total_bytes.saturating_sub(start));
+        let mut bounded = Bounded { text: &mut self.text, room, is_full: false };
+        write(&mut bounded);
+        let is_full = bounded.is_full;
+        redact(&mut self.text, start);
+        if is_full {
+            self.text.push_str(CUT);
+        }
+        start..self.text.len()
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Takes as much text as there is room for, cut between characters.
+#[derive(Debug)]
+pub(crate) struct Bounded<'a> {
+    text: &'a mut String,
+    room: usize,
+    is_full: bool,
+}
+
+impl Bounded<'_> {
+    /// Once something is missing nothing more is taken: a text with a hole in it misleads.
+    pub(crate) fn push(&mut self, part: &str) {
+        if part.len() <= self.room && !self.is_full {
+            self.text.push_str(part);
+            self.room -= part.len();
+        } else if !self.is_full {
+            let fits = part.floor_char_boundary(self.room);
+            self.text.push_str(part.get(..fits).unwrap_or_default());
+            self.is_full = true;
+        }
+    }
+}
+
+impl fmt::Write for Bounded<'_> {
+    /// An error tells a `Debug` that would go on for long that nobody listens any more.
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.push(part);
+        if self.is_full { Err(fmt::Error) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,13 @@
+//! What goes through the public interface of `obs`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod records;
+mod redaction;
+mod support;
