@@ -7,6 +7,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::sync::watch;
+
 use crate::{calls::names, policy::like, random::Sequence};
 
 /// What goes wrong.
@@ -142,6 +144,7 @@ impl FaultRule {
 #[derive(Clone, Default)]
 pub struct Faults {
     state: Arc<Mutex<State>>,
+    struck: Arc<watch::Sender<usize>>,
 }
 
 #[derive(Default)]
@@ -208,6 +211,20 @@ impl Faults {
         });
     }
 
+    /// How many requests a fault has struck, delays among them, since the double began.
+    #[must_use]
+    pub fn struck(&self) -> usize {
+        *self.struck.borrow()
+    }
+
+    /// Waits until faults have struck so many requests: then the last of them has arrived, and suffers what it has to. Whoever
+    /// gives a call up then needs no time to guess by.
+    pub async fn have_struck(&self, requests: usize) {
+        let mut struck = self.struck.subscribe();
+        // The sender lives as long as these faults.
+        let _ = struck.wait_for(|struck| *struck >= requests).await;
+    }
+
     /// Ends all faults and rates.
     pub fn clear(&self) {
         *self.state() = State::default();
@@ -221,10 +238,12 @@ impl Faults {
         chance: &Sequence,
     ) -> Suffered {
         let mut suffered = Suffered::default();
+        let mut is_struck = false;
         for rule in &mut self.state().rules {
             if !rule.strikes(operation, subject, chance) {
                 continue;
             }
+            is_struck = true;
             match &rule.fault {
                 Fault::Slow(by) => suffered.slow(*by, rule.after_commit),
                 Fault::SlowUpTo(most) => {
@@ -242,6 +261,9 @@ impl Faults {
                     suffered.before.get_or_insert(other.clone());
                 }
             }
+        }
+        if is_struck {
+            self.struck.send_modify(|struck| *struck += 1);
         }
         suffered
     }

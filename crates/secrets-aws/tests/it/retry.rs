@@ -1,6 +1,6 @@
 //! How often a call is tried, and that one budget bounds all of them together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use secrets_aws::{AwsClients, AwsConfig, Identity, Network, StaticKeys};
@@ -23,7 +23,16 @@ async fn clients(server: &Server, network: Network) -> AwsClients {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_account_is_not_hammered() {
-    let server = Server::start(|_| Answer::xml_error(400, "Throttling")).await;
+    let asked_to_wait = std::sync::Arc::new(AtomicBool::new(false));
+    let is_asked = std::sync::Arc::clone(&asked_to_wait);
+    let server = Server::start(move |_| {
+        let throttled = Answer::xml_error(400, "Throttling");
+        if !is_asked.load(Ordering::SeqCst) {
+            return throttled;
+        }
+        throttled.with_header("retry-after", "20")
+    })
+    .await;
     let network = Network::default().with_retry_budget(20);
     let clients = clients(&server, network).await;
     let calls = 60;
@@ -38,11 +47,12 @@ async fn a_throttled_account_is_not_hammered() {
     }
     // Each call once, and out of the budget 20 more; without one it would be three times as many.
     assert_eq!(server.count(), calls + 20);
-    // And now that it is used up: one attempt, at once.
+    // And now that it is used up: one attempt, and no pause after it.
+    asked_to_wait.store(true, Ordering::SeqCst);
     let before = Instant::now();
     assert_eq!(clients.caller().await.unwrap_err().kind(), ErrorKind::Throttled);
     assert_eq!(server.count(), calls + 21);
-    assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(15), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
@@ -116,17 +126,17 @@ async fn a_pause_that_no_call_has_time_for_is_told_at_once() {
     for (header, value, asked) in [
         ("retry-after", "60", 60_000),
         ("retry-after", "999999999", 999_999_999_000),
-        ("x-amz-retry-after", "2500", 2_500),
+        ("x-amz-retry-after", "45000", 45_000),
     ] {
         let server = Server::start(move |_| {
             Answer::xml_error(503, "ServiceUnavailable").with_header(header, value)
         })
         .await;
-        let network = Network::default().with_operation_timeout(Duration::from_secs(2));
+        let network = Network::default().with_operation_timeout(Duration::from_secs(30));
         let clients = clients(&server, network).await;
         let before = Instant::now();
         let error = clients.caller().await.unwrap_err();
-        assert!(before.elapsed() < Duration::from_secs(1), "{value}: {:?}", before.elapsed());
+        assert!(before.elapsed() < Duration::from_secs(15), "{value}: {:?}", before.elapsed());
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert_eq!(error.retry(), Retry::After(Duration::from_millis(asked)));
         assert_eq!(server.count(), 1);
@@ -143,7 +153,8 @@ async fn an_attempt_and_a_call_are_bounded_in_time() {
     let clients = clients(&server, network).await;
     let before = Instant::now();
     assert_eq!(clients.caller().await.unwrap_err().kind(), ErrorKind::Timeout);
-    assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+    // Neither as long as an answer takes nor as often as attempts are allowed.
+    assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
     assert!((1..=4).contains(&server.count()), "{}", server.count());
 }
 

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_double::{AwsDouble, AwsDoubleBuilder, Consistency};
+use aws_harness::{AwsHarness, Passing, PlainClient, Refused};
 use peers::{Boto3, Credentials, Moto};
 use secrets_aws::{AwsClients, AwsConfig, Identity, Network, SecretsManagerProvider, StaticKeys};
-use secrets_core::conformance::{
-    ClockHand, Harness, Hook, PlainReader, PlainWriter, RunId, ValueClass,
-};
-use secrets_core::{Capabilities, Result, SecretName, SecretProvider, SecretRef, SecretValue};
-use secrets_core::{Error, ErrorKind, async_trait};
+use secrets_core::conformance::{self, Harness, Report};
+use secrets_core::{SecretName, SecretRef, SecretValue, async_trait};
 use serde_json::{Value, json};
 
 pub(crate) const REGION: &str = "eu-west-1";
@@ -56,7 +54,6 @@ pub(crate) struct OnMoto {
     _moto: Moto,
     pub(crate) boto3: Boto3,
     pub(crate) provider: SecretsManagerProvider,
-    pub(crate) run: RunId,
 }
 
 impl OnMoto {
@@ -69,68 +66,11 @@ impl OnMoto {
             // moto is consistent at once.
             .with_read_patience(Duration::ZERO)
             .build();
-        Self { _moto: moto, boto3, provider, run: RunId::random() }
-    }
-}
-
-#[async_trait]
-impl Harness for OnMoto {
-    fn provider(&self) -> Arc<dyn SecretProvider> {
-        Arc::new(self.provider.clone())
+        Self { _moto: moto, boto3, provider }
     }
 
-    fn run_id(&self) -> &RunId {
-        &self.run
-    }
-
-    async fn sleep(&self, _: Duration) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-
-    async fn time_limit(&self) {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    }
-
-    fn patience(&self, _: &Capabilities) -> Duration {
-        Duration::ZERO
-    }
-
-    fn lateness(&self, _: &Capabilities) -> Duration {
-        Duration::ZERO
-    }
-
-    fn plain_reader(&self) -> Option<&dyn PlainReader> {
-        Some(self)
-    }
-
-    fn plain_writer(&self) -> Option<&dyn PlainWriter> {
-        Some(self)
-    }
-
-    fn takes(&self, class: ValueClass) -> bool {
-        class != ValueClass::Empty
-    }
-
-    fn waives(&self, hook: Hook) -> Option<&'static str> {
-        (hook == Hook::Clock).then_some("moto's time is the host's")
-    }
-}
-
-#[async_trait]
-impl PlainReader for OnMoto {
-    async fn read(&self, native: &str) -> Result<Option<SecretValue>> {
-        read_by_boto3(&self.boto3, native).await
-    }
-}
-
-#[async_trait]
-impl PlainWriter for OnMoto {
-    async fn write(&self, native: &str, value: SecretValue) -> Result<()> {
-        write_by_boto3(&self.boto3, native, &value).await
-    }
-
-    async fn remove(&self, native: &str) -> Result<()> {
-        remove_by_boto3(&self.boto3, native).await
+    pub(crate) fn harness(&self) -> AwsHarness<Plain<'_>> {
+        AwsHarness::new(Arc::new(self.provider.clone()), Plain(&self.boto3), Passing::AtOnce)
     }
 }
 
@@ -149,7 +89,6 @@ pub(crate) struct OnDouble {
     pub(crate) double: AwsDouble,
     pub(crate) boto3: Boto3,
     pub(crate) provider: SecretsManagerProvider,
-    pub(crate) run: RunId,
 }
 
 impl OnDouble {
@@ -166,7 +105,15 @@ impl OnDouble {
         let provider = SecretsManagerProvider::builder(&clients)
             .with_read_patience(Duration::from_millis(200))
             .build();
-        Self { double, boto3, provider, run: RunId::random() }
+        Self { double, boto3, provider }
+    }
+
+    /// Time is the double's.
+    pub(crate) fn harness(&self) -> AwsHarness<Plain<'_>> {
+        let clock = self.double.clock().clone();
+        let time = Passing::Clock(Arc::new(move |by| clock.advance(by)));
+        AwsHarness::new(Arc::new(self.provider.clone()), Plain(&self.boto3), time)
+            .with_credential(text(self.double.credentials().secret_key()))
     }
 
     pub(crate) async fn boto3(&self, operation: &str, parameters: Value) -> Value {
@@ -176,88 +123,6 @@ impl OnDouble {
     /// Lets reads see what was written.
     pub(crate) fn settle(&self) {
         self.double.clock().advance(Duration::from_secs(1));
-    }
-}
-
-#[async_trait]
-impl Harness for OnDouble {
-    fn provider(&self) -> Arc<dyn SecretProvider> {
-        Arc::new(self.provider.clone())
-    }
-
-    fn run_id(&self) -> &RunId {
-        &self.run
-    }
-
-    async fn sleep(&self, time: Duration) {
-        self.double.clock().advance(time);
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-
-    async fn time_limit(&self) {
-        tokio::time::sleep(Duration::from_secs(120)).await;
-    }
-
-    /// Lists are five minutes behind.
-    fn patience(&self, _: &Capabilities) -> Duration {
-        Duration::from_secs(15 * 60)
-    }
-
-    fn plain_reader(&self) -> Option<&dyn PlainReader> {
-        Some(self)
-    }
-
-    fn plain_writer(&self) -> Option<&dyn PlainWriter> {
-        Some(self)
-    }
-
-    fn clock(&self) -> Option<&dyn ClockHand> {
-        Some(self)
-    }
-
-    fn takes(&self, class: ValueClass) -> bool {
-        class != ValueClass::Empty
-    }
-
-    fn credentials(&self) -> Vec<SecretValue> {
-        vec![text(self.double.credentials().secret_key())]
-    }
-}
-
-#[async_trait]
-impl ClockHand for OnDouble {
-    async fn advance(&self, by: Duration) {
-        self.double.clock().advance(by);
-    }
-}
-
-#[async_trait]
-impl PlainReader for OnDouble {
-    async fn read(&self, native: &str) -> Result<Option<SecretValue>> {
-        read_by_boto3(&self.boto3, native).await
-    }
-}
-
-#[async_trait]
-impl PlainWriter for OnDouble {
-    async fn write(&self, native: &str, value: SecretValue) -> Result<()> {
-        write_by_boto3(&self.boto3, native, &value).await
-    }
-
-    async fn remove(&self, native: &str) -> Result<()> {
-        remove_by_boto3(&self.boto3, native).await
-    }
-}
-
-/// What boto3 reads that names no version.
-pub(crate) async fn read_by_boto3(boto3: &Boto3, id: &str) -> Result<Option<SecretValue>> {
-    // Named, since moto gives an older value without; to AWS it is the same.
-    let asked = json!({ "SecretId": id, "VersionStage": "AWSCURRENT" });
-    match boto3.call("secretsmanager", "GetSecretValue", asked).await {
-        Ok(answer) => Ok(Some(value(&answer))),
-        Err(refused) if refused.code == "ResourceNotFoundException" => Ok(None),
-        Err(refused) if refused.code == "InvalidRequestException" => Ok(None),
-        Err(refused) => Err(Error::new(ErrorKind::Internal, refused.code)),
     }
 }
 
@@ -277,27 +142,44 @@ pub(crate) fn content(value: &SecretValue) -> (&'static str, Value) {
     }
 }
 
-pub(crate) async fn write_by_boto3(boto3: &Boto3, id: &str, value: &SecretValue) -> Result<()> {
-    let (field, content) = content(value);
-    let put = json!({ "SecretId": id, field: content });
-    let put = boto3.call("secretsmanager", "PutSecretValue", put).await;
-    let written = match put {
-        Err(refused) if refused.code == "ResourceNotFoundException" => {
-            let create = json!({ "Name": id, field: content });
-            boto3.call("secretsmanager", "CreateSecret", create).await
-        }
-        put => put,
-    };
-    written.map(drop).map_err(|refused| Error::new(ErrorKind::Internal, refused.code))
+/// boto3 as the suite's other client.
+pub(crate) struct Plain<'a>(&'a Boto3);
+
+impl Plain<'_> {
+    async fn call(&self, operation: &str, parameters: Value) -> Result<Value, Refused> {
+        let answer = self.0.call("secretsmanager", operation, parameters).await;
+        answer.map_err(|refused| Refused::new(refused.code))
+    }
 }
 
-pub(crate) async fn remove_by_boto3(boto3: &Boto3, id: &str) -> Result<()> {
-    let delete = json!({ "SecretId": id, "ForceDeleteWithoutRecovery": true });
-    let deleted = boto3.call("secretsmanager", "DeleteSecret", delete).await;
-    match deleted {
-        Err(refused) if refused.code != "ResourceNotFoundException" => {
-            Err(Error::new(ErrorKind::Internal, refused.code))
-        }
-        _ => Ok(()),
+#[async_trait]
+impl PlainClient for Plain<'_> {
+    async fn get(&self, id: &str) -> Result<Option<SecretValue>, Refused> {
+        // Named, since moto gives an older value without; to AWS it is the same.
+        let asked = json!({ "SecretId": id, "VersionStage": "AWSCURRENT" });
+        Ok(Some(value(&self.call("GetSecretValue", asked).await?)))
     }
+
+    async fn put(&self, id: &str, value: &SecretValue) -> Result<(), Refused> {
+        let (field, content) = content(value);
+        let put = json!({ "SecretId": id, field: content });
+        self.call("PutSecretValue", put).await.map(drop)
+    }
+
+    async fn create(&self, name: &str, value: &SecretValue) -> Result<(), Refused> {
+        let (field, content) = content(value);
+        self.call("CreateSecret", json!({ "Name": name, field: content })).await.map(drop)
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Refused> {
+        let delete = json!({ "SecretId": id, "ForceDeleteWithoutRecovery": true });
+        self.call("DeleteSecret", delete).await.map(drop)
+    }
+}
+
+/// The suite on doubles side by side: it waits for their delays together.
+pub(crate) async fn conformance_of(doubles: &[OnDouble]) -> Report {
+    let harnesses: Vec<_> = doubles.iter().map(OnDouble::harness).collect();
+    let harnesses: Vec<_> = harnesses.iter().map(|one| one as &dyn Harness).collect();
+    conformance::run_side_by_side(&harnesses).await
 }

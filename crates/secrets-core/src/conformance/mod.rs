@@ -8,6 +8,7 @@
 //! | who | what to write | what to call |
 //! |---|---|---|
 //! | the author of a provider | a [`Harness`]: the provider, a run id, a way to wait, hooks | [`run`] |
+//! | the same, of a backend whose changes show late | one [`Harness`] for each of several backends | [`run_side_by_side`] |
 //! | the author of a wrapper | `MemoryHarness::wrap` (feature `memory`) | [`run`], on each personality |
 //! | the author of a key provider | a [`KeyHarness`] | [`run_keys`] |
 //! | the author of a signer | a [`SignerHarness`] | [`run_signer`] |
@@ -163,4 +164,4 @@ pub use keys::{KeyHarness, KeyRotator, key_checks, run_keys};
 pub use memory::MemoryHarness;
 pub use report::{CheckResult, NotConformant, Outcome, Report};
 pub use signers::{SignerHarness, run_signer, signer_checks};
-pub use suite::{checks, run, run_only};
+pub use suite::{checks, run, run_only, run_side_by_side};

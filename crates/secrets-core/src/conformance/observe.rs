@@ -43,6 +43,8 @@ pub(super) struct Log {
     pub(super) vague_refusals: Vec<String>,
     /// How many answers were looked at.
     pub(super) answers: usize,
+    /// Whether everything was called already to see its answers.
+    pub(super) everything_was_called: bool,
 }
 
 impl<'h> Observed<'h> {

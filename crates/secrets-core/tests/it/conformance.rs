@@ -115,6 +115,41 @@ async fn every_defect_is_found_by_the_checks_that_are_for_it() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// Each check is in the report once, as if it had run on one harness.
+#[tokio::test]
+async fn side_by_side_the_same_comes_out() {
+    let builder = || MemoryProvider::builder(Personality::Aws).announce_changes();
+    let alone = report(builder()).await;
+    let harnesses: Vec<_> = (0..3).map(|_| MemoryHarness::new(builder()).unwrap()).collect();
+    let all: Vec<&dyn conformance::Harness> = harnesses.iter().map(|one| one as _).collect();
+    let together = conformance::run_side_by_side(&all).await;
+    assert_eq!((together.results, together.leftovers), (alone.results, Vec::new()));
+    assert!(!conformance::run_side_by_side(&[]).await.is_conformant());
+}
+
+/// Whichever of the harnesses ran into it, and what leaks also where only one answered so.
+#[tokio::test]
+async fn side_by_side_defects_are_found_all_the_same() {
+    let mut missed = Vec::new();
+    for defect in defects::all() {
+        let (name, fails) = (defect.name, defect.fails);
+        if !fails.iter().all(|check| check.starts_with("leaks.") || check.starts_with("errors.")) {
+            continue;
+        }
+        let sound = MemoryHarness::new(defect.builder()).unwrap();
+        let broken = MemoryHarness::new(defect.builder()).unwrap();
+        let broken = broken.wrap(|provider| defect.plant(provider));
+        let report = conformance::run_side_by_side(&[&sound, &broken]).await;
+        for check in fails {
+            match report.outcome(check) {
+                Some(Outcome::Failed(_)) => {}
+                other => missed.push(format!("{name}: {check} is {other:?}")),
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
 #[test]
 fn every_check_has_a_defect() {
     let checks: BTreeSet<_> = conformance::checks().map(|check| check.id).collect();

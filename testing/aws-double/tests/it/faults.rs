@@ -99,15 +99,17 @@ async fn slow_hanging_and_stopped() {
     client.ok("GetSecretValue", get.clone()).await;
     assert!(begun.elapsed() >= Duration::from_millis(300));
     double.faults().add(FaultRule::new(Fault::Hang).on("GetSecretValue"));
+    assert_eq!(double.faults().struck(), 1);
     let waiting = client.send("GetSecretValue", &get);
     assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
+    double.faults().have_struck(2).await;
     // A double that is dropped lets nobody wait.
     let http = client.http.clone();
     let hanging = tokio::spawn(async move { client.send("GetSecretValue", &get).await.is_err() });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    double.faults().have_struck(3).await;
     let url = double.url().to_owned();
     drop(double);
-    let ended = tokio::time::timeout(Duration::from_secs(5), hanging).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), hanging).await;
     assert!(ended.unwrap().unwrap());
     assert!(http.get(url).send().await.is_err(), "its port is closed");
 }
@@ -122,8 +124,11 @@ async fn an_answer_that_comes_too_late_before_and_after() {
     for (n, rule, expected) in [(2, late(), "one"), (3, late().after_commit(), "value 3")] {
         double.faults().add(rule);
         let input = json!({ "SecretId": "x", "SecretString": format!("value {n}"), "ClientRequestToken": token(n) });
-        let waiting = client.send("PutSecretValue", &input);
-        assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());
+        let struck = double.faults().struck() + 1;
+        tokio::select! {
+            _ = client.send("PutSecretValue", &input) => panic!("it waits for a minute"),
+            () = double.faults().have_struck(struck) => {}
+        }
         // Whoever gave up has asked: the record shows it.
         let recorded = double.calls().wait_for("PutSecretValue", usize::try_from(n - 1).unwrap());
         tokio::time::timeout(Duration::from_secs(10), recorded).await.unwrap();
@@ -231,7 +236,7 @@ async fn calls_are_counted_and_awaited() {
     let seen = tokio::spawn(async move { calls.wait_for("ListSecrets", 2).await });
     client.ok("ListSecrets", json!({})).await;
     client.ok("ListSecrets", json!({})).await;
-    tokio::time::timeout(Duration::from_secs(5), seen).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), seen).await.unwrap().unwrap();
     assert_eq!(double.calls().count("secretsmanager:ListSecrets"), 2);
     assert_eq!(double.calls().total(), 2);
     double.calls().clear();
