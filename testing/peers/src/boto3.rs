@@ -74,8 +74,8 @@ pub struct Refused {
 }
 
 impl Boto3 {
-    /// Starts a client that calls `endpoint` for every service. It blocks the thread for about a
-    /// second; the first time also for the installation.
+    /// Starts a client that calls `endpoint` for every service. It blocks the thread: the first one of a
+    /// process for about a second, and where boto3 is missing also for the installation.
     ///
     /// # Errors
     /// When the endpoint is not on loopback, or boto3 cannot be installed or does not come up.
@@ -85,15 +85,14 @@ impl Boto3 {
         credentials: &Credentials,
     ) -> Result<Self, PeerError> {
         loopback(endpoint)?;
-        let first = json!({
+        let asked = json!({
             "endpoint": endpoint,
             "region": region,
             "access_key": credentials.access_key,
             "secret_key": credentials.secret_key,
             "session_token": credentials.session_token,
         });
-        let script = include_str!("python/boto3_client.py");
-        let (python, pipes, _) = Python::start("boto3", script, Some(&first))?;
+        let (python, pipes, _) = Python::start("boto3", asked)?;
         let log = python.log_file();
         let (requests, waiting) = mpsc::channel();
         thread::spawn(move || converse(pipes, &waiting, log));

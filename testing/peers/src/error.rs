@@ -3,6 +3,7 @@ use std::fmt;
 /// Why a peer could not be installed, started or asked.
 ///
 /// `Debug` reads as `Display` does, since a test that unwraps shows the former.
+#[derive(Clone)]
 pub struct PeerError {
     message: String,
     told: String,

@@ -6,6 +6,7 @@ mod endpoint;
 mod error;
 mod http;
 mod moto;
+mod nursery;
 mod python;
 mod venv;
 

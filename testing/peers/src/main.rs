@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let (text, code) = match peers::Venv::prepare() {
+    let (text, code) = match peers::Venv::prepare_again() {
         Ok(venv) => (format!("ready: {}", venv.python().display()), ExitCode::SUCCESS),
         Err(error) => (format!("error: {error}"), ExitCode::FAILURE),
     };

@@ -4,6 +4,7 @@ use crate::endpoint::loopback;
 use crate::error::PeerError;
 use crate::http;
 use crate::python::{Pipes, Python};
+use serde_json::json;
 
 /// A running moto: AWS as its users' tests know it. Stopped when dropped, and also when the test
 /// process is killed.
@@ -19,13 +20,13 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts a server on a free port of its own, and waits until it answers (one or two seconds;
-    /// the first time also for the installation). It blocks the thread.
+    /// Starts a server on a free port of its own, and waits until it answers (the first one
+    /// of a process one or two seconds, and where it is missing also for the installation). It blocks the thread.
     ///
     /// # Errors
     /// When it cannot be installed or does not come up.
     pub fn start() -> Result<Self, PeerError> {
-        let (python, pipes, ready) = Python::start("moto", include_str!("python/moto.py"), None)?;
+        let (python, pipes, ready) = Python::start("moto", json!({}))?;
         let url = ready.get("url").and_then(|url| url.as_str()).unwrap_or_default().to_owned();
         let address = loopback(&url)?;
         http::ask(address, "GET", "/moto-api/data.json")?;

@@ -2,6 +2,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,12 @@ const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
 /// Stands in an environment that is complete.
 const READY: &str = "ready";
+
+/// How the file is called, beside the environment, that holds why it could not be made.
+const FAILED: &str = "failed";
+
+/// How long an installation that failed is not tried again: all tests of a run need it, and each would wait for pip to give up.
+const FAILURE_KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// A Python environment with the packages of `requirements.txt`, and nothing else.
 ///
@@ -26,20 +33,25 @@ impl Venv {
     /// The environment below the target folder of the running program. Where it is missing, this
     /// says so on standard error and downloads from the package index that pip is configured for.
     ///
+    /// What failed is not tried again for ten minutes, by any test process: it fails at once, with the same reason.
+    ///
     /// # Errors
     /// When Python is missing, a package cannot be had or is not the one pinned, or the running
     /// program does not lie below a target folder of cargo.
     pub fn prepare() -> Result<Self, PeerError> {
-        let program = std::env::current_exe()
-            .map_err(|error| PeerError::new(format!("the running program is unknown: {error}")))?;
-        let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-        let target = target.ok_or_else(|| {
-            PeerError::new(format!(
-                "`{}` is not below a target folder of cargo: name a folder with `prepare_in`",
-                program.display()
-            ))
-        })?;
-        Self::prepare_in(target)
+        Self::prepare_in(&target()?)
+    }
+
+    /// The same, tried also where it failed a moment ago.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_again() -> Result<Self, PeerError> {
+        let target = target()?;
+        let failed = home(&target, REQUIREMENTS)?.with_extension(FAILED);
+        // It is not there, as a rule.
+        let _ = fs::remove_file(failed);
+        Self::prepare_in(&target)
     }
 
     /// The environment below `folder`, which is kept for the next time.
@@ -51,7 +63,7 @@ impl Venv {
     }
 
     fn with_requirements(folder: &Path, requirements: &str) -> Result<Self, PeerError> {
-        let home = folder.join("peers").join(fingerprint(requirements)?);
+        let home = home(folder, requirements)?;
         let made = Self { python: home.join("bin").join("python") };
         if made.is_ready(&home) {
             return Ok(made);
@@ -59,9 +71,23 @@ impl Venv {
         // Test processes start together: one makes the environment, the others wait for it.
         let lock = locked(&home.with_extension("lock"))?;
         if !made.is_ready(&home) {
-            made.install(&home, requirements, &lock)?;
+            made.install_once(&home, requirements, &lock)?;
         }
         Ok(made)
+    }
+
+    /// Unless it failed a moment ago.
+    fn install_once(&self, home: &Path, requirements: &str, lock: &File) -> Result<(), PeerError> {
+        let failed = home.with_extension(FAILED);
+        if let Some(told) = recently(&failed) {
+            return Err(PeerError::new(format!(
+                "installing moto and boto3 failed a moment ago and is not tried again now (`cargo run -p peers` does): {told}"
+            )));
+        }
+        self.install(home, requirements, lock).inspect_err(|error| {
+            // Where it cannot be written the next process tries again.
+            let _ = fs::write(&failed, error.to_string());
+        })
     }
 
     fn is_ready(&self, home: &Path) -> bool {
@@ -108,6 +134,30 @@ impl Venv {
     pub fn python(&self) -> &Path {
         &self.python
     }
+}
+
+/// The target folder of cargo that the running program lies below.
+fn target() -> Result<PathBuf, PeerError> {
+    let program = std::env::current_exe()
+        .map_err(|error| PeerError::new(format!("the running program is unknown: {error}")))?;
+    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    target.map(Path::to_owned).ok_or_else(|| {
+        PeerError::new(format!(
+            "`{}` is not below a target folder of cargo: name a folder with `prepare_in`",
+            program.display()
+        ))
+    })
+}
+
+/// Where the environment with these packages is, or will be.
+fn home(folder: &Path, requirements: &str) -> Result<PathBuf, PeerError> {
+    Ok(folder.join("peers").join(fingerprint(requirements)?))
+}
+
+/// What a failure said that is not old.
+fn recently(failed: &Path) -> Option<String> {
+    let age = fs::metadata(failed).ok()?.modified().ok()?.elapsed().ok()?;
+    (age < FAILURE_KEPT).then(|| fs::read_to_string(failed).ok())?
 }
 
 /// Names an environment by all that decides what is in it.

@@ -1,22 +1,25 @@
-"""moto's server on a free port of loopback, until standard input ends."""
-
-import json
-import os
-import sys
-import threading
-
-from moto.server import ThreadedMotoServer
+# moto's server on a free port of loopback.
 
 
-def end_with_the_test():
-    # The pipe closes when the test drops the server, and also when the test is killed.
-    sys.stdin.buffer.read()
-    os._exit(0)
+class MotoServer:
+    @classmethod
+    def load(cls):
+        import moto.server
 
+        # What it would import at the first request to a service.
+        for service in ["kms", "secretsmanager", "sqs", "sts"]:
+            importlib.import_module(f"moto.{service}.urls")
 
-threading.Thread(target=end_with_the_test, daemon=True).start()
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-_, port = server.get_host_and_port()
-print(json.dumps({"url": f"http://127.0.0.1:{port}"}), flush=True)
-threading.Event().wait()
+    def __init__(self, asked):
+        from moto.moto_api._internal import mock_random
+        from moto.server import ThreadedMotoServer
+
+        # Forks of one process would make up the same ids.
+        mock_random.seed(os.urandom(32))
+        self.server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self.server.start()
+        _, port = self.server.get_host_and_port()
+        self.ready = {"url": f"http://127.0.0.1:{port}"}
+
+    def serve(self, lines, answers):
+        threading.Event().wait()

@@ -7,10 +7,6 @@ use super::*;
 /// Pinned, and from nowhere: no index is asked, since the hash is missing.
 const UNPINNED: &str = "boto3==1.44.5\n";
 
-fn home(folder: &Path) -> PathBuf {
-    folder.join("peers").join(fingerprint("").unwrap())
-}
-
 #[test]
 fn processes_that_start_together_share_one_environment() {
     let folder = tempfile::tempdir().unwrap();
@@ -27,7 +23,7 @@ fn processes_that_start_together_share_one_environment() {
 #[test]
 fn what_was_left_half_made_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let home = home(folder.path());
+    let home = home(folder.path(), "").unwrap();
     fs::create_dir_all(home.join("bin")).unwrap();
     fs::write(home.join("bin").join("python"), "half").unwrap();
     fs::write(home.join("left"), "").unwrap();
@@ -67,8 +63,8 @@ fn an_installation_whose_maker_was_killed_is_waited_for() {
     let mut killed = start();
     let begun = std::time::Instant::now();
     while said().is_empty() {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it does not begin");
-        thread::sleep(std::time::Duration::from_millis(5));
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
+        thread::sleep(Duration::from_millis(5));
     }
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -90,8 +86,30 @@ fn what_pip_refuses_is_said_and_leaves_nothing_that_passes_for_complete() {
     let error = Venv::with_requirements(folder.path(), UNPINNED).unwrap_err().to_string();
     assert!(error.contains("pip") && error.contains("--require-hashes"), "{error}");
     assert!(error.contains("boto3==1.44.5"), "{error}");
-    let home = folder.path().join("peers").join(fingerprint(UNPINNED).unwrap());
+    let home = home(folder.path(), UNPINNED).unwrap();
     assert!(!home.join(READY).exists());
+
+    // Who comes next is told the same, and nothing is begun.
+    fs::remove_dir_all(&home).unwrap();
+    let again = Venv::with_requirements(folder.path(), UNPINNED).unwrap_err().to_string();
+    assert!(again.contains("not tried again") && again.contains("--require-hashes"), "{again}");
+    assert!(!home.exists());
+}
+
+#[test]
+fn a_failure_is_forgotten_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = folder.path().join("x.failed");
+    assert_eq!(recently(&failed), None);
+    fs::write(&failed, "no network").unwrap();
+    assert_eq!(recently(&failed).as_deref(), Some("no network"));
+    let file = File::options().write(true).open(&failed).unwrap();
+    let ago = |time| std::time::SystemTime::now() - time;
+    file.set_modified(ago(FAILURE_KEPT)).unwrap();
+    assert_eq!(recently(&failed), None);
+    // A clock that was set back makes no failure last.
+    file.set_modified(std::time::SystemTime::now() + FAILURE_KEPT).unwrap();
+    assert_eq!(recently(&failed), None);
 }
 
 #[test]

@@ -46,18 +46,19 @@ async fn a_call_is_signed_as_told_and_made_once() {
         let mut request = vec![0; 4096];
         let len = stream.read(&mut request).unwrap();
         drop(stream); // without an answer: whoever retries comes again
-        listener.set_nonblocking(true).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        (String::from_utf8_lossy(&request[..len]).into_owned(), listener.accept().is_err())
+        (String::from_utf8_lossy(&request[..len]).into_owned(), listener)
     });
     let temporary = credentials().with_session_token("a-token");
     let boto3 = Boto3::start(&url, "ap-south-1", &temporary).unwrap();
     let refused = boto3.call("sts", "GetCallerIdentity", json!({})).await.unwrap_err();
     assert_eq!((&*refused.code, refused.status), ("ConnectionClosedError", None), "{refused}");
-    let (request, is_alone) = accepted.join().unwrap();
+    let (request, listener) = accepted.join().unwrap();
     assert!(request.contains("Credential=AKIATEST/") && request.contains("/ap-south-1/sts/"));
     assert!(request.contains("X-Amz-Security-Token: a-token"), "{request}");
-    assert!(is_alone, "a second attempt was made");
+    // The call has ended: whatever else it tried waits here by now.
+    listener.set_nonblocking(true).unwrap();
+    let more = listener.accept().map(|_| "a second attempt").unwrap_err();
+    assert_eq!(more.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]
@@ -78,4 +79,37 @@ async fn a_client_that_ended_says_so() {
         let refused = boto3.call("sts", "GetCallerIdentity", json!({})).await.unwrap_err();
         assert_eq!(refused.code, "PeerGone");
     }
+}
+
+/// A test that gave up on a call does not leave the client waiting for its answer.
+#[tokio::test]
+async fn a_client_that_waits_for_an_answer_ends_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let boto3 = Boto3::start(&url, "eu-west-1", &credentials()).unwrap();
+    let pid = crate::pid(&boto3);
+    let call = tokio::spawn(async move {
+        let never = boto3.call("sts", "GetCallerIdentity", json!({})).await;
+        panic!("{never:?} is no answer of anybody's");
+    });
+    let asked = tokio::task::spawn_blocking(move || listener.accept().unwrap());
+    let (held_open, _) = asked.await.unwrap();
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    crate::ends(&pid);
+    drop(held_open);
+}
+
+/// What they import is imported once.
+#[test]
+fn the_peers_of_a_process_are_forks_of_one_python() {
+    let (one, other) = ("http://127.0.0.1:9", "http://127.0.0.1:10");
+    let clients = [one, other].map(|url| Boto3::start(url, "eu-west-1", &credentials()).unwrap());
+    let parents = clients.each_ref().map(|client| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", crate::pid(client))).unwrap();
+        // `PID (NAME) STATE PARENT …`
+        stat.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().to_owned()
+    });
+    assert_eq!(parents[0], parents[1]);
+    assert_ne!(parents[0], std::process::id().to_string());
 }

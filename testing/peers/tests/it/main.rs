@@ -17,3 +17,12 @@ fn pid(boto3: &peers::Boto3) -> String {
     let (_, rest) = shown.split_once("pid: ").unwrap();
     rest.split(' ').next().unwrap().to_owned()
 }
+
+/// Waits for the end of a process. One that has ended has no command line, whether or not somebody has waited for it.
+fn ends(pid: &str) {
+    let start = std::time::Instant::now();
+    while std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty()) {
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "{pid} goes on");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
