@@ -116,7 +116,7 @@ async fn the_pause_that_a_server_asks_for_is_kept() {
         let took = before.elapsed();
         assert_eq!(server.count(), 2);
         let least = Duration::from_millis(least);
-        assert!(took >= least && took < least + Duration::from_secs(3), "{header}: {took:?}");
+        assert!(took >= least && took < least + Duration::from_secs(20), "{header}: {took:?}");
     }
 }
 
