@@ -127,3 +127,23 @@ async fn a_write_that_cannot_succeed_restores_nothing() {
     let current = provider.get_secret(&id, GetOptions::default()).await.unwrap();
     assert!(current.value.ct_eq(&text("2")));
 }
+
+/// Somebody else deletes it by force: for a while the name is neither there for a write nor free for a
+/// creation. A write waits for the end of that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_is_on_its_way_out_is_waited_for() {
+    let on = OnDouble::start().await;
+    let (provider, id) = (&on.provider, name("db"));
+    let taken = || {
+        let message = "You can't create this secret because a secret with this name is already \
+                       scheduled for deletion.";
+        let (code, message) = ("InvalidRequestException".to_owned(), message.to_owned());
+        Some(Fault::Refuse { status: 400, code, message })
+    };
+    on.double.faults().script("CreateSecret", [taken(), taken()]);
+    let written = provider.set_secret(&id, text("2"), SetOptions::new()).await.unwrap();
+    on.settle();
+    let read = provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert_eq!(read.version.id, written.id);
+    assert_eq!(on.double.calls().count("CreateSecret"), 3);
+}

@@ -18,19 +18,22 @@ async fn get(provider: &impl SecretProvider, id: &SecretRef, v: VersionSelector)
     provider.get_secret(id, GetOptions::version(v)).await.unwrap().value
 }
 
-/// Text, bytes and every stage, written by boto3 and read by the provider.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_boto3_writes_is_read() {
-    let on = OnDouble::start().await;
+/// Text, bytes, every stage, tags and a description, written by boto3 and read by the provider.
+async fn is_read_here(provider: &impl SecretProvider, boto3: &peers::Boto3, settle: impl Fn()) {
+    let call = async |operation: &str, parameters| {
+        boto3.call("secretsmanager", operation, parameters).await.unwrap()
+    };
     for (id, first, second) in [("text", text("old"), text("new")), ("bytes", binary(), binary())] {
         let (field, secret) = content(&first);
-        on.boto3("CreateSecret", json!({ "Name": id, field: secret })).await;
+        let tags = json!([{ "Key": "Team", "Value": "blue" }, { "Key": "empty", "Value": "" }]);
+        let made = json!({ "Name": id, field: secret, "Tags": tags, "Description": "theirs" });
+        call("CreateSecret", made).await;
         let (field, secret) = content(&second);
-        on.boto3("PutSecretValue", json!({ "SecretId": id, field: secret })).await;
+        call("PutSecretValue", json!({ "SecretId": id, field: secret })).await;
         let pending =
             json!({ "SecretId": id, field: content(&first).1, "VersionStages": ["AWSPENDING"] });
-        on.boto3("PutSecretValue", pending).await;
-        on.settle();
+        let pending = call("PutSecretValue", pending).await;
+        settle();
         let id = name(id);
         let read = [
             (VersionSelector::Current, &second),
@@ -38,9 +41,26 @@ async fn what_boto3_writes_is_read() {
             (VersionSelector::Pending, &first),
         ];
         for (version, wanted) in read {
-            assert!(get(&on.provider, &id, version).await.ct_eq(wanted));
+            assert!(get(provider, &id, version).await.ct_eq(wanted));
         }
+        let described = provider.describe_secret(&id).await.unwrap();
+        let tags: Vec<_> = described.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(tags, [("Team", "blue"), ("empty", "")]);
+        assert_eq!(described.description.as_deref(), Some("theirs"));
+        assert_eq!(described.pending.unwrap().as_str(), pending["VersionId"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_boto3_writes_is_read() {
+    let on = OnDouble::start().await;
+    is_read_here(&on.provider, &on.boto3, || on.settle()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_boto3_writes_on_moto_is_read() {
+    let on = OnMoto::start().await;
+    is_read_here(&on.provider, &on.boto3, || {}).await;
 }
 
 /// Text lies where text is looked for, bytes where bytes are, with tags and stages.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_double::Fault;
 use secrets_core::{
     DeleteMode, Effect, ErrorKind, GetOptions, IdempotencyKey, MetadataPatch, Precondition,
     SecretProvider, SetOptions, Stage, VersionId, VersionSelector,
@@ -179,4 +180,51 @@ async fn a_conditional_write_repeated_after_a_roll_back_undoes_nothing() {
     assert!(is_base_current().await);
     let described = on.boto3("DescribeSecret", json!({ "SecretId": "db" })).await;
     assert!(!described["VersionIdsToStages"].to_string().contains("mainstay"));
+}
+
+/// The answer to a promotion is lost, and before it is tried again somebody makes another version
+/// current: it was carried out all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promotion_that_was_overtaken_since_was_one() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    let base = on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    let staged = on.provider.set_secret(&id, text("2"), SetOptions::pending()).await.unwrap();
+    on.settle();
+    on.double.calls().clear();
+    let steps = [Some(Fault::LostReply), Some(Fault::Slow(Duration::from_secs(2)))];
+    on.double.faults().script("UpdateSecretVersionStage", steps);
+    let overtake = async {
+        while on.double.calls().count("UpdateSecretVersionStage") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        on.boto3("PutSecretValue", json!({ "SecretId": "db", "SecretString": "3" })).await;
+    };
+    let once = token(1);
+    let promote = on.provider.promote(&id, &staged.id, &base.id, &once);
+    let (promoted, ()) = tokio::join!(promote, overtake);
+    assert_eq!(promoted.unwrap().current, staged.id);
+    on.settle();
+    let current = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(current.value.ct_eq(&text("3")));
+}
+
+/// A finished rotation may leave `AWSPENDING` on the version that is current: nothing waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_current_is_not_pending() {
+    let on = OnDouble::start().await;
+    let id = name("db");
+    let current = on.provider.set_secret(&id, text("1"), SetOptions::new()).await.unwrap();
+    on.settle();
+    let label = json!({
+        "SecretId": "db", "VersionStage": "AWSPENDING", "MoveToVersionId": current.id.as_str(),
+    });
+    on.boto3("UpdateSecretVersionStage", label).await;
+    on.settle();
+    let read = on.provider.get_secret(&id, GetOptions::default()).await.unwrap();
+    assert!(!read.version.stages.contains(Stage::Pending), "{:?}", read.version);
+    let waits = GetOptions::version(VersionSelector::Pending);
+    let waits = on.provider.get_secret(&id, waits).await.unwrap_err();
+    assert_eq!(waits.kind(), ErrorKind::NotFound);
+    assert_eq!(on.provider.describe_secret(&id).await.unwrap().pending, None);
 }
