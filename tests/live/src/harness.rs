@@ -50,6 +50,12 @@ impl Account {
         &self.0
     }
 
+    /// Asks whether the account is there and lets us in, before a hundred checks say that it does not.
+    pub(crate) async fn greet(&self) -> Result<(), Failure> {
+        self.0.provider().health().await?;
+        Ok(())
+    }
+
     /// What the names of this run begin with.
     pub(crate) fn root(&self) -> String {
         self.0.root()

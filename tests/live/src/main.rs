@@ -15,6 +15,7 @@ mod harness;
 mod record;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use args::Request;
 use harness::Account;
@@ -45,8 +46,13 @@ async fn main() -> ExitCode {
 /// True when the provider conforms and nothing is left.
 async fn run(request: &Request) -> Result<bool, Failure> {
     let account = Account::connect(request).await?;
+    account.greet().await?;
     println!("writes and deletes secrets under `{}/` in {}", account.root(), request.region);
-    let report = conformance::run(account.harness()).await;
+    println!("this takes some minutes, mostly waiting until deletions have taken effect");
+    let report = tokio::select! {
+        report = conformance::run(account.harness()) => report,
+        stopped = tokio::signal::ctrl_c() => return Err(interrupted(&account, stopped).await),
+    };
     // The suite takes away what it wrote; this is for what it could not.
     let cleared = account.clear().await;
     let left = match &cleared {
@@ -60,4 +66,23 @@ async fn run(request: &Request) -> Result<bool, Failure> {
     }
     println!("recorded in {}", request.out.display());
     Ok(report.is_conformant() && left.is_empty())
+}
+
+/// What was written until then is deleted, as far as it is listed.
+async fn interrupted(account: &Account, stopped: std::io::Result<()>) -> Failure {
+    let how = match stopped {
+        Ok(()) => "interrupted".to_owned(),
+        Err(error) => format!("interrupts cannot be heard: {error}"),
+    };
+    // What was under way may still arrive.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let root = account.root();
+    match account.clear().await {
+        Ok(()) => format!(
+            "{how}; what is listed under `{root}/` is deleted. Lists of AWS may be five minutes behind: \
+             look again"
+        )
+        .into(),
+        Err(left) => format!("{how}; not deleted: `{}`", left.join("`, `")).into(),
+    }
 }

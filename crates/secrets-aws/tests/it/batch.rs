@@ -143,6 +143,10 @@ async fn without_the_right_to_batches_secrets_are_read_singly() {
     let health = reader.health().await.unwrap();
     assert_eq!(health.status, HealthStatus::Degraded);
     assert!(health.findings[0].contains("BatchGetSecretValue"));
+    // Who may not list is known to AWS all the same.
+    on.double.grants().set(&principal, Policy::new().allow(&reads[..1], &["*"]));
+    let reader = SecretsManagerProvider::new(&clients);
+    assert_eq!(reader.health().await.unwrap().status, HealthStatus::Healthy);
 }
 
 /// One secret may not be read: its question alone is refused.

@@ -240,6 +240,8 @@ async fn the_state_of_a_key_decides_and_is_told() {
 
     let window = DeletionWindow::new(Duration::from_secs(7 * 86_400)).unwrap();
     let when = provider.schedule_key_deletion(&key, window).await.unwrap();
+    let asked = when.duration_since(double.clock().now()).unwrap();
+    assert!(asked <= Duration::from_secs(7 * 86_400), "{asked:?}");
     assert_eq!(kinds_of(&kms, &key, &wrapped).await, [Some(ErrorKind::PendingDeletion); 4]);
     let info = provider.describe_key(&key).await.unwrap();
     assert_eq!((info.state, info.deletion), (KeyState::PendingDeletion, Some(when)));
@@ -250,6 +252,10 @@ async fn the_state_of_a_key_decides_and_is_told() {
     provider.enable_key(&key).await.unwrap();
     assert_eq!(kinds_of(&kms, &key, &wrapped).await, [None; 4]);
 
+    let longest = provider.schedule_key_deletion(&key, DeletionWindow::LONGEST).await.unwrap();
+    let asked = longest.duration_since(double.clock().now()).unwrap();
+    assert!(asked > Duration::from_secs(29 * 86_400), "{asked:?}");
+    provider.cancel_key_deletion(&key).await.unwrap();
     provider.schedule_key_deletion(&key, window).await.unwrap();
     // AWS documents two codes for it.
     double.kms().set_leaving_key(LeavingKey::IsDisabled);
@@ -504,4 +510,57 @@ async fn a_list_that_does_not_end_is_given_up() {
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(error.to_string().contains("does not end"), "{error}");
     }
+}
+
+/// Lists come in pages, and all of them are read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_of_a_key_are_read_to_their_end() {
+    let server = Server::start(|asked| {
+        let input: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+        let page: usize = input["Marker"].as_str().map_or(0, |marker| marker.parse().unwrap());
+        let is_last = page == 2;
+        let told = json!({
+            "Aliases": [{ "AliasName": format!("alias/{page}") }],
+            "Rotations": [{ "RotationType": "ON_DEMAND", "KeyMaterialId": format!("{page:064}") }],
+            "NextMarker": (!is_last).then(|| (page + 1).to_string()),
+            "Truncated": !is_last,
+        });
+        Answer::new(200, told.to_string())
+    })
+    .await;
+    let kms = KmsProvider::new(&clients(&server.url).await);
+    let key = KeyRef::new("alias/a").unwrap();
+    let aliases = kms.aliases_of(&key).await.unwrap();
+    let names: Vec<_> = aliases.iter().map(|alias| &*alias.name).collect();
+    assert_eq!(names, ["alias/0", "alias/1", "alias/2"]);
+    assert_eq!(kms.key_rotations(&key).await.unwrap().len(), 3);
+}
+
+/// A wrapped key is rewrapped only if the key that it names wrapped it, though this identity may use
+/// the one that did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_key_wrapped_is_not_rewrapped() {
+    let (_double, kms) = Kms::double().await;
+    let (key, other) = (kms.wrapping_key().await, kms.wrapping_key().await);
+    let (_, wrapped) =
+        kms.provider.generate_data_key(&key, KeyLen::Bits256, &context()).await.unwrap();
+    let claimed = WrappedKey::new(other.clone(), None, wrapped.ciphertext.clone());
+    let refused = kms.provider.rewrap_key(&claimed, &other, &context()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Integrity);
+    kms.provider.rewrap_key(&wrapped, &other, &context()).await.unwrap();
+}
+
+/// A data key that is not as long as it was asked for would be a weak one, or break its user.
+#[tokio::test]
+async fn a_data_key_of_another_length_is_refused() {
+    let told = json!({
+        "KeyId": "arn:aws:kms:eu-west-1:111122223333:key/1", "CiphertextBlob": "AAAA",
+        "Plaintext": Boto3::bytes(&[7; 16])["$bytes"],
+    });
+    let server = Server::start(move |_| Answer::new(200, told.to_string())).await;
+    let kms = KmsProvider::new(&clients(&server.url).await);
+    let key = KeyRef::new("alias/a").unwrap();
+    let made = kms.generate_data_key(&key, KeyLen::Bits256, &context()).await;
+    assert_eq!(made.unwrap_err().kind(), ErrorKind::Internal);
+    kms.generate_data_key(&key, KeyLen::Bits128, &context()).await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use secrets_aws::{AwsClients, AwsConfig, Identity, Network, StaticKeys};
-use secrets_core::{ErrorKind, Retry, SecretValue};
+use secrets_core::{ErrorKind, Retry, SecretProvider, SecretValue, SetOptions};
 
 use crate::server::{Answer, Server, on_loopback};
 
@@ -88,6 +88,26 @@ async fn what_does_not_pass_is_not_repeated() {
         let clients = clients(&server, Network::default()).await;
         clients.caller().await.unwrap_err();
         assert_eq!(server.count(), 1, "{code}");
+    }
+}
+
+/// The SDK takes `LimitExceededException` for throttling; these services mean a number of things that is
+/// used up, and waiting does not mend that.
+#[tokio::test]
+async fn a_quota_is_not_asked_for_again() {
+    for (code, kind, asked) in [
+        ("LimitExceededException", ErrorKind::QuotaExceeded, 1),
+        ("ThrottlingException", ErrorKind::Throttled, 3),
+    ] {
+        let refusal = serde_json::json!({ "__type": code, "message": "no more" }).to_string();
+        let server = Server::start(move |_| Answer::new(400, refusal.clone())).await;
+        let clients = clients(&server, Network::default()).await;
+        let provider = secrets_aws::SecretsManagerProvider::new(&clients);
+        let name = super::support::name("db");
+        let value = super::support::text("1");
+        let refused = provider.set_secret(&name, value, SetOptions::new()).await.unwrap_err();
+        assert_eq!((refused.kind(), server.count()), (kind, asked), "{code}");
+        assert_eq!(refused.retry() == Retry::Never, asked == 1, "{code}");
     }
 }
 
