@@ -14,7 +14,7 @@ use crate::process::{loopback, parent_gone, print_line};
 const CONNECTIONS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(2);
 /// A request that takes longer is a failure.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What one service made of the load.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]

@@ -141,10 +141,10 @@ impl Part {
         }
     }
 
-    /// Its next line, which must come within ten seconds.
+    /// Its next line, which must come within a minute.
     pub(crate) async fn expect<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
         let name = self.name;
-        let line = tokio::time::timeout(Duration::from_secs(10), self.next()).await;
+        let line = tokio::time::timeout(Duration::from_secs(60), self.next()).await;
         line.map_err(|_| format!("{name} does not answer"))?
             .transpose()
             .ok_or_else(|| format!("{name} ended before its time"))?
@@ -163,7 +163,7 @@ impl Part {
     /// Asks it to end and waits until it has ended well.
     pub(crate) async fn finish(mut self) -> Result<(), Failure> {
         self.close();
-        let status = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
         match status.map_err(|_| format!("{} does not end", self.name))?? {
             status if status.success() => Ok(()),
             status => Err(format!("{} failed: {status}", self.name).into()),

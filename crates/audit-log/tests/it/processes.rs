@@ -15,6 +15,9 @@ use crate::support::*;
 const TASK: &str = "AUDIT_LOG_TEST_TASK";
 const FOLDER: &str = "AUDIT_LOG_TEST_FOLDER";
 const TEST: &str = "processes::a_child_does_its_task";
+/// How many files a child opens and writes first, on the thread that writes the trail. The n-th call is
+/// counted by each thread for itself: like this no other thread gets as far.
+const WARM_UP: usize = 16;
 
 /// In a child this does what its parent asks. By itself it checks that there is nothing to do.
 #[test]
@@ -23,7 +26,9 @@ fn a_child_does_its_task() {
         return assert!(std::env::var(FOLDER).is_err());
     };
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // One thread for the files, see `WARM_UP`.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build().unwrap();
     match task.split_once(' ').unwrap() {
         ("write", rest) => runtime.block_on(write_and_say(&folder, rest)),
         ("verify", faults) => {
@@ -52,6 +57,8 @@ fn trail_of(folder: &Path, name: &str) -> audit_log::FileTrailBuilder {
 /// Writes so many events, and says of each when it was acknowledged.
 async fn write_and_say(folder: &Path, task: &str) {
     let (name, count) = task.split_once(' ').unwrap();
+    let warm_up = || (0..WARM_UP).try_for_each(|_| fs::write("/dev/null", "x"));
+    tokio::task::spawn_blocking(warm_up).await.unwrap().unwrap();
     let trail = trail_of(folder, name).open().await.unwrap();
     for number in 0..count.parse().unwrap() {
         let id = format!("{name}-{}-{number}", std::process::id());
@@ -61,14 +68,18 @@ async fn write_and_say(folder: &Path, task: &str) {
     }
 }
 
-/// What a child said, until it ended.
-fn acknowledged(child: &mut Child) -> Vec<String> {
+/// What a child says, as it says it.
+fn acknowledgements(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let said = lines.filter_map(|line| {
+    lines.filter_map(|line| {
         let (_, id) = line.split_once("acknowledged ")?;
         Some(id.to_owned())
-    });
-    said.collect()
+    })
+}
+
+/// What a child said, until it ended.
+fn acknowledged(child: &mut Child) -> Vec<String> {
+    acknowledgements(child).collect()
 }
 
 fn written(folder: &Path) -> BTreeSet<String> {
@@ -96,58 +107,72 @@ fn killed_beside_others_nothing_acknowledged_is_lost() {
     for round in 0..12 {
         let mut killed = child(&mut this_program(), &folder, "write service-1 100000");
         let begun = Instant::now();
-        std::thread::sleep(Duration::from_millis(30 + 17 * round));
+        // From the time when it opens the trail until it is well at it, however long that takes.
+        let mut said = acknowledgements(&mut killed);
+        expected.extend(said.by_ref().take(4 * round));
+        std::thread::sleep(Duration::from_millis(7 * round as u64));
         killed.kill().unwrap();
         killed.wait().unwrap();
-        expected.extend(acknowledged(&mut killed));
+        expected.extend(said);
         let mut command = child(&mut this_program(), &folder, "write command 2");
         let said = acknowledged(&mut command);
         assert!(command.wait().unwrap().success() && said.len() == 2);
         expected.extend(said);
         intact(&folder);
-        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(begun.elapsed() < Duration::from_secs(60));
     }
     expected.extend(acknowledged(&mut steady));
     assert!(steady.wait().unwrap().success());
     let found = written(&folder);
     let lost: Vec<_> = expected.iter().filter(|id| !found.contains(*id)).collect();
     assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), expected.len());
-    assert!(expected.len() > 424 + 24, "{}: the killed ones wrote something", expected.len());
+    assert!(expected.len() > 424 + 4 * 66, "{}: the killed ones wrote, too", expected.len());
     assert_eq!(intact(&folder).writers.len(), 3);
 }
 
 /// Each system call that changes something is the last one once.
 #[test]
 fn killed_at_each_system_call_nothing_acknowledged_is_lost() {
-    let mut kills = 0;
-    for call in ["openat", "mkdir", "flock", "write", "fdatasync", "fsync"] {
+    let (mut kills, after) = (0, WARM_UP + 1);
+    for (call, first) in [
+        ("openat", after),
+        ("write", after),
+        ("mkdir", 1),
+        ("flock", 1),
+        ("fdatasync", 1),
+        ("fsync", 1),
+    ] {
         let (_parent, folder) = folder();
         let mut expected = Vec::new();
-        for number in 1.. {
+        // What a start calls grows with what those before it left.
+        for number in first..first + 12 {
             let mut strace = Command::new("strace");
             let trace = format!("trace={call}");
             let inject = format!("inject={call}:signal=SIGKILL:when={number}");
             strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject, "--"]);
             strace.arg(std::env::current_exe().unwrap());
             strace.args(["--exact", TEST, "--nocapture", "--test-threads=1"]);
+            // Where cargo says that libraries may lie, the loader looks with calls of its own.
+            strace.env_remove("LD_LIBRARY_PATH");
             let mut traced = child(&mut strace, &folder, "write w 3");
             expected.extend(acknowledged(&mut traced));
             if traced.wait().unwrap().success() {
                 break;
             }
             kills += 1;
-            assert!(number < 200, "{call} is called again and again");
             if folder.exists() {
                 intact(&folder);
                 let found = written(&folder);
                 assert!(expected.iter().all(|id| found.contains(id)), "{call} {number}");
             }
         }
+        let mut last = child(&mut this_program(), &folder, "write w 3");
+        expected.extend(acknowledged(&mut last));
+        assert!(last.wait().unwrap().success() && expected.len() >= 3);
         let found = written(&folder);
         assert!(expected.iter().all(|id| found.contains(id)), "{call}");
-        assert!(expected.len() >= 3);
     }
-    assert!(kills > 30, "{kills} kills: is strace at work?");
+    assert!(kills > 20, "{kills} kills: is strace at work?");
 }
 
 /// Whoever can write to the folder must not be able to take the verifier's memory.

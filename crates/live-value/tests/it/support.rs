@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use live_value::{Closed, Guard, Watch};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a future on this thread and fails when it does not end in time.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {

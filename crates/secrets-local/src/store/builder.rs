@@ -204,3 +204,14 @@ impl StoreBuilder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_a_change_is_looked_for_several_times_a_second() {
+        let poll = StoreBuilder::new(Path::new("store")).settings.poll;
+        assert!(poll <= Duration::from_millis(500), "{poll:?}");
+    }
+}

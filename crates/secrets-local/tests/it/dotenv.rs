@@ -37,8 +37,10 @@ impl Place {
     }
 }
 
+/// Writers wait as long as it takes, on a slow disk as well.
 fn provider(path: &Path) -> DotenvProvider {
-    DotenvProvider::new(DotenvConfig::new(path)).unwrap()
+    let config = DotenvConfig::new(path).with_lock_timeout(std::time::Duration::from_secs(600));
+    DotenvProvider::new(config).unwrap()
 }
 
 /// The entries of a text as dotenvy itself reads it; nothing when it refuses the text. White space

@@ -5,16 +5,32 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use secrets_core::{
-    Error, NativeId, Result, Secret, SecretFilter, SecretName, SecretProvider, SecretProviderExt,
-    SecretRef, SecretValue,
+    ChangeStream, Error, NativeId, Result, Secret, SecretFilter, SecretName, SecretProvider,
+    SecretProviderExt, SecretRef, SecretValue,
 };
 
 /// Runs a future on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime").block_on(future)
+}
+
+/// The same by a clock that goes by itself, and only where nothing else is left to do: looks at files
+/// take no time of it.
+pub(crate) fn block_on_paused<T>(future: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+/// No hint for several looks of ten milliseconds each. It ends between two of them, so that nothing is
+/// looked at while the test writes.
+pub(crate) async fn is_quiet(hints: &mut ChangeStream) -> bool {
+    tokio::time::timeout(Duration::from_millis(55), hints.next()).await.is_err()
 }
 
 pub(crate) fn name(text: &str) -> SecretName {

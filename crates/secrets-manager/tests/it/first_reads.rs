@@ -12,8 +12,8 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    NAME, Running, Scripted, absent, build, memory, pass, policy, reference, secs, settle, text,
-    unavailable, version,
+    NAME, Running, Scripted, absent, build, build_with, memory, pass, policy, reference, secs,
+    settle, text, unavailable, version,
 };
 
 fn on_reads(fault: Fault) -> FaultRule {
@@ -26,7 +26,7 @@ async fn ten_thousand_first_reads_are_one_call() {
         let provider = memory(Personality::Aws).await;
         let gate = Gate::new();
         provider.inject(Faults::seeded(0).with(on_reads(Fault::Hang(gate.clone())))).unwrap();
-        let manager = build(provider.clone());
+        let manager = build_with(provider.clone(), policy().with_call_timeout(secs(600)));
         let running = if with_run { Some(Running::start(&manager).await) } else { None };
 
         let barrier = Arc::new(Barrier::new(10_000));
@@ -309,7 +309,8 @@ fn a_reader_does_not_go_down_with_the_runtime_of_another() {
         }
         Ok(version("v1"))
     });
-    let manager = build(provider.clone());
+    // Long, so that the end of the call is not what ends the wait.
+    let manager = build_with(provider.clone(), policy().with_call_timeout(secs(600)));
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (short, long) = (runtime(), runtime());
     short.block_on(async {
@@ -326,6 +327,6 @@ fn a_reader_does_not_go_down_with_the_runtime_of_another() {
     long.block_on(settle());
     assert_eq!(provider.calls(), 1, "it waits for the same call");
     drop(short);
-    let answer = long.block_on(async { tokio::time::timeout(secs(2), reader).await });
+    let answer = long.block_on(async { tokio::time::timeout(secs(60), reader).await });
     assert_eq!(text(&answer.expect("it ends").unwrap().unwrap()), "v1");
 }

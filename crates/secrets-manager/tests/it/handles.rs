@@ -178,7 +178,7 @@ fn a_blocked_runtime_is_noticed() {
         .with_stale_if_error(secs(60))
         .with_stall_after(millis(100));
     let provider = Scripted::new(|_, _| async { Ok(version("v1")) });
-    let manager = build_with(provider, policy);
+    let (manager, counted) = (build_with(provider.clone(), policy), provider);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let release = Arc::new(AtomicBool::new(false));
@@ -188,7 +188,10 @@ fn a_blocked_runtime_is_noticed() {
             runtime.block_on(async {
                 tokio::spawn(manager.run());
                 let handle = manager.handle(NAME).await.unwrap();
-                tokio::time::sleep(millis(300)).await;
+                // Refreshed once; and from here on nobody says anything of it until the release.
+                while counted.calls() < 2 || !handle.load().is_fresh() {
+                    tokio::time::sleep(millis(10)).await;
+                }
                 sender.send(handle).unwrap();
                 while !release.load(Ordering::SeqCst) {
                     std::thread::sleep(millis(5));
@@ -203,7 +206,7 @@ fn a_blocked_runtime_is_noticed() {
     let unusable = loop {
         match handle.load_checked() {
             Err(unusable) => break unusable,
-            Ok(_) => assert!(waited < secs(5), "not noticed"),
+            Ok(_) => assert!(waited < secs(60), "not noticed"),
         }
         std::thread::sleep(millis(10));
         waited += millis(10);
@@ -215,7 +218,7 @@ fn a_blocked_runtime_is_noticed() {
     release.store(true, Ordering::SeqCst);
     let mut waited = Duration::ZERO;
     while handle.load_checked().is_err() {
-        assert!(waited < secs(5), "does not recover");
+        assert!(waited < secs(60), "does not recover");
         std::thread::sleep(millis(10));
         waited += millis(10);
     }
@@ -225,52 +228,62 @@ fn a_blocked_runtime_is_noticed() {
 /// Reads that await go around a stalled run future.
 #[test]
 fn a_read_on_another_runtime_goes_around_a_stalled_one() {
-    let policy = policy().with_ttl(millis(100)).with_stale_while_revalidate(millis(50));
-    let policy = policy.with_stall_after(millis(50));
     let provider = Scripted::new(|call, _| async move { Ok(version(&format!("v{call}"))) });
-    let manager = build_with(provider, policy);
-    let stalled = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let manager = build(provider);
+    let stalled = paused();
     let handle = stalled.block_on(async {
         tokio::spawn(manager.run());
         settle().await;
         manager.handle(NAME).await.unwrap()
     });
-    // Nobody drives that runtime from here on.
-    std::thread::sleep(Duration::from_millis(1_500));
-    assert!(manager.try_get(NAME).is_some());
-    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    assert_eq!(text(&other.block_on(manager.get(NAME)).unwrap()), "v2");
+    // Nobody drives that runtime from here on, and its time stands still.
+    let other = paused();
+    other.block_on(async {
+        tokio::time::advance(secs(200)).await;
+        assert!(manager.try_get(NAME).is_some());
+        assert_eq!(text(&manager.get(NAME).await.unwrap()), "v2");
+    });
     assert_eq!(text(handle.load().secret().unwrap()), "v2", "what was asked for reaches handles");
 }
 
 /// A call measures its time by the runtime that began it.
 #[test]
 fn a_read_does_not_wait_for_a_call_that_a_stalled_runtime_began() {
-    let policy = policy().with_ttl(millis(200)).with_stale_while_revalidate(millis(10));
-    let policy = policy.with_stall_after(millis(50)).with_call_timeout(millis(500));
-    let provider = Scripted::new(|call, _| async move {
-        if call == 2 {
-            tokio::time::sleep(millis(200)).await;
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let begins = Arc::clone(&begun);
+    let provider = Scripted::new(move |call, _| {
+        let begins = Arc::clone(&begins);
+        async move {
+            if call == 2 {
+                begins.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Ok(version(&format!("v{call}")))
         }
-        Ok(version(&format!("v{call}")))
     });
-    let manager = build_with(provider, policy.with_stale_if_error(millis(10)));
-    let stalled = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let manager = build_with(provider, policy().with_stale_if_error(secs(20)));
+    let stalled = paused();
     let _handle = stalled.block_on(async {
         tokio::spawn(manager.run());
         settle().await;
         let handle = manager.handle(NAME).await.unwrap();
-        tokio::time::sleep(millis(200)).await; // a refresh has begun
+        begun.notified().await; // a refresh has begun
         handle
     });
-    std::thread::sleep(millis(1_000));
-    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let other = paused();
     other.block_on(async {
-        let first = tokio::time::timeout(secs(5), manager.get(NAME)).await.expect("it ends");
+        tokio::time::advance(secs(300)).await;
+        let first = tokio::time::timeout(secs(6), manager.get(NAME)).await.expect("it ends");
         assert_eq!(first.unwrap_err().kind(), ErrorKind::Timeout);
         tokio::time::sleep(secs(1)).await; // the pause after a failure
         assert_eq!(text(&manager.get(NAME).await.unwrap()), "v3");
     });
+}
+
+/// A runtime whose clock goes by itself, and only where nothing else is left to do.
+fn paused() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -564,7 +564,7 @@ async fn a_list_that_goes_round_in_a_circle_is_an_error() {
     inner.put_text("a-key", GOOD).await.unwrap();
     let odd = Odd { inner, answers: 1, token: Some("again") };
     let mut linter = Linter::new(Development);
-    let checked = tokio::time::timeout(secs(10), linter.check_provider(&odd));
+    let checked = tokio::time::timeout(secs(60), linter.check_provider(&odd));
     let error = checked.await.expect("goes on for ever").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity);
 }
@@ -583,7 +583,7 @@ fn a_pipe_for_settings_does_not_hold_up_the_linter() {
         linter.check_settings_file(&pipe);
         done.send(linter.finish().findings()[0].code).unwrap();
     });
-    let found = ended.recv_timeout(secs(10)).expect("the linter waits for the pipe");
+    let found = ended.recv_timeout(secs(60)).expect("the linter waits for the pipe");
     assert_eq!(found, LintCode::Unreadable);
 }
 

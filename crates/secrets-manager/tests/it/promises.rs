@@ -3,11 +3,10 @@
 use secrets_core::{Secret, SecretName, SecretState};
 use secrets_manager::{Alias, SecretHandle, SecretManager, SecretManagerBuilder, Unusable};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::support::{
-    self, NAME, Running, Scripted, Wall, absent, build, builder, millis, noon, pass, policy,
-    reference, secs, settle, text, unavailable, value,
+    self, NAME, Running, Scripted, Wall, absent, build, builder, noon, pass, reference, secs,
+    settle, text, unavailable, value,
 };
 
 /// The secret by its own name, and a field of it by an alias.
@@ -164,24 +163,28 @@ async fn orphaned() {
 
 #[test]
 fn stalled() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let policy = policy().with_ttl(millis(2_000)).with_stall_after(millis(50));
+    let paused = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
     let provider = then(|call| Ok(version(&format!("v{call}"))));
-    let policy = policy.with_stale_while_revalidate(Duration::ZERO);
-    let manager = aliased(builder(provider).policy(policy));
-    let (stalled, other) = (runtime(), runtime());
+    let manager = aliased(builder(provider));
+    let stalled = paused();
     let held = stalled.block_on(async {
         tokio::spawn(manager.run());
         settle().await;
         handles(&manager).await
     });
-    // Nobody drives that runtime from here on.
-    std::thread::sleep(millis(1_200));
-    let row = other.block_on(seen(&manager, &held));
-    assert_eq!(row, ["fresh: v1", "stalled", "v1", "v1"]);
-    std::thread::sleep(millis(1_000));
-    let row = other.block_on(seen(&manager, &held));
-    assert_eq!(row, ["fresh: v1", "stalled", "v1", "v2"], "asked for by the reader itself");
+    // Nobody drives that runtime from here on, and its time stands still.
+    let other = paused();
+    other.block_on(async {
+        tokio::time::advance(secs(50)).await;
+        let row = seen(&manager, &held).await;
+        assert_eq!(row, ["fresh: v1", "stalled", "v1", "v1"]);
+        tokio::time::advance(secs(80)).await;
+        let row = seen(&manager, &held).await;
+        assert_eq!(row, ["fresh: v1", "stalled", "v1", "v2"], "asked for by the reader itself");
+    });
 }
 
 /// Only the caller of a write knows how long it may take.

@@ -20,6 +20,34 @@ fn hasty() -> CachePolicy {
         .with_negative_ttl(millis(1))
 }
 
+/// Goes on for `least`, and until all that counts something has counted, however slow the machine is.
+struct Turns {
+    begun: Instant,
+    least: Duration,
+    counts: Vec<AtomicU64>,
+}
+
+impl Turns {
+    fn new(least: Duration, counts: usize) -> Arc<Self> {
+        let counts = (0..counts).map(|_| AtomicU64::new(0)).collect();
+        Arc::new(Self { begun: Instant::now(), least, counts })
+    }
+
+    fn count(&self, at: usize) {
+        self.counts[at].fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn go_on(&self) -> bool {
+        let took = self.begun.elapsed();
+        took < self.least || (took < secs(60) && self.idle().is_some())
+    }
+
+    /// One that has counted nothing.
+    fn idle(&self) -> Option<usize> {
+        self.counts.iter().position(|count| count.load(Ordering::SeqCst) == 0)
+    }
+}
+
 fn number(secret: &Secret) -> u64 {
     text(secret).parse().unwrap()
 }
@@ -45,10 +73,12 @@ async fn a_read_gives_what_was_written_before_it_or_newer() {
         let manager = builder.alias(SecretName::new("n").unwrap(), alias).build().unwrap();
         let running = Running::start(&manager).await;
         let (written, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let turns = Turns::new(millis(700), 6);
         let mut readers = Vec::new();
         for (reader, name) in (0..6).zip([NAME, NAME, NAME, "n", "n", "n"]) {
             let (manager, written, done) =
                 (manager.clone(), Arc::clone(&written), Arc::clone(&done));
+            let turns = Arc::clone(&turns);
             readers.push(tokio::spawn(async move {
                 let handle = manager.handle(name).await.unwrap();
                 let mut reads = 0_u64;
@@ -62,17 +92,16 @@ async fn a_read_gives_what_was_written_before_it_or_newer() {
                     if let Some(read) = read {
                         assert!(read >= before, "reader {reader} got {read} after {before}");
                         reads += 1;
+                        turns.count(reader);
                     }
                     if read.is_none() || reads.is_multiple_of(16) {
                         tokio::task::yield_now().await;
                     }
                 }
-                reads
             }));
         }
-        let begun = Instant::now();
         let mut next = 0;
-        while begun.elapsed() < Duration::from_millis(700) {
+        while turns.go_on() || next <= 20 {
             next += 1;
             let value = format!(r#"{{"n":"{next}"}}"#);
             manager.cached().put_text(NAME, &value).await.unwrap();
@@ -85,9 +114,9 @@ async fn a_read_gives_what_was_written_before_it_or_newer() {
         }
         done.store(true, Ordering::SeqCst);
         for reader in readers {
-            assert!(reader.await.unwrap() > 0);
+            reader.await.unwrap();
         }
-        assert!(next > 20, "{next} writes");
+        assert_eq!(turns.idle(), None, "each reader has read");
         drop(running);
     }
 }
@@ -104,25 +133,24 @@ async fn a_hit_is_always_of_its_own_name() {
     let manager = SecretManager::builder(provider).policy(policy).build().unwrap();
     let running = Running::start(&manager).await;
     let done = Arc::new(AtomicBool::new(false));
+    let turns = Turns::new(secs(1), 2);
     let mut readers = Vec::new();
     for reader in 0..2 {
         let (manager, names, done) = (manager.clone(), names.clone(), Arc::clone(&done));
+        let turns = Arc::clone(&turns);
         readers.push(std::thread::spawn(move || {
-            let mut hits = 0_u64;
             while !done.load(Ordering::SeqCst) {
                 for name in names.iter().skip(reader) {
                     if let Some(hit) = manager.try_get(name) {
                         assert_eq!(text(hit.secret()), *name);
-                        hits += 1;
+                        turns.count(reader);
                     }
                 }
             }
-            hits
         }));
     }
-    let begun = Instant::now();
     let mut at = 0;
-    while begun.elapsed() < Duration::from_secs(1) {
+    while turns.go_on() {
         at = (at + 7) % names.len();
         let secret = manager.get(&names[at]).await.unwrap();
         assert_eq!(text(&secret), names[at]);
@@ -130,8 +158,9 @@ async fn a_hit_is_always_of_its_own_name() {
     }
     done.store(true, Ordering::SeqCst);
     for reader in readers {
-        assert!(reader.join().unwrap() > 0);
+        reader.join().unwrap();
     }
+    assert_eq!(turns.idle(), None, "each reader has hit something");
     drop(running);
 }
 
@@ -174,7 +203,7 @@ async fn run_futures_come_and_go() {
     }
     let begun = Instant::now();
     while !kept.load().is_fresh() {
-        assert!(begun.elapsed() < secs(5), "{:?}", kept.load());
+        assert!(begun.elapsed() < secs(60), "{:?}", kept.load());
         tokio::time::sleep(millis(1)).await;
     }
     drop(running);
@@ -198,11 +227,11 @@ async fn a_derivation_may_use_the_manager() {
     for next in 1..50 {
         let (name, value) = (reference(NAME), value(&next.to_string()));
         let put = manager.cached().set_secret(&name, value, SetOptions::new());
-        tokio::time::timeout(secs(5), put).await.unwrap().unwrap();
+        tokio::time::timeout(secs(60), put).await.unwrap().unwrap();
     }
     let begun = Instant::now();
     while *derived.load() != Some(49) {
-        assert!(begun.elapsed() < secs(5));
+        assert!(begun.elapsed() < secs(60));
         tokio::time::sleep(millis(1)).await;
     }
     drop(running);

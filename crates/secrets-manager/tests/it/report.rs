@@ -328,18 +328,22 @@ async fn aliases_are_told_by_their_names() {
 
 #[test]
 fn a_stalled_run_future_is_told() {
-    let policy = crate::support::policy().with_stall_after(Duration::from_millis(50));
-    let manager = builder(well(good())).policy(policy).build().unwrap();
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let stalled = runtime();
+    let manager = builder(well(good())).build().unwrap();
+    let paused = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let stalled = paused();
     let _handle = stalled.block_on(async {
         tokio::spawn(manager.run());
         crate::support::settle().await;
         manager.handle(NAME).await.unwrap()
     });
-    // Nobody drives that runtime from here on.
-    std::thread::sleep(Duration::from_millis(1_300));
-    let report = runtime().block_on(manager.report());
+    // Nobody drives that runtime from here on, and its time stands still.
+    let report = paused().block_on(async {
+        tokio::time::advance(secs(30)).await;
+        manager.report().await
+    });
     assert_eq!(
         (verdict(&report).as_str(), report.run),
         ("unhealthy: run_stalled", RunState::Stalled)

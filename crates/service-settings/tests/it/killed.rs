@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use service_settings::{Layers, Rules};
@@ -69,11 +69,14 @@ fn mounted() -> tempfile::TempDir {
 #[test]
 fn files_that_are_replaced_together_are_taken_together() {
     let mount = mounted();
-    let is_done = AtomicBool::new(false);
+    let (is_done, seen) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut versions = std::collections::BTreeSet::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for version in 2..1_500 {
+            // Until enough of them were seen, too, however slow the reader is.
+            let begun = Instant::now();
+            let is_seen = || seen.load(Ordering::SeqCst) > 20 || begun.elapsed().as_secs() > 60;
+            for version in (2..).take_while(|version| *version < 1_500 || !is_seen()) {
                 // Old versions stay for a while: who is late reads them, and must not mix them.
                 steps(mount.path(), version).iter().take(6).for_each(|step| step());
             }
@@ -82,6 +85,7 @@ fn files_that_are_replaced_together_are_taken_together() {
         while !is_done.load(Ordering::SeqCst) {
             if let Ok(loaded) = layers(mount.path()).load() {
                 versions.insert(version(&loaded.settings));
+                seen.store(versions.len(), Ordering::SeqCst);
             }
         }
     });

@@ -24,7 +24,7 @@ fn the_handle_fails_nothing_while_the_other_service_fails() {
     let output = quickstart(&["--json"]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "took {:?}", start.elapsed());
 
     shows_it(output.stdout);
 }
@@ -62,9 +62,13 @@ fn an_interrupt_cleans_up() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "it has begun");
-        assert!(children_of(folder.path()) > 0, "its parts have, too");
+        // Until its parts have begun, too.
+        let start = Instant::now();
+        while children_of(folder.path()) == 0 {
+            assert!(start.elapsed() < Duration::from_secs(60), "{signal}: nothing has begun");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "one folder");
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
@@ -75,7 +79,7 @@ fn an_interrupt_cleans_up() {
         // They were told to end and may be at it.
         let start = Instant::now();
         while children_of(folder.path()) > 0 {
-            assert!(start.elapsed() < Duration::from_secs(5), "{signal}: a process is left");
+            assert!(start.elapsed() < Duration::from_secs(60), "{signal}: a process is left");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

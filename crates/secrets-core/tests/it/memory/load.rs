@@ -171,7 +171,7 @@ fn whoever_is_woken_may_listen_at_once() {
         provider.outside().delete_named("db").unwrap();
         told.send(()).unwrap();
     });
-    done.recv_timeout(std::time::Duration::from_secs(10)).expect("no deadlock");
+    done.recv_timeout(std::time::Duration::from_secs(60)).expect("no deadlock");
     // The write and the deletion.
     assert!(hints.next().now_or_never().flatten().is_some());
     assert!(hints.next().now_or_never().flatten().is_some());

@@ -1,6 +1,7 @@
 //! What the tests of the store share.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrets_core::{SecretProvider, SetOptions, VersionInfo};
 use secrets_local::store::{FileStore, KeyFile, Passphrase, PassphraseCost};
@@ -16,6 +17,9 @@ pub(crate) fn passphrase(text: &str) -> Passphrase {
 pub(crate) fn cheap() -> PassphraseCost {
     PassphraseCost::MINIMUM
 }
+
+/// Writers wait for each other as long as it takes, on a slow disk as well.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A folder with a key file and a path for a store.
 pub(crate) struct Place {
@@ -49,7 +53,8 @@ impl Place {
     }
 
     pub(crate) async fn create(&self) -> FileStore {
-        FileStore::at(self.path()).create(self.key.clone()).await.expect("a new store")
+        let builder = FileStore::at(self.path()).lock_timeout(PATIENCE);
+        builder.create(self.key.clone()).await.expect("a new store")
     }
 
     pub(crate) async fn open(&self) -> FileStore {
@@ -58,7 +63,8 @@ impl Place {
 }
 
 pub(crate) async fn open(path: &Path, key: &KeyFile) -> FileStore {
-    FileStore::at(path).open(key.clone()).await.expect("a store that opens")
+    let builder = FileStore::at(path).lock_timeout(PATIENCE);
+    builder.open(key.clone()).await.expect("a store that opens")
 }
 
 pub(crate) async fn set(store: &FileStore, name: &str, text: &str) -> VersionInfo {

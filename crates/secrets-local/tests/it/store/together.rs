@@ -320,7 +320,8 @@ fn queued_writers_wait_no_longer_than_asked_and_leave_threads_to_readers() {
         let place = Place::new();
         let store = place.create().await;
         set(&store, "a", "0").await;
-        let waits = Duration::from_millis(500);
+        // Much longer than a read takes, and than anybody is late.
+        let waits = Duration::from_secs(4);
         let store = FileStore::at(place.path()).lock_timeout(waits);
         let store = store.open(place.key.clone()).await.unwrap();
         let lock = std::fs::File::open(place.file("store.lock")).unwrap();
@@ -336,7 +337,7 @@ fn queued_writers_wait_no_longer_than_asked_and_leave_threads_to_readers() {
             .collect();
         tokio::time::sleep(Duration::from_millis(50)).await;
         get(&store, "a").await.unwrap();
-        assert!(begun.elapsed() < waits, "a read waited for writers: {:?}", begun.elapsed());
+        assert!(!writers.iter().any(|writer| writer.is_finished()), "a read waited for writers");
         for writer in writers {
             writer.await.unwrap().unwrap_err();
         }
@@ -406,7 +407,7 @@ fn a_writer_that_hangs_keeps_the_others_out_no_longer_than_they_wait() {
         });
         answered
     };
-    let long = Duration::from_secs(20);
+    let long = Duration::from_secs(60);
     let first = write("first");
     hanging.recv_timeout(long).unwrap();
     let begun = Instant::now();

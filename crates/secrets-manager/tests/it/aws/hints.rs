@@ -28,7 +28,7 @@ async fn a_rotation_elsewhere_is_seen_in_seconds() {
         if handle.load().secret().unwrap().version.id == rotated.id {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "it is not seen");
+        assert!(begun.elapsed() < Duration::from_secs(120), "it is not seen");
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(handle.load().secret().unwrap().value.expose_secret(), b"battery staple");

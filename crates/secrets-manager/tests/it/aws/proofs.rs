@@ -111,10 +111,13 @@ async fn steady_state_costs_calls_by_the_time_and_none_by_the_read() {
     for number in 0..SECRETS {
         handles.push(started.manager.handle(&format!("app/{number}")).await.unwrap());
     }
+    let begun = Instant::now();
     double.calls().clear();
     let readers = readers(&started.manager, SECRETS);
-    let begun = Instant::now();
     sleep(Duration::from_secs(4)).await;
+    while double.calls().total() < 4 && begun.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(50)).await;
+    }
     let calls = double.calls().total();
     let periods = begun.elapsed().as_secs_f64() / 0.5;
     drop(readers);
@@ -164,7 +167,7 @@ async fn a_throttled_account_is_not_hammered_and_handles_serve_on() {
     double.faults().clear();
     let begun = Instant::now();
     while handles.iter().any(|handle| format!("{:?}", &*handle.load()).contains("Stale")) {
-        assert!(begun.elapsed() < Duration::from_secs(40), "they are fresh again");
+        assert!(begun.elapsed() < Duration::from_secs(120), "they are fresh again");
         sleep(Duration::from_millis(50)).await;
     }
     running.abort();

@@ -126,7 +126,12 @@ async fn a_service_lives_on_aws_by_its_settings() {
     let seen = handle.load().secret().unwrap().value.clone();
     assert_eq!(seen.expose_secret(), b"rotated horse");
 
-    let is_kept = || manager.snapshot().unwrap().written.is_some_and(|at| at > rotated_at);
+    // One that was being written when it was rotated is followed by another at once.
+    let is_kept = || {
+        let written = manager.snapshot().unwrap().written;
+        let since = written.and_then(|written| written.elapsed().ok());
+        written > Some(rotated_at) && since.is_some_and(|since| since > Duration::from_secs(2))
+    };
     until("the snapshot", is_kept).await;
     running.abort();
     let _ = running.await;

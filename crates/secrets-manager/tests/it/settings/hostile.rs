@@ -243,5 +243,5 @@ fn very_many_providers_and_names() {
     let before = std::time::Instant::now();
     let found = told(settings.check(&Registry::new()));
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(before.elapsed().as_secs() < 20, "{:?}", before.elapsed());
+    assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());
 }

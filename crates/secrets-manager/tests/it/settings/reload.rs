@@ -122,7 +122,7 @@ async fn a_reload_changes_rules_and_touches_no_reader() {
     for (number, least) in (0..20).map(|number| (number, if number % 2 == 0 { 17 } else { 9 })) {
         let before = reloading.settings().version();
         fs::write(&path, format!("{}# {number}\n", text(least))).unwrap();
-        let waited = tokio::time::timeout(Duration::from_secs(10), async {
+        let waited = tokio::time::timeout(Duration::from_secs(60), async {
             while reloading.settings().version() == before {
                 tokio::time::sleep(SOON).await;
             }

@@ -576,7 +576,7 @@ fn opening_it_takes_its_own_time() {
 }
 
 /// Occupies a thread for blocking work until the sender speaks or is gone.
-fn hold_up_blocking_work() -> std::sync::mpsc::Sender<()> {
+pub(crate) fn hold_up_blocking_work() -> std::sync::mpsc::Sender<()> {
     let (release, released) = std::sync::mpsc::channel();
     tokio::task::spawn_blocking(move || released.recv());
     release
