@@ -181,7 +181,7 @@ async fn a_throttled_batch_does_not_become_many_reads() {
     assert_eq!(on.double.calls().count("GetSecretValue"), 0);
 }
 
-/// The cost of a service's start: 500 secrets at 20 ms a request.
+/// The cost of a service's start, in requests; in time it is a benchmark.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_secrets_take_twenty_five_requests() {
     let double =
@@ -196,15 +196,10 @@ async fn five_hundred_secrets_take_twenty_five_requests() {
         wanted.push(current(&id));
     }
     double.calls().clear();
-    let latency = std::time::Duration::from_millis(20);
-    double.faults().add(FaultRule::new(Fault::Slow(latency)));
-    let begun = std::time::Instant::now();
     let answers = provider.get_secrets(&wanted).await.unwrap();
-    let took = begun.elapsed();
     assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(double.calls().count("BatchGetSecretValue"), 25);
     assert_eq!(double.calls().total(), 25);
-    // One read each would take 500 times the latency.
-    assert!(took < 500 * latency / 8, "{took:?}");
 }
 
 /// A batch that is refused as a whole, for an id that AWS dislikes: the others are read all the same.
