@@ -2,6 +2,7 @@
 
 mod arguments;
 mod audit;
+mod aws;
 mod cache;
 mod crypto;
 mod harness;
@@ -28,6 +29,7 @@ const SUITES: &[Suite] = &[
     ("store", store::rows),
     ("audit", audit::rows),
     ("start", start::rows),
+    ("aws", aws::rows),
     ("cache", cache::rows),
 ];
 

@@ -8,8 +8,31 @@ pub(super) type Work = Box<dyn FnMut(u64)>;
 pub(crate) struct Case {
     pub(super) prepare: Box<dyn Fn() -> Work + Send + Sync>,
     pub(super) background: Option<Background>,
-    /// Whether what counts is how long it takes, and not how long it computes: it waits for a disk.
-    pub(super) is_timed_by_wall: bool,
+    pub(super) clock: Clock,
+    /// How many samples of it a run takes at most.
+    pub(super) most_samples: usize,
+    /// Whether a part of the operations runs untimed before each sample.
+    pub(super) is_warmed_up: bool,
+    pub(super) calls: Option<Calls>,
+}
+
+/// What counts of the time that an operation takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// That in which its thread computes; it has no reason to wait.
+    Busy,
+    /// That in which its thread computes, and not that in which it waits.
+    Computing,
+    /// All of it.
+    Wall,
+}
+
+/// What an operation asks of somebody else, counted where it is answered.
+pub(super) struct Calls {
+    /// How many there were so far.
+    pub(super) so_far: Box<dyn Fn() -> usize + Send + Sync>,
+    /// How many an operation is to make at most.
+    pub(super) at_most: Option<f64>,
 }
 
 /// What another thread does meanwhile, again and again.
@@ -25,12 +48,42 @@ impl Case {
         W: FnMut(u64) + 'static,
     {
         let prepare: Box<dyn Fn() -> Work + Send + Sync> = Box::new(move || Box::new(prepare()));
-        Self { prepare, background: None, is_timed_by_wall: false }
+        Self {
+            prepare,
+            background: None,
+            clock: Clock::Busy,
+            most_samples: usize::MAX,
+            is_warmed_up: true,
+            calls: None,
+        }
     }
 
     /// Counts the time that passes instead of that in which the thread computes, on any CPU.
     pub(crate) fn by_wall(self) -> Self {
-        Self { is_timed_by_wall: true, ..self }
+        Self { clock: Clock::Wall, ..self }
+    }
+
+    /// Counts the time in which the thread computes, as usual, of what waits for others in between.
+    pub(crate) fn by_computing(self) -> Self {
+        Self { clock: Clock::Computing, ..self }
+    }
+
+    /// Takes so many samples a run at most, without warming up: it takes seconds, and waits for most
+    /// of them.
+    pub(crate) fn rarely(self, samples: usize) -> Self {
+        Self { most_samples: samples, is_warmed_up: false, ..self }
+    }
+
+    /// Counts calls beside the time, by the difference that the operations make to `so_far`. For one
+    /// thread.
+    pub(crate) fn counting(self, so_far: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        Self { calls: Some(Calls { so_far: Box::new(so_far), at_most: None }), ..self }
+    }
+
+    /// An operation is to make so many of the calls that are counted at most.
+    pub(crate) fn at_most_calls(mut self, bound: f64) -> Self {
+        self.calls.iter_mut().for_each(|calls| calls.at_most = Some(bound));
+        self
     }
 
     /// Another thread runs `work` once per `period` while this is measured.

@@ -9,7 +9,7 @@ mod statistics;
 use std::time::Duration;
 
 pub(crate) use self::case::{Case, Peer, Row};
-pub(crate) use self::outcome::{Comparison, Outcome, merge};
+pub(crate) use self::outcome::{Comparison, Outcome, Tally, merge};
 use self::sampling::{allocations, calibrate, sample};
 use self::statistics::Samples;
 
@@ -55,6 +55,8 @@ impl<'a> Line<'a> {
     fn new(row: &'a Row, effort: &Effort) -> Self {
         let cases = std::iter::once(&row.ours).chain(row.peers.iter().map(|peer| &peer.case));
         let sides: Vec<_> = cases.map(|case| Side::new(case, row.threads, effort.batch)).collect();
+        let counts_calls = |side: &Side<'_>| side.case.calls.is_some();
+        assert!(row.threads == 1 || !sides.iter().any(counts_calls), "calls are one thread's");
         let is_long = sides.iter().any(|side| side.estimate >= LONG);
         let samples = if is_long { effort.samples.min(FEW) } else { effort.samples };
         Self { row, sides, samples }
@@ -64,27 +66,32 @@ impl<'a> Line<'a> {
         if round >= self.samples {
             return;
         }
+        let is_open = |side: &&mut Side<'_>| side.samples.len() < side.case.most_samples;
+        let sides = self.sides.iter_mut().filter(is_open);
         if round.is_multiple_of(2) {
-            self.sides.iter_mut().for_each(Side::take_sample);
+            sides.for_each(Side::take_sample);
         } else {
-            self.sides.iter_mut().rev().for_each(Side::take_sample);
+            sides.rev().for_each(Side::take_sample);
         }
     }
 
     fn outcome(&self, probe: &probe::Probe) -> Outcome {
-        let spreads: Vec<_> = self.sides.iter().map(|side| side.samples.spread()).collect();
-        let (ours, peers) = (spreads[0], &spreads[1..]);
+        let (ours, peers) = (&self.sides[0], &self.sides[1..]);
+        let spread = ours.samples.spread();
         let Row { path, threads, size, unit, within, .. } = *self.row;
-        let comparison = |(peer, time): (&Peer, _)| Comparison::new(peer, ours, time);
+        let comparison = |(peer, side): (&Peer, &Side<'_>)| {
+            Comparison::new(peer, spread, side.samples.spread(), side.tally())
+        };
         Outcome {
             path,
             threads,
             size,
             unit,
             within,
-            ours,
-            ours_allocations: allocations(&self.row.ours, self.sides[0].operations, probe),
-            peers: self.row.peers.iter().zip(peers.iter().copied()).map(comparison).collect(),
+            ours: spread,
+            ours_allocations: allocations(ours.case, ours.operations, probe),
+            ours_calls: ours.tally(),
+            peers: self.row.peers.iter().zip(peers).map(comparison).collect(),
         }
     }
 }
@@ -101,11 +108,22 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(case: &'a Case, threads: usize, batch: Duration) -> Self {
-        let (operations, estimate) = calibrate(case, threads, batch);
-        Self { case, threads, operations, estimate, samples: Samples::default() }
+        let (operations, found) = calibrate(case, threads, batch);
+        let estimate = Duration::from_nanos(found.nanoseconds as u64);
+        let mut samples = Samples::default();
+        if !case.is_warmed_up {
+            // It is as good as any other, and took as long.
+            samples.add(found);
+        }
+        Self { case, threads, operations, estimate, samples }
     }
 
     fn take_sample(&mut self) {
         self.samples.add(sample(self.case, self.threads, self.operations));
+    }
+
+    fn tally(&self) -> Option<Tally> {
+        let at_most = self.case.calls.as_ref()?.at_most;
+        Some(Tally { calls: self.samples.calls(), at_most })
     }
 }

@@ -16,7 +16,15 @@ pub(crate) struct Outcome {
     pub(crate) within: Option<Duration>,
     pub(crate) ours: Spread,
     pub(crate) ours_allocations: f64,
+    pub(crate) ours_calls: Option<Tally>,
     pub(crate) peers: Vec<Comparison>,
+}
+
+/// Calls of an operation, where they are counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) calls: f64,
+    pub(crate) at_most: Option<f64>,
 }
 
 /// Ours beside one peer.
@@ -25,6 +33,7 @@ pub(crate) struct Comparison {
     pub(crate) name: &'static str,
     pub(crate) at_most: Option<f64>,
     pub(crate) time: Spread,
+    pub(crate) calls: Option<Tally>,
     /// Ours as a part of the peer's.
     pub(crate) ratio: f64,
     /// The least and the most of the runs' ratios.
@@ -32,10 +41,10 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(peer: &Peer, ours: Spread, time: Spread) -> Self {
+    pub(super) fn new(peer: &Peer, ours: Spread, time: Spread, calls: Option<Tally>) -> Self {
         let Peer { name, at_most, .. } = *peer;
         let ratio = ours.median / time.median;
-        Self { name, at_most, time, ratio, ratios: (ratio, ratio) }
+        Self { name, at_most, time, calls, ratio, ratios: (ratio, ratio) }
     }
 
     pub(crate) fn is_missed(&self) -> bool {
@@ -46,6 +55,19 @@ impl Comparison {
     pub(crate) fn wander(&self) -> f64 {
         let (least, most) = self.ratios;
         (self.ratio - least).max(most - self.ratio) / self.ratio
+    }
+}
+
+impl Tally {
+    pub(crate) fn is_missed(&self) -> bool {
+        self.at_most.is_some_and(|at_most| self.calls > at_most)
+    }
+
+    /// Of several runs, if they were counted.
+    fn of_runs(runs: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+        let runs: Vec<_> = runs.collect::<Option<_>>()?;
+        let Self { at_most, .. } = *runs.first()?;
+        Some(Self { calls: median(runs.iter().map(|tally| tally.calls).collect()), at_most })
     }
 }
 
@@ -70,6 +92,7 @@ fn merge_row(runs: &[&Outcome]) -> Outcome {
         let most = ratios.iter().copied().fold(0.0, f64::max);
         Comparison {
             time: Spread::of_runs(of_runs.iter().map(|comparison| comparison.time)),
+            calls: Tally::of_runs(of_runs.iter().map(|comparison| comparison.calls)),
             ratios: (least, most),
             ..*of_runs[0]
         }
@@ -83,6 +106,7 @@ fn merge_row(runs: &[&Outcome]) -> Outcome {
         ours,
         // The same in each run, but for what a run may do once in a while.
         ours_allocations: median(runs.iter().map(|run| run.ours_allocations).collect()),
+        ours_calls: Tally::of_runs(runs.iter().map(|run| run.ours_calls)),
         peers,
         ..first.clone()
     }
@@ -90,8 +114,12 @@ fn merge_row(runs: &[&Outcome]) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{Comparison, Outcome, merge};
+    use super::{Comparison, Outcome, Tally, merge};
     use crate::harness::statistics::Spread;
+
+    fn tally(calls: f64) -> Tally {
+        Tally { calls, at_most: Some(30.0) }
+    }
 
     fn run(ours: f64, peer: f64) -> Vec<Outcome> {
         let spread = |median| Spread { median, least: median, most: median, disturbed: false };
@@ -100,6 +128,7 @@ mod tests {
             name: "peer",
             at_most: Some(1.5),
             time: spread(peer),
+            calls: None,
             ratio,
             ratios: (ratio, ratio),
         };
@@ -111,6 +140,7 @@ mod tests {
             within: None,
             ours: spread(ours),
             ours_allocations: 0.0,
+            ours_calls: Some(tally(ours)),
             peers: vec![comparison],
         }]
     }
@@ -122,6 +152,13 @@ mod tests {
         let [peer] = &outcome.peers[..] else { panic!("one peer went in") };
         assert_eq!((outcome.ours.median, peer.time.median, peer.ratio), (12.0, 10.0, 1.2));
         assert_eq!((peer.ratios, peer.is_missed()), ((1.0, 2.0), false));
+        assert_eq!((outcome.ours_calls, peer.calls), (Some(tally(12.0)), None));
         assert!((peer.wander() - 0.8 / 1.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn more_calls_than_the_bound_miss_it() {
+        assert_eq!([30.0, 30.5].map(|calls| tally(calls).is_missed()), [false, true]);
+        assert!(!Tally { calls: 1e6, at_most: None }.is_missed());
     }
 }

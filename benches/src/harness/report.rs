@@ -1,19 +1,20 @@
 //! What a run prints.
 
-use super::{Comparison, Outcome};
+use super::{Comparison, Outcome, Tally};
 use crate::harness::statistics::Spread;
 
 /// Above the tables: how to read them.
 pub(crate) const LEGEND: &str = "\
 A peer's cell has its time, and ours as a part of it with the part that we want to reach; a bound that is missed
-is bold. `*`: measured on a machine that was busy with something else.
+is bold. Calls are requests that an operation makes. `*`: measured on a machine that was busy with something else.
 ";
 
 /// Markdown: a table for each run of rows of one path with the same peers.
 pub(crate) fn tables(outcomes: &[Outcome]) -> String {
     let together = |a: &Outcome, b: &Outcome| {
         let names = |outcome: &Outcome| outcome.peers.iter().map(|p| p.name).collect::<Vec<_>>();
-        (a.path, a.unit, names(a)) == (b.path, b.unit, names(b))
+        let kind = |outcome: &Outcome| (outcome.path, outcome.unit, outcome.ours_calls.is_some());
+        (kind(a), names(a)) == (kind(b), names(b))
     };
     outcomes.chunk_by(together).map(table).collect()
 }
@@ -21,8 +22,10 @@ pub(crate) fn tables(outcomes: &[Outcome]) -> String {
 fn table(rows: &[Outcome]) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let peers: String = first.peers.iter().map(|peer| format!(" {} |", peer.name)).collect();
-    let head = format!("| threads | {} | ours | allocations |{peers}", first.unit);
-    let rule = format!("|---:|---:|---:|---:|{}", "---:|".repeat(first.peers.len()));
+    let (calls, calls_rule) = first.ours_calls.map_or(("", ""), |_| (" calls |", "---:|"));
+    let head = format!("| threads | {} | ours |{calls} allocations |{peers}", first.unit);
+    let peers_rule = "---:|".repeat(first.peers.len());
+    let rule = format!("|---:|---:|---:|{calls_rule}---:|{peers_rule}");
     let lines: String = rows.iter().map(|row| format!("{}\n", line(row))).collect();
     format!("\n**{}**\n\n{head}\n{rule}\n{lines}", first.path)
 }
@@ -32,13 +35,26 @@ fn line(row: &Outcome) -> String {
     let bound = row.within.map(|within| format!(" (≤ {})", duration(within.as_nanos() as f64)));
     let ours = emphasized(&time(&row.ours), row.is_missed()) + &bound.unwrap_or_default();
     let size = grouped(row.size);
-    format!("| {} | {size} | {ours} | {} |{peers}", row.threads, short(row.ours_allocations))
+    let calls = row.ours_calls.map(|tally| format!(" {} |", bounded(&tally))).unwrap_or_default();
+    let allocations = short(row.ours_allocations);
+    format!("| {} | {size} | {ours} |{calls} {allocations} |{peers}", row.threads)
 }
 
 fn cell(peer: &Comparison) -> String {
     let ratio = emphasized(&ratio(peer.ratio), peer.is_missed());
     let bound = peer.at_most.map(|at_most| format!(" (≤ {})", short(at_most)));
-    format!("{}, {ratio}{}", time(&peer.time), bound.unwrap_or_default())
+    let calls = peer.calls.map(|tally| match bounded(&tally) {
+        one if tally.calls == 1.0 => format!(", {one} call"),
+        many => format!(", {many} calls"),
+    });
+    let (bound, calls) = (bound.unwrap_or_default(), calls.unwrap_or_default());
+    format!("{}, {ratio}{bound}{calls}", time(&peer.time))
+}
+
+/// How many calls, and how many there may be.
+fn bounded(tally: &Tally) -> String {
+    let bound = tally.at_most.map(|at_most| format!(" (≤ {})", few(at_most)));
+    emphasized(&few(tally.calls), tally.is_missed()) + &bound.unwrap_or_default()
 }
 
 fn emphasized(text: &str, missed: bool) -> String {
@@ -60,30 +76,37 @@ pub(crate) fn wander(outcomes: &[Outcome], runs: usize) -> String {
     }
 }
 
-/// JSON objects, one on a line for each peer.
+/// JSON objects, one on a line for each peer; one without a peer where a row has none.
 pub(crate) fn json(outcomes: &[Outcome]) -> String {
-    let objects =
-        |row: &Outcome| row.peers.iter().map(|peer| object(row, peer)).collect::<String>();
+    let objects = |row: &Outcome| match row.peers.is_empty() {
+        true => format!("{{{}}}\n", ours(row)),
+        false => row.peers.iter().map(|peer| object(row, peer)).collect(),
+    };
     outcomes.iter().map(objects).collect()
 }
 
 fn object(row: &Outcome, peer: &Comparison) -> String {
+    let Comparison { name, time, ratio, .. } = peer;
+    let calls = json_calls("peer_calls", peer.calls);
+    let (ours, time) = (ours(row), time.median);
+    format!("{{{ours},\"peer\":{name:?},\"peer_ns\":{time:.2}{calls},\"ratio\":{ratio:.4}}}\n")
+}
+
+fn ours(row: &Outcome) -> String {
     // `{:?}` of these names is JSON: they are our own constants, in ASCII.
     format!(
-        concat!(
-            r#"{{"path":{:?},"threads":{},"size":{},"ours_ns":{:.2},"ours_allocs":{},"#,
-            r#""peer":{:?},"peer_ns":{:.2},"ratio":{:.4}}}"#,
-            "\n"
-        ),
+        r#""path":{:?},"threads":{},"size":{},"ours_ns":{:.2},"ours_allocs":{}{}"#,
         row.path,
         row.threads,
         row.size,
         row.ours.median,
         short(row.ours_allocations),
-        peer.name,
-        peer.time.median,
-        peer.ratio,
+        json_calls("ours_calls", row.ours_calls),
     )
+}
+
+fn json_calls(name: &str, tally: Option<Tally>) -> String {
+    tally.map(|tally| format!(",\"{name}\":{}", short(tally.calls))).unwrap_or_default()
 }
 
 fn time(spread: &Spread) -> String {
@@ -115,6 +138,11 @@ fn short(value: f64) -> String {
     String::from(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// At most one decimal.
+fn few(value: f64) -> String {
+    short((10.0 * value).round() / 10.0)
+}
+
 /// 100000 as 100,000.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
@@ -128,7 +156,7 @@ mod tests {
 
     use super::{duration, grouped, json, ratio, short, tables, wander};
     use crate::harness::statistics::Spread;
-    use crate::harness::{Comparison, Outcome};
+    use crate::harness::{Comparison, Outcome, Tally};
 
     fn spread(median: f64, disturbed: bool) -> Spread {
         Spread { median, least: median / 2.0, most: median * 2.0, disturbed }
@@ -137,7 +165,17 @@ mod tests {
     fn peer(name: &'static str, at_most: Option<f64>, time: f64) -> Comparison {
         let ratio = 5.0 / time;
         let ratios = (ratio * 0.9, ratio * 1.05);
-        Comparison { name, at_most, time: spread(time, time > 15.0), ratio, ratios }
+        Comparison { name, at_most, time: spread(time, time > 15.0), calls: None, ratio, ratios }
+    }
+
+    /// With calls, of which ours are more than there may be.
+    fn counted() -> Outcome {
+        let tally = |calls, at_most| Some(Tally { calls, at_most });
+        let peer = |calls| Comparison { calls: tally(calls, None), ..peer("sdk", None, 10.0) };
+        Outcome {
+            ours_calls: tally(30.55, Some(30.0)),
+            ..outcome("suite/calls", vec![peer(1.0), peer(500.0)])
+        }
     }
 
     fn outcome(path: &'static str, peers: Vec<Comparison>) -> Outcome {
@@ -149,6 +187,7 @@ mod tests {
             within: None,
             ours: spread(5.0, false),
             ours_allocations: 0.0,
+            ours_calls: None,
             peers,
         }
     }
@@ -170,6 +209,25 @@ mod tests {
              | 2 | 1,000 | **5 ns** (≤ 4 ns) | 0 | 10 ns, 0.50 |\n"
         );
         assert_eq!(tables(&rows), expected);
+    }
+
+    #[test]
+    fn shows_calls_where_they_are_counted() {
+        let expected = "\n**suite/calls**\n\n\
+             | threads | secrets | ours | calls | allocations | sdk | sdk |\n\
+             |---:|---:|---:|---:|---:|---:|---:|\n\
+             | 2 | 1,000 | 5 ns | **30.6** (≤ 30) | 0 | 10 ns, 0.50, 1 call | 10 ns, 0.50, 500 calls |\n";
+        assert_eq!(tables(&[counted()]), expected);
+        let objects = json(&[counted()]);
+        let first = objects.lines().next().unwrap();
+        assert!(first.contains(r#""ours_calls":30.55,"#) && first.contains(r#""peer_calls":1,"#));
+    }
+
+    #[test]
+    fn writes_an_object_for_a_row_without_peers() {
+        let expected =
+            r#"{"path":"suite/alone","threads":2,"size":1000,"ours_ns":5.00,"ours_allocs":0}"#;
+        assert_eq!(json(&[outcome("suite/alone", Vec::new())]), format!("{expected}\n"));
     }
 
     #[test]

@@ -8,25 +8,27 @@ use std::time::{Duration, Instant};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::case::{Background, Case};
+use super::case::{Background, Case, Clock};
 
 /// One measurement, in nanoseconds per operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     pub(super) nanoseconds: f64,
+    /// Calls of all its operations, and how many these were.
+    pub(super) calls: usize,
+    pub(super) operations: u64,
     /// Whether no thread lost its CPU for long enough to matter.
     pub(super) clean: bool,
 }
 
-/// How many operations take about as long as `batch`, and how long one takes.
-pub(super) fn calibrate(case: &Case, threads: usize, batch: Duration) -> (u64, Duration) {
+/// How many operations take about as long as `batch`, and the sample that tells.
+pub(super) fn calibrate(case: &Case, threads: usize, batch: Duration) -> (u64, Sample) {
     let mut operations = 1;
     loop {
-        let took = sample(case, threads, operations).nanoseconds * operations as f64;
-        let wanted = batch.as_nanos() as f64;
+        let found = sample(case, threads, operations);
+        let (took, wanted) = (found.nanoseconds * operations as f64, batch.as_nanos() as f64);
         if took >= wanted / 4.0 {
-            let each = Duration::from_nanos((took / operations as f64) as u64);
-            return (((operations as f64 * wanted / took) as u64).max(1), each);
+            return (((operations as f64 * wanted / took) as u64).max(1), found);
         }
         operations *= 2;
     }
@@ -51,6 +53,8 @@ pub(super) fn sample(case: &Case, threads: usize, operations: u64) -> Sample {
         let total: f64 = times.iter().map(|times| times.cpu.as_nanos() as f64).sum();
         Sample {
             nanoseconds: total / (threads as f64 * operations as f64),
+            calls: times.iter().map(|times| times.calls).sum(),
+            operations,
             clean: times.iter().all(Times::is_clean),
         }
     })
@@ -60,7 +64,9 @@ pub(super) fn sample(case: &Case, threads: usize, operations: u64) -> Sample {
 pub(super) fn allocations(case: &Case, operations: u64, probe: &probe::Probe) -> f64 {
     let operations = operations.min(10_000);
     let mut work = (case.prepare)();
-    work(operations);
+    if case.is_warmed_up {
+        work(operations);
+    }
     let ((), counts) = probe.count(|| work(operations));
     counts.allocations as f64 / operations as f64
 }
@@ -68,6 +74,7 @@ pub(super) fn allocations(case: &Case, operations: u64, probe: &probe::Probe) ->
 struct Times {
     cpu: Duration,
     wall: Duration,
+    calls: usize,
 }
 
 impl Times {
@@ -78,17 +85,25 @@ impl Times {
 }
 
 fn run_measured(case: &Case, index: usize, operations: u64, ready: &Barrier) -> Times {
-    if !case.is_timed_by_wall {
+    if case.clock != Clock::Wall {
         pin(index);
     }
     let mut work = (case.prepare)();
-    work(operations.div_ceil(3));
+    if case.is_warmed_up {
+        work(operations.div_ceil(3));
+    }
+    let calls = || case.calls.as_ref().map_or(0, |calls| (calls.so_far)());
     ready.wait();
+    let before = calls();
     let (cpu, wall) = (thread_time(), Instant::now());
     work(operations);
-    let wall = wall.elapsed();
-    let cpu = if case.is_timed_by_wall { wall } else { thread_time() - cpu };
-    Times { cpu, wall }
+    let (cpu, wall) = (thread_time() - cpu, wall.elapsed());
+    let calls = calls() - before;
+    match case.clock {
+        Clock::Busy => Times { cpu, wall, calls },
+        Clock::Computing => Times { cpu, wall: cpu, calls },
+        Clock::Wall => Times { cpu: wall, wall, calls },
+    }
 }
 
 fn run_background(background: &Background, ready: &Barrier, stop: &AtomicBool) {

@@ -21,6 +21,17 @@ impl Samples {
         self.all.push(sample);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Calls of an operation.
+    pub(super) fn calls(&self) -> f64 {
+        let calls: usize = self.all.iter().map(|sample| sample.calls).sum();
+        let operations: u64 = self.all.iter().map(|sample| sample.operations).sum();
+        calls as f64 / operations as f64
+    }
+
     pub(super) fn spread(&self) -> Spread {
         let times = |clean_only: bool| -> Vec<f64> {
             let kept = self.all.iter().filter(|sample| sample.clean || !clean_only);
@@ -60,7 +71,12 @@ mod tests {
     fn samples(of: &[(f64, bool)]) -> Samples {
         let mut samples = Samples::default();
         for (nanoseconds, clean) in of {
-            samples.add(Sample { nanoseconds: *nanoseconds, clean: *clean });
+            samples.add(Sample {
+                nanoseconds: *nanoseconds,
+                calls: 3,
+                operations: 2,
+                clean: *clean,
+            });
         }
         samples
     }
@@ -78,5 +94,10 @@ mod tests {
     fn says_when_it_had_to_take_all() {
         let spread = samples(&[(5.0, false), (3.0, false), (4.0, false), (1.0, true)]).spread();
         assert_eq!((spread.least, spread.median, spread.disturbed), (1.0, 4.0, true));
+    }
+
+    #[test]
+    fn calls_are_those_of_an_operation() {
+        assert_eq!(samples(&[(1.0, true), (1.0, false)]).calls(), 1.5);
     }
 }
