@@ -2,7 +2,16 @@
 
 mod json;
 mod layout;
+mod metrics;
+mod output;
 mod time;
+mod writer;
 
 pub use json::JsonFlat;
 pub use layout::Layout;
+pub use metrics::METRICS;
+pub use output::{LogOutput, LogOutputBuilder};
+pub use writer::{
+    Dropped, Health, Standard, Status, Stream, Target, TargetError, Totals, Writer, WriterBuilder,
+    WriterGuard,
+};

@@ -11,3 +11,7 @@
 mod records;
 mod redaction;
 mod support;
+mod writer;
+
+#[global_allocator]
+static PROBE: probe::Probe = probe::Probe::new();
