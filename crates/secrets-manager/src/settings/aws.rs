@@ -1,13 +1,16 @@
 //! AWS Secrets Manager, made of settings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 #[cfg(feature = "aws-changes")]
 use secrets_aws::ChangeQueue;
 use secrets_aws::{
-    AwsClients, AwsConfig, Identity, Network, Proxy, SecretsManagerProvider, StaticKeys,
+    AwsClients, AwsConfig, Identity, KeySource, Network, Proxy, RotatedKeys,
+    SecretsManagerProvider, StaticKeys,
 };
-use secrets_core::{Result, SecretResolver, SecretValue};
+use secrets_core::{Error, ErrorKind, Result, SecretReference, SecretResolver, SecretValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use service_settings::{
@@ -158,11 +161,43 @@ impl Rules for RetryOptions {
     }
 }
 
+/// The id of an access key, which is no secret and may be kept beside one: a key that is rotated has
+/// another id.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+enum KeyId {
+    Plain(String),
+    Kept(SecretReference),
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        if !text.starts_with(SecretReference::SCHEME) {
+            return Ok(Self::Plain(text));
+        }
+        let malformed = "the reference to a secret has not the form `secret://name#field`";
+        text.parse().map(Self::Kept).map_err(|_| malformed)
+    }
+}
+
+impl KeyId {
+    async fn resolve(&self, secrets: &dyn SecretResolver) -> Result<String> {
+        match self {
+            Self::Plain(id) => Ok(id.clone()),
+            Self::Kept(reference) => {
+                Ok(secrets.resolve(reference).await?.expose_secret_text()?.to_owned())
+            }
+        }
+    }
+}
+
 /// An access key whose secret parts are kept elsewhere.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyOptions {
-    access_key_id: String,
+    access_key_id: KeyId,
     secret_access_key: SecretSetting,
     session_token: Option<SecretSetting>,
 }
@@ -174,22 +209,68 @@ impl KeyOptions {
             SecretSetting::Inline(value) => value.clone(),
             _ => SecretValue::copy_from_slice(b"referred-to"),
         };
-        self.with(known(&self.secret_access_key), self.session_token.as_ref().map(known))
-    }
-
-    async fn resolve(&self, secrets: &dyn SecretResolver) -> Result<StaticKeys> {
-        let secret = self.secret_access_key.resolve(secrets).await?;
-        let token = match &self.session_token {
-            Some(token) => Some(token.resolve(secrets).await?),
-            None => None,
+        let id = match &self.access_key_id {
+            KeyId::Plain(id) => id.clone(),
+            KeyId::Kept(_) => "REFERREDREFERRED".to_owned(),
         };
-        Ok(self.with(secret, token))
+        self.with(id, known(&self.secret_access_key), self.session_token.as_ref().map(known))
     }
 
-    fn with(&self, secret: SecretValue, token: Option<SecretValue>) -> StaticKeys {
-        let mut keys = StaticKeys::new(self.access_key_id.as_str(), secret);
+    /// The key as it is now, in one piece: an id that is another one afterwards was not that of the
+    /// secret which was read in between.
+    async fn resolve(&self, secrets: &dyn SecretResolver) -> Result<StaticKeys> {
+        let mut id = self.access_key_id.resolve(secrets).await?;
+        for _ in 0..MOST_READS {
+            let secret = self.secret_access_key.resolve(secrets).await?;
+            let token = match &self.session_token {
+                Some(token) => Some(token.resolve(secrets).await?),
+                None => None,
+            };
+            let after = self.access_key_id.resolve(secrets).await?;
+            if after == id {
+                return Ok(self.with(id, secret, token));
+            }
+            id = after;
+        }
+        let message = "the keys were replaced each time that they were read";
+        Err(Error::new(ErrorKind::Unavailable, message))
+    }
+
+    fn with(&self, id: String, secret: SecretValue, token: Option<SecretValue>) -> StaticKeys {
+        let mut keys = StaticKeys::new(id, secret);
         keys.session_token = token;
         keys
+    }
+
+    /// Whether there is somebody to ask for others.
+    fn is_kept_elsewhere(&self) -> bool {
+        matches!(self.access_key_id, KeyId::Kept(_))
+            || !self.secret_access_key.is_inline()
+            || self.session_token.as_ref().is_some_and(|token| !token.is_inline())
+    }
+
+    async fn identity(self, secrets: Arc<dyn SecretResolver>) -> Result<Identity> {
+        let first = self.resolve(&*secrets).await?;
+        Ok(match self.is_kept_elsewhere() {
+            true => Identity::RotatedKeys(RotatedKeys::new(first, Kept { keys: self, secrets })),
+            false => Identity::StaticKeys(first),
+        })
+    }
+}
+
+/// Keys are read so often at most when they are replaced meanwhile.
+const MOST_READS: u32 = 3;
+
+/// Keys as the provider that has them has them now.
+struct Kept {
+    keys: KeyOptions,
+    secrets: Arc<dyn SecretResolver>,
+}
+
+#[async_trait]
+impl KeySource for Kept {
+    async fn keys(&self) -> Result<StaticKeys> {
+        self.keys.resolve(&*self.secrets).await
     }
 }
 
@@ -222,14 +303,22 @@ impl AwsOptions {
                 self.keys.as_ref().and_then(|keys| keys.session_token.clone()),
             ),
         ];
-        let plan = ProviderPlan::new(|secrets| async move { self.connect(&*secrets).await });
+        let id = match self.keys.as_ref().map(|keys| &keys.access_key_id) {
+            Some(KeyId::Kept(reference)) => Some(SecretSetting::Reference(reference.clone())),
+            _ => None,
+        };
+        let plan = ProviderPlan::new(|secrets| self.connect(secrets));
+        let plan = match &id {
+            Some(id) => plan.needing("static_keys.access_key_id", id),
+            None => plan,
+        };
         secrets.iter().fold(plan, |plan, (path, secret)| match secret {
             Some(secret) => plan.needing(path, secret),
             None => plan,
         })
     }
 
-    async fn connect(self, secrets: &dyn SecretResolver) -> Result<Connected> {
+    async fn connect(self, secrets: Arc<dyn SecretResolver>) -> Result<Connected> {
         #[cfg(feature = "aws-changes")]
         let change_queue = self.change_queue;
         let Self { mut config, network, keys, kms_key, .. } = self;
@@ -238,10 +327,10 @@ impl AwsOptions {
             && let Some(password) = network.proxy_password
             && let Some(proxy) = &mut config.network.proxy
         {
-            proxy.credentials = Some((user, password.resolve(secrets).await?));
+            proxy.credentials = Some((user, password.resolve(&*secrets).await?));
         }
         if let Some(keys) = keys {
-            config.identity = Identity::StaticKeys(keys.resolve(secrets).await?);
+            config.identity = keys.identity(secrets).await?;
         }
         let clients = AwsClients::connect(config).await?;
         let mut builder = SecretsManagerProvider::builder(&clients);

@@ -112,16 +112,19 @@ fn references_need_a_provider_that_has_them() {
     let found = wrong(
         "\
 region = 'eu-west-1'
-static_keys = { access_key_id = 'AKIAIOSFODNN7EXAMPLE', secret_access_key = 'secret://k#a', session_token = 'secret://k#b' }
+static_keys = { access_key_id = 'secret://k#d', secret_access_key = 'secret://k#a', session_token = 'secret://k#b' }
 network = { proxy = 'http://proxy', proxy_user = 'me', proxy_password = 'secret://k#c' }",
     );
-    for path in
-        ["static_keys.secret_access_key", "static_keys.session_token", "network.proxy_password"]
-    {
+    for path in [
+        "static_keys.access_key_id",
+        "static_keys.secret_access_key",
+        "static_keys.session_token",
+        "network.proxy_password",
+    ] {
         let path = format!("`secrets.providers.main.{path}`: a reference to a secret needs");
         assert!(found.iter().any(|found| found.contains(&path)), "{path}: {found:#?}");
     }
-    assert_eq!(found.len(), 3, "{found:#?}");
+    assert_eq!(found.len(), 4, "{found:#?}");
 }
 
 /// Keys, and the password of a proxy, are read from the provider that has them.
@@ -163,6 +166,57 @@ required = true
     assert_eq!(error.kind(), StartErrorKind::Required, "{error}");
     assert!(error.to_string().contains("unauthenticated"), "{error}");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+}
+
+/// The key of the service is rotated in the provider that has it, and the old one is taken away: what is
+/// read meanwhile is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_another_provider_are_replaced_while_they_serve() {
+    let double = builder().start().await.unwrap();
+    put(&double, &[("billing/db", "correct horse"), ("billing/token", "spare store")]).await;
+    let home = tempfile::tempdir().unwrap();
+    let rotate = |name: &str| {
+        let user = double.identities().user(double.account(), name);
+        let kept =
+            format!(r#"{{"id": "{}", "secret": "{}"}}"#, user.access_key(), user.secret_key());
+        // Replaced whole, as whoever rotates does it.
+        let next = home.path().join(".next");
+        fs::write(&next, kept).unwrap();
+        fs::rename(&next, home.path().join("keys")).unwrap();
+        user.access_key().to_owned()
+    };
+    let first = rotate("billing");
+    let text_of = format!(
+        "\
+[secrets]
+provider = 'main'
+[secrets.providers.main]
+type = 'aws'
+credentials_from = 'mount'
+region = '{REGION}'
+endpoint = '{}'
+static_keys = {{ access_key_id = 'secret://keys#id', secret_access_key = 'secret://keys#secret' }}
+retry = {{ attempts = 2 }}
+[secrets.providers.mount]
+type = 'directory'
+root = '{}'
+[secrets.secret.db]
+reference = 'billing/db'
+required = true
+[secrets.secret.token]
+reference = 'billing/token'
+",
+        loopback(double.url()),
+        home.path().display()
+    );
+    let started = started(&text_of, &Registry::new()).await;
+    assert_eq!(text(&started.manager.get("db").await.unwrap()), "correct horse");
+    // Younger keys are not taken for stale.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let second = rotate("billing-2");
+    double.identities().revoke(&first);
+    assert_eq!(text(&started.manager.get("token").await.unwrap()), "spare store");
+    assert_eq!(double.calls().all().pop().unwrap().access_key, Some(second));
 }
 
 /// A file of authorities that is none fails the start, by the name of the provider.
