@@ -55,6 +55,28 @@ impl<'a> SecretPart<'a> {
     }
 }
 
+/// Takes a text apart as an ARN and as the secret that it names: nothing of it is lost or made up, and
+/// what goes into the name of a host is a region and nothing else.
+#[cfg(fuzzing)]
+pub fn fuzz_arn(text: &str) {
+    use crate::config::Partition;
+
+    let region = Partition::of_region(text);
+    assert!(
+        region.is_none() || text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    );
+    crate::provider::fuzz_native(text);
+    let Some(arn) = Arn::parse(text) else { return };
+    let Arn { partition, service, region, account, resource } = arn;
+    assert_eq!(text, format!("arn:{partition}:{service}:{region}:{account}:{resource}"));
+    let Some(secret) = arn.secret() else { return };
+    assert_eq!(resource, format!("secret:{}", secret.as_str()));
+    if let Some(name) = secret.without_suffix() {
+        let suffix = secret.as_str().strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        assert!(!name.is_empty() && suffix.is_some_and(|suffix| suffix.len() == 6));
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {

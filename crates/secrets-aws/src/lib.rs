@@ -15,6 +15,8 @@ mod keys;
 
 pub use secrets_core;
 
+#[cfg(fuzzing)]
+pub use arn::fuzz_arn;
 #[cfg(feature = "sqs")]
 pub use changes::ChangeQueue;
 #[cfg(feature = "changes")]

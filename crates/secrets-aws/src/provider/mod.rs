@@ -46,6 +46,8 @@ pub use rotation::{
 
 use batch::Batching;
 use names::Target;
+#[cfg(fuzzing)]
+pub(crate) use names::fuzz_native;
 #[cfg(feature = "changes")]
 pub(crate) use names::listed;
 use session::{Patience, Session};

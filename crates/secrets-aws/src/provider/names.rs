@@ -142,6 +142,23 @@ fn unusable(reason: &'static str) -> Error {
         .with_source(InvalidName::NotUsable { reason })
 }
 
+/// Takes a text for the id of a secret: what is accepted is asked for as it is written, and nowhere but
+/// where it says.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_native(text: &str) {
+    let Ok(target) = Target::of_native(text) else { return };
+    assert_eq!(target.id(), text);
+    let Route { account, region } = target.route();
+    match target.name() {
+        Some(name) => assert!(name == text && !text.starts_with("arn:") && region.is_none()),
+        None => {
+            let place = format!(":secretsmanager:{}:{}:", region.unwrap(), account.unwrap());
+            assert!(text.contains(&place), "{place}");
+        }
+    }
+    assert!(target.is(Some(text), Some(text)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
