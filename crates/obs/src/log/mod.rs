@@ -1,5 +1,6 @@
 //! Records as lines: layouts and where they are written.
 
+mod file;
 mod json;
 mod layout;
 mod metrics;
@@ -7,6 +8,7 @@ mod output;
 mod time;
 mod writer;
 
+pub use file::{FileTarget, FileTargetBuilder, Period};
 pub use json::JsonFlat;
 pub use layout::Layout;
 pub use metrics::METRICS;

@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod child;
+mod file;
 mod records;
 mod redaction;
 mod support;
