@@ -1,17 +1,33 @@
 //! Records as lines: layouts and where they are written.
 
+mod console;
+mod datadog;
+mod ecs;
 mod file;
+mod google;
 mod json;
 mod layout;
+mod logfmt;
+mod members;
 mod metrics;
+mod names;
+mod nested;
+mod new_relic;
 mod output;
+mod text;
 mod time;
 mod writer;
 
+pub use console::Console;
+pub use datadog::Datadog;
+pub use ecs::Ecs;
 pub use file::{FileTarget, FileTargetBuilder, Period};
+pub use google::GoogleCloud;
 pub use json::JsonFlat;
 pub use layout::Layout;
+pub use logfmt::Logfmt;
 pub use metrics::METRICS;
+pub use new_relic::NewRelic;
 pub use output::{LogOutput, LogOutputBuilder};
 pub use writer::{
     Dropped, Health, Standard, Status, Stream, Target, TargetError, Totals, Writer, WriterBuilder,

@@ -7,7 +7,7 @@ use tracing_core::Level;
 
 use crate::log::layout::Layout;
 use crate::log::writer::{Dropped, Voice, Writer};
-use crate::record::{Fields, Filter, Ids, Limits, Record, RecordSink, Value};
+use crate::record::{Fields, Filter, Ids, Limits, Mark, Record, RecordSink, Value};
 
 /// Records as lines: a [`Layout`] and a [`Writer`].
 ///
@@ -109,9 +109,9 @@ impl Voice for OfDrops {
         let reasons = [("full", dropped.full), ("io", dropped.io), ("closed", dropped.closed)];
         let mut fields = Fields::new();
         let limits = Limits::default();
-        fields.push_text("output", &limits, |text| text.push(output), |_, _| {});
+        fields.push_named("output", &limits, Value::Text(output), |_, _| {});
         for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
-            fields.push(reason, Value::U64(count), &limits);
+            fields.push(reason, Mark::of(reason), Value::U64(count), &limits);
         }
         let message = format!("{} log records dropped", dropped.sum());
         self.layout.write(&own_record((self.now)(), &message, &fields, &Ids::default()), line);

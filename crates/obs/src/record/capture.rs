@@ -12,9 +12,6 @@ use crate::record::site::Site;
 /// What stands for a value whose `Debug` or `Display` panicked.
 pub(crate) const PANICKED: &str = "[PANICKED]";
 
-/// The field that is the message.
-pub(crate) const MESSAGE: &str = "message";
-
 /// Visits the values of an event or a span.
 pub(crate) struct Capture<'a> {
     pub(crate) fields: &'a mut Fields,
@@ -25,19 +22,21 @@ pub(crate) struct Capture<'a> {
 
 impl Capture<'_> {
     fn plain(&mut self, field: &Field, value: Value<'static>) {
-        let value = if self.site.is_sensitive(field) { Value::Redacted } else { value };
-        self.fields.push(field.name(), value, self.limits);
+        let known = self.site.of(field);
+        let value = if known.is_sensitive { Value::Redacted } else { value };
+        self.fields.push(field.name(), known.mark, value, self.limits);
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>)) {
         let (keys, limits) = (self.keys, self.limits);
         let redact = |text: &mut String, start: usize| keys.redact(text, start);
-        if self.site.is_sensitive(field) {
-            self.fields.push(field.name(), Value::Redacted, limits);
-        } else if field.name() == MESSAGE {
+        let known = self.site.of(field);
+        if known.is_sensitive {
+            self.fields.push(field.name(), known.mark, Value::Redacted, limits);
+        } else if known.is_message {
             self.fields.set_message(limits, write, redact);
         } else {
-            self.fields.push_text(field.name(), limits, write, redact);
+            self.fields.push_text(field.name(), known.mark, limits, write, redact);
         }
     }
 }
@@ -102,8 +101,11 @@ impl Visit for Capture<'_> {
     }
 }
 
-/// Lets the value write itself; if it panics, or fails before it is full, that is what is written.
-fn contained(text: &mut Bounded<'_>, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+/// Lets the value write itself; if it panics, that is what is written.
+pub(crate) fn contained(
+    text: &mut Bounded<'_>,
+    write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result,
+) {
     // What a panic leaves behind is text, whatever it says.
     match catch_unwind(AssertUnwindSafe(|| write(text))) {
         Ok(_) => {}

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::record::name::{Mark, Seen};
+
 /// The most that one record, one value and one set of fields may take. What is beyond is left out,
 /// and said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,10 @@ pub const REDACTED: &str = "[REDACTED]";
 /// What ends a value that was longer than it may be.
 pub const CUT: &str = "… [CUT]";
 
+/// The most fields and bytes of text of a span whose memory the next span takes.
+const SPARE_FIELDS: usize = 16;
+const SPARE_BYTES: usize = 1 << 10;
+
 /// The fields of an event or of a span: redacted, bounded, in one block of text that is used again.
 #[derive(Clone, Default)]
 pub struct Fields {
@@ -59,11 +65,15 @@ pub struct Fields {
     entries: Vec<Entry>,
     message: Option<Range<usize>>,
     left_out: usize,
+    names: Seen,
+    /// Whether a name stands twice.
+    has_again: bool,
 }
 
 #[derive(Clone)]
 struct Entry {
     key: Key,
+    mark: Mark,
     value: Stored,
 }
 
@@ -83,7 +93,14 @@ impl Fields {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: String::new(), entries: Vec::new(), message: None, left_out: 0 }
+        Self {
+            text: String::new(),
+            entries: Vec::new(),
+            message: None,
+            left_out: 0,
+            names: Seen::of(&[]),
+            has_again: false,
+        }
     }
 
     /// The message, if there is one.
@@ -101,6 +118,27 @@ impl Fields {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         self.iter().rev().find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// The fields with what is known of their names; of those with one name the last.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = (&str, Mark, Value<'_>)> + '_ {
+        let fields = self.entries.iter().enumerate();
+        let fields = fields.map(|(at, entry)| (at, self.key(entry), entry));
+        let fields = fields.filter(|(at, name, entry)| {
+            let is_again = |later: &Entry| later.mark == entry.mark && self.key(later) == *name;
+            !self.has_again || !self.entries.iter().skip(at + 1).any(is_again)
+        });
+        fields.map(|(_, name, entry)| (name, entry.mark, self.value(entry)))
+    }
+
+    /// The names, for whoever looks whether others are among them.
+    pub(crate) const fn names(&self) -> Seen {
+        self.names
+    }
+
+    /// Whether there is a field of this name.
+    pub(crate) fn has(&self, name: &str, mark: Mark) -> bool {
+        self.entries.iter().any(|entry| entry.mark == mark && self.key(entry) == name)
     }
 
     /// How many fields there are.
@@ -140,6 +178,8 @@ impl Fields {
         self.entries.clear();
         self.message = None;
         self.left_out = 0;
+        self.names = Seen::of(&[]);
+        self.has_again = false;
     }
 
     /// Gives back what one large record took.
@@ -148,33 +188,57 @@ impl Fields {
         self.entries.shrink_to(limits.fields);
     }
 
-    pub(crate) fn push(&mut self, key: &'static str, value: Value<'static>, limits: &Limits) {
-        self.add(Key::Static(key), Stored::Plain(value), limits);
+    /// Whether it is worth keeping for another span: neither unused nor large.
+    pub(crate) fn is_spare(&self) -> bool {
+        self.entries.capacity() > 0
+            && self.entries.capacity() <= SPARE_FIELDS
+            && self.text.capacity() <= SPARE_BYTES
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        key: &'static str,
+        mark: Mark,
+        value: Value<'static>,
+        limits: &Limits,
+    ) {
+        self.add(Key::Static(key), mark, Stored::Plain(value), limits);
     }
 
     /// Writes a value; `redact` then looks at what was written, from where it begins.
     pub(crate) fn push_text(
         &mut self,
         key: &'static str,
+        mark: Mark,
         limits: &Limits,
         write: impl FnOnce(&mut Bounded<'_>),
         redact: impl FnOnce(&mut String, usize),
     ) {
         if self.entries.len() < limits.fields {
             let range = self.written(limits, write, redact);
-            self.add(Key::Static(key), Stored::Text(range), limits);
+            self.add(Key::Static(key), mark, Stored::Text(range), limits);
         } else {
             self.left_out += 1;
         }
     }
 
     /// Takes a field whose name is not known at compile time, as those of `log` records.
-    pub(crate) fn push_named(&mut self, key: &str, value: Value<'_>, limits: &Limits) {
-        let nothing = |_: &mut String, _| {};
-        let key = Key::Text(self.written(limits, |text| text.push(key), nothing));
+    pub(crate) fn push_named(
+        &mut self,
+        key: &str,
+        limits: &Limits,
+        value: Value<'_>,
+        redact: impl FnOnce(&mut String, usize),
+    ) {
+        if self.entries.len() >= limits.fields {
+            self.left_out += 1;
+            return;
+        }
+        let range = self.written(limits, |text| text.push(key), |_, _| {});
+        let mark = Mark::of(self.text.get(range.clone()).unwrap_or_default());
         let value = match value {
             Value::Text(value) => {
-                Stored::Text(self.written(limits, |text| text.push(value), nothing))
+                Stored::Text(self.written(limits, |text| text.push(value), redact))
             }
             Value::I64(value) => Stored::Plain(Value::I64(value)),
             Value::U64(value) => Stored::Plain(Value::U64(value)),
@@ -184,7 +248,7 @@ impl Fields {
             Value::Bool(value) => Stored::Plain(Value::Bool(value)),
             Value::Redacted => Stored::Plain(Value::Redacted),
         };
-        self.add(key, value, limits);
+        self.add(Key::Text(range), mark, value, limits);
     }
 
     pub(crate) fn set_message(
@@ -200,7 +264,8 @@ impl Fields {
     /// no room any more.
     pub(crate) fn merge(&mut self, newer: &Self, limits: &Limits) {
         let mut merged = Self::new();
-        let kept = self.entries.iter().filter(|entry| newer.get(self.key(entry)).is_none());
+        let is_kept = |entry: &&Entry| !newer.has(self.key(entry), entry.mark);
+        let kept = self.entries.iter().filter(is_kept);
         kept.for_each(|entry| merged.copy(self, entry, limits));
         newer.entries.iter().for_each(|entry| merged.copy(newer, entry, limits));
         merged.left_out += newer.left_out;
@@ -212,16 +277,20 @@ impl Fields {
         let nothing = |_: &mut String, _| {};
         match (&entry.key, from.value(entry)) {
             (Key::Static(key), Value::Text(text)) => {
-                self.push_text(key, &whole, |into| into.push(text), nothing);
+                self.push_text(key, entry.mark, &whole, |into| into.push(text), nothing);
             }
-            (Key::Static(key), _) => self.add(Key::Static(key), entry.value.clone(), limits),
-            (Key::Text(_), value) => self.push_named(from.key(entry), value, &whole),
+            (Key::Static(key), _) => {
+                self.add(Key::Static(key), entry.mark, entry.value.clone(), limits);
+            }
+            (Key::Text(_), value) => self.push_named(from.key(entry), &whole, value, nothing),
         }
     }
 
-    fn add(&mut self, key: Key, value: Stored, limits: &Limits) {
+    fn add(&mut self, key: Key, mark: Mark, value: Stored, limits: &Limits) {
         if self.entries.len() < limits.fields {
-            self.entries.push(Entry { key, value });
+            let entry = Entry { key, mark, value };
+            self.has_again |= self.names.add(mark) && self.has(self.key(&entry), mark);
+            self.entries.push(entry);
         } else {
             self.left_out += 1;
         }

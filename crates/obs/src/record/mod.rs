@@ -1,19 +1,28 @@
 //! What everything that is logged becomes, once: redacted, bounded, with its ids.
 
 mod capture;
+mod core;
 mod fields;
 mod filter;
+mod handle;
 mod ids;
 mod layer;
+mod name;
 mod redact;
+mod resource;
+mod scratch;
 mod sink;
 mod site;
 mod span;
 
+pub(crate) use name::{Mark, Seen};
+
 pub use fields::{CUT, Fields, Limits, REDACTED, Value};
 pub use filter::{Filter, FilterError};
+pub use handle::{Note, RecordHandle};
 pub use ids::Ids;
 pub use layer::{RecordLayer, RecordLayerBuilder};
 pub use redact::RedactedKeys;
+pub use resource::Resource;
 pub use sink::{Record, RecordSink};
 pub use span::SpanRecord;

@@ -1,26 +1,47 @@
 use tracing_core::{Field, Metadata};
 
+use crate::record::name::Mark;
 use crate::record::redact::RedactedKeys;
+
+/// The field that is the message.
+const MESSAGE: &str = "message";
 
 /// What is known of a place in the program that logs, before it does.
 #[derive(Debug)]
 pub(crate) struct Site {
-    sensitive: Box<[bool]>,
+    fields: Box<[Known]>,
+}
+
+/// What is known of one of its fields.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) is_sensitive: bool,
+    pub(crate) is_message: bool,
+    pub(crate) mark: Mark,
 }
 
 impl Site {
     pub(crate) fn new(metadata: &'static Metadata<'static>, keys: &RedactedKeys) -> Self {
-        Self {
-            sensitive: metadata
-                .fields()
-                .iter()
-                .map(|field| keys.is_sensitive(field.name()))
-                .collect(),
-        }
+        let fields = metadata.fields().iter().map(|field| Known::new(field.name(), keys));
+        Self { fields: fields.collect() }
     }
 
-    pub(crate) fn is_sensitive(&self, field: &Field) -> bool {
-        // A field that is not the site's own cannot be judged by it.
-        self.sensitive.get(field.index()).copied().unwrap_or(true)
+    pub(crate) fn of(&self, field: &Field) -> Known {
+        self.fields.get(field.index()).copied().unwrap_or_else(|| Known {
+            // A field that is not the site's own cannot be judged by it.
+            is_sensitive: true,
+            is_message: false,
+            mark: Mark::of(field.name()),
+        })
+    }
+}
+
+impl Known {
+    fn new(name: &str, keys: &RedactedKeys) -> Self {
+        Self {
+            is_sensitive: keys.is_sensitive(name),
+            is_message: name == MESSAGE,
+            mark: Mark::of(name),
+        }
     }
 }

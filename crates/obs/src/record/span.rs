@@ -1,5 +1,6 @@
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing_core::Metadata;
 
@@ -14,7 +15,34 @@ pub struct SpanRecord {
     ids: Ids,
     fields: Fields,
     has_late: AtomicBool,
-    late: Mutex<Fields>,
+    late: Mutex<Option<Box<Fields>>>,
+}
+
+/// The most spans whose memory a thread keeps for its next ones.
+const SPARE: usize = 16;
+
+thread_local! {
+    static SPARES: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Fields to begin with, in the memory of a span that ended, if there is one.
+pub(crate) fn spare_fields() -> Fields {
+    let spare = SPARES.try_with(|spares| spares.try_borrow_mut().ok()?.pop());
+    spare.ok().flatten().unwrap_or_default()
+}
+
+impl Drop for SpanRecord {
+    fn drop(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        if fields.is_spare() {
+            fields.clear();
+            // Where a thread ends, or a value drops a span while it is written, it is not kept.
+            let _ = SPARES.try_with(|spares| {
+                let mut spares = spares.try_borrow_mut().ok()?;
+                (spares.len() < SPARE).then(|| spares.push(fields))
+            });
+        }
+    }
 }
 
 impl SpanRecord {
@@ -24,7 +52,7 @@ impl SpanRecord {
         ids: Ids,
         fields: Fields,
     ) -> Self {
-        let late = Mutex::new(Fields::new());
+        let late = Mutex::new(None);
         Self { metadata, parent, ids, fields, has_late: AtomicBool::new(false), late }
     }
 
@@ -55,9 +83,13 @@ impl SpanRecord {
     /// Calls `visit` with its fields: first those that were recorded after it was made, if there are any.
     pub fn each_fields(&self, mut visit: impl FnMut(&Fields)) {
         if self.has_late() {
-            visit(&self.late.lock().unwrap_or_else(PoisonError::into_inner));
+            self.late().iter().for_each(|late| visit(late));
         }
         visit(&self.fields);
+    }
+
+    fn late(&self) -> MutexGuard<'_, Option<Box<Fields>>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether fields were recorded after it was made.
@@ -69,8 +101,7 @@ impl SpanRecord {
     /// Whether a field of this name was recorded after it was made.
     #[must_use]
     pub fn has_late_named(&self, name: &str) -> bool {
-        self.has_late()
-            && self.late.lock().unwrap_or_else(PoisonError::into_inner).get(name).is_some()
+        self.has_late() && self.late().as_ref().is_some_and(|late| late.get(name).is_some())
     }
 
     /// Whether it has a field of this name.
@@ -83,8 +114,8 @@ impl SpanRecord {
     pub(crate) fn record(&self, limits: &Limits, capture: impl FnOnce(&mut Fields)) {
         let mut found = Fields::new();
         capture(&mut found);
-        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        late.merge(&found, limits);
+        let mut late = self.late();
+        late.get_or_insert_default().merge(&found, limits);
         drop(late);
         self.has_late.store(true, Ordering::Release);
     }

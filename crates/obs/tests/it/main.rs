@@ -4,12 +4,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     missing_docs,
     reason = "tests fail by panicking"
 )]
 
 mod child;
 mod file;
+mod layouts;
 mod records;
 mod redaction;
 mod support;

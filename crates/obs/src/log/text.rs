@@ -1,0 +1,121 @@
+//! Texts and numbers as JSON has them.
+
+use std::io::Write as _;
+
+use crate::record::{REDACTED, Value};
+
+pub(super) fn write_value(value: Value<'_>, line: &mut Vec<u8>) {
+    match value {
+        Value::Text(text) => string(text, line),
+        Value::Redacted => string(REDACTED, line),
+        Value::F64(number) if !number.is_finite() => written(format_args!("\"{number}\""), line),
+        value => plain(value, line),
+    }
+}
+
+/// What needs no quotes: a number, yes or no.
+pub(super) fn plain(value: Value<'_>, line: &mut Vec<u8>) {
+    match value {
+        Value::Text(text) => line.extend_from_slice(text.as_bytes()),
+        Value::Redacted => line.extend_from_slice(REDACTED.as_bytes()),
+        Value::I64(number) => {
+            if number < 0 {
+                line.push(b'-');
+            }
+            digits(number.unsigned_abs(), line);
+        }
+        Value::U64(number) => digits(number, line),
+        Value::Bool(true) => line.extend_from_slice(b"true"),
+        Value::Bool(false) => line.extend_from_slice(b"false"),
+        // With an exponent where it would be long.
+        Value::F64(number) => written(format_args!("{number:?}"), line),
+        Value::I128(number) => written(format_args!("{number}"), line),
+        Value::U128(number) => written(format_args!("{number}"), line),
+    }
+}
+
+pub(super) fn written(arguments: std::fmt::Arguments<'_>, line: &mut Vec<u8>) {
+    // Writing to a `Vec` does not fail.
+    let _ = line.write_fmt(arguments);
+}
+
+/// A number in decimal digits.
+pub(super) fn digits(mut number: u64, line: &mut Vec<u8>) {
+    let mut text = [0_u8; 20];
+    let mut length = 0;
+    for place in text.iter_mut().rev() {
+        *place = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        length += 1;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(text.get(text.len() - length..).unwrap_or_default());
+}
+
+/// A text in quotes (RFC 8259, section 7).
+pub(super) fn string(text: &str, line: &mut Vec<u8>) {
+    line.push(b'"');
+    escaped(text, line);
+    line.push(b'"');
+}
+
+/// A text without what ends a text in JSON, and without what would mislead a person who looks at the line.
+pub(super) fn escaped(text: &str, line: &mut Vec<u8>) {
+    let mut rest = text;
+    loop {
+        let (plain, special) =
+            rest.split_at_checked(plain_bytes(rest.as_bytes())).unwrap_or_default();
+        line.extend_from_slice(plain.as_bytes());
+        let Some(character) = special.chars().next() else { break };
+        escape(character, line);
+        rest = special.get(character.len_utf8()..).unwrap_or_default();
+    }
+}
+
+fn escape(character: char, line: &mut Vec<u8>) {
+    match character {
+        '"' => line.extend_from_slice(b"\\\""),
+        '\\' => line.extend_from_slice(b"\\\\"),
+        '\n' => line.extend_from_slice(b"\\n"),
+        '\r' => line.extend_from_slice(b"\\r"),
+        '\t' => line.extend_from_slice(b"\\t"),
+        other if misleads(other) => written(format_args!("\\u{:04x}", u32::from(other)), line),
+        other => line.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// Control characters, those that end a line in Unicode, and those that reorder text (UAX #9): what a
+/// terminal acts upon, or shows elsewhere than it stands. All of them have four hexadecimal digits.
+pub(super) const fn misleads(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+    )
+}
+
+/// How many bytes come before the first that has to be looked at: a control character, a quote, a
+/// backslash, or what is not ASCII. Eight are looked at together: a byte below 0x20, or one that is
+/// equal, borrows from its own highest bit.
+pub(super) fn plain_bytes(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let (words, rest) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let below = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = below
+            | zero(word ^ (ONES * 0x22))
+            | zero(word ^ (ONES * 0x5c))
+            | zero(word ^ (ONES * 0x7f));
+        let found = (found | word) & HIGH;
+        if found != 0 {
+            return number * 8 + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
+        }
+    }
+    let needs = |byte: &u8| !matches!(*byte, b' '..=b'~') || *byte == b'"' || *byte == b'\\';
+    words.len() * 8 + rest.iter().position(needs).unwrap_or(rest.len())
+}

@@ -1,0 +1,115 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use tracing_core::dispatcher;
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
+
+use crate::record::capture::Capture;
+use crate::record::fields::{Fields, Limits};
+use crate::record::filter::Filter;
+use crate::record::handle::Note;
+use crate::record::ids::Ids;
+use crate::record::redact::RedactedKeys;
+use crate::record::scratch::{Scratch, with_scratch};
+use crate::record::sink::{Record, RecordSink};
+use crate::record::site::Site;
+use crate::record::span::SpanRecord;
+
+/// What the layer and its handles share.
+pub(crate) struct Core {
+    pub(crate) number: u64,
+    pub(crate) filter: ArcSwap<Filter>,
+    pub(crate) sinks: Vec<Arc<dyn RecordSink>>,
+    pub(crate) keys: RedactedKeys,
+    pub(crate) limits: Limits,
+    pub(crate) now: fn() -> SystemTime,
+}
+
+impl Default for Core {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            filter: ArcSwap::default(),
+            sinks: Vec::new(),
+            keys: RedactedKeys::default(),
+            limits: Limits::default(),
+            now: SystemTime::now,
+        }
+    }
+}
+
+impl Core {
+    /// Takes what `visit` is given, of a place in the program.
+    pub(crate) fn capture(
+        &self,
+        site: &Site,
+        fields: &mut Fields,
+        visit: impl FnOnce(&mut Capture<'_>),
+    ) {
+        visit(&mut Capture { fields, site, keys: &self.keys, limits: &self.limits });
+    }
+
+    /// Makes a record of what `capture` finds, and gives it to every sink.
+    pub(crate) fn give(
+        &self,
+        note: &Note<'_>,
+        span: Option<&SpanRecord>,
+        capture: impl FnOnce(&mut Scratch),
+    ) {
+        let _ = with_scratch(self.number, |scratch| {
+            scratch.fields.clear();
+            capture(scratch);
+            self.show(note, span, &scratch.fields);
+            scratch.fields.shrink(&self.limits);
+        });
+    }
+
+    fn show(&self, note: &Note<'_>, span: Option<&SpanRecord>, fields: &Fields) {
+        let of_context;
+        let ids = match span {
+            Some(span) => span.ids(),
+            None => {
+                of_context = Ids::of_context();
+                &of_context
+            }
+        };
+        let record = Record {
+            time: (self.now)(),
+            level: note.level,
+            target: note.target,
+            source: note.source,
+            message: fields.message().unwrap_or_default(),
+            fields,
+            span,
+            ids,
+        };
+        for sink in &self.sinks {
+            sink.record(&record);
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let filter = self.filter.load();
+        f.debug_struct("Core").field("filter", &filter).field("sinks", &self.sinks).finish()
+    }
+}
+
+/// What is known of a span of the registry.
+pub(crate) fn open<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Arc<SpanRecord>> {
+    span.extensions().get::<Arc<SpanRecord>>().cloned()
+}
+
+/// The innermost span that this thread is in.
+pub(crate) fn current_span() -> Option<Arc<SpanRecord>> {
+    dispatcher::get_default(|dispatch| {
+        let current = dispatch.current_span();
+        let span = dispatch.downcast_ref::<Registry>()?.span(current.id()?)?;
+        open(&span)
+    })
+}

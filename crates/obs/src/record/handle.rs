@@ -1,0 +1,106 @@
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing_core::{Level, callsite};
+
+use crate::record::capture::contained;
+use crate::record::core::{Core, current_span};
+use crate::record::fields::{Fields, Value};
+use crate::record::filter::Filter;
+
+/// Something to be logged that no macro logs: a panic, what a library says in a way of its own.
+///
+/// ```
+/// use obs::record::{Note, RecordLayer, Value};
+/// use tracing_core::Level;
+///
+/// let handle = RecordLayer::builder().build().handle();
+/// let fields = [("attempt", Value::U64(3)), ("password", Value::Text("hunter2"))];
+/// handle.record(&Note::new(Level::WARN, "app::jobs").with_fields(&fields), &"job failed");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Note<'a> {
+    pub(crate) level: Level,
+    pub(crate) target: &'a str,
+    pub(crate) source: Option<(&'a str, u32)>,
+    fields: &'a [(&'a str, Value<'a>)],
+}
+
+impl<'a> Note<'a> {
+    /// How serious it is, and the module that it comes from or what else it is told by.
+    #[must_use]
+    pub const fn new(level: Level, target: &'a str) -> Self {
+        Self { level, target, source: None, fields: &[] }
+    }
+
+    /// With the file and line that it comes from.
+    #[must_use]
+    pub const fn at(mut self, file: &'a str, line: u32) -> Self {
+        self.source = Some((file, line));
+        self
+    }
+
+    /// With fields. Those with sensitive names are not shown.
+    #[must_use]
+    pub const fn with_fields(mut self, fields: &'a [(&'a str, Value<'a>)]) -> Self {
+        self.fields = fields;
+        self
+    }
+}
+
+/// What stands beside a [`RecordLayer`](super::RecordLayer) once it is installed: it changes the filter,
+/// and it takes what is not logged by `tracing`.
+#[derive(Debug, Clone)]
+pub struct RecordHandle(pub(crate) Arc<Core>);
+
+impl RecordHandle {
+    /// Which levels of which targets are taken.
+    #[must_use]
+    pub fn filter(&self) -> Arc<Filter> {
+        self.0.filter.load_full()
+    }
+
+    /// Takes another filter from now on. Every place that logs is asked again.
+    pub fn set_filter(&self, new: Filter) {
+        self.0.filter.store(Arc::new(new));
+        callsite::rebuild_interest_cache();
+    }
+
+    /// Makes a record, if the filter takes it: redacted and bounded as any other, in the span that this
+    /// thread is in.
+    pub fn record(&self, note: &Note<'_>, message: &dyn fmt::Display) {
+        self.record_fields(note, |fields, core| {
+            let redact = |text: &mut String, start| core.keys.redact(text, start);
+            fields.set_message(
+                &core.limits,
+                |text| contained(text, |text| write!(text, "{message}")),
+                redact,
+            );
+            for (name, value) in note.fields {
+                let value = if core.keys.is_sensitive(name) { Value::Redacted } else { *value };
+                fields.push_named(name, &core.limits, value, redact);
+            }
+        });
+    }
+
+    pub(crate) fn record_fields(&self, note: &Note<'_>, fill: impl FnOnce(&mut Fields, &Core)) {
+        let core = &*self.0;
+        if note.level <= core.filter.load().level_of(note.target) {
+            let span = current_span();
+            core.give(note, span.as_deref(), |scratch| fill(&mut scratch.fields, core));
+        }
+    }
+
+    /// Brings what every sink took to where it goes, for so long at most in all; whether all of it is
+    /// there.
+    #[must_use]
+    pub fn flush(&self, within: Duration) -> bool {
+        let begin = Instant::now();
+        let flush = |all: bool, sink: &Arc<_>| {
+            let sink: &Arc<dyn super::RecordSink> = sink;
+            sink.flush(within.saturating_sub(begin.elapsed())) && all
+        };
+        self.0.sinks.iter().fold(true, flush)
+    }
+}
