@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 pub mod log;
+pub mod metric;
 pub mod record;

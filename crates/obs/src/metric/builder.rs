@@ -1,0 +1,128 @@
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use super::MetricRecorder;
+use super::labels::LabelRules;
+use crate::catalog::Catalog;
+use crate::record::RedactedKeys;
+
+/// Of a histogram in seconds: the advice of OpenTelemetry's HTTP conventions.
+const SECONDS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Of any other histogram: the default of OpenTelemetry's SDK specification ("Explicit Bucket
+/// Histogram Aggregation").
+const OTHERS: &[f64] = &[
+    0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0,
+    10000.0,
+];
+
+/// What a recorder goes by.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) catalog: Catalog,
+    pub(crate) labels: LabelRules,
+    pub(crate) series_limit: usize,
+    pub(crate) most_families: usize,
+    pub(crate) idle_after: Option<Duration>,
+    pub(crate) clock: fn() -> SystemTime,
+    buckets: HashMap<String, Vec<f64>>,
+}
+
+impl Rules {
+    /// The bounds of a histogram whose unit has this word.
+    pub(crate) fn bounds(&self, name: &str, unit: &str) -> &[f64] {
+        let declared = self.catalog.get(name).map(|metric| metric.buckets);
+        if let Some(chosen) = self.buckets.get(name) {
+            return chosen;
+        }
+        match declared {
+            Some(declared) if !declared.is_empty() => declared,
+            // Many libraries describe nothing.
+            _ if unit == "seconds" || name.ends_with("seconds") => SECONDS,
+            _ => OTHERS,
+        }
+    }
+}
+
+/// Builds a [`MetricRecorder`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct MetricRecorderBuilder {
+    rules: Rules,
+}
+
+impl MetricRecorderBuilder {
+    pub(crate) fn new() -> Self {
+        let labels = LabelRules { redacted: RedactedKeys::default(), longest: 256, most: 32 };
+        Self {
+            rules: Rules {
+                catalog: Catalog::new(),
+                labels,
+                series_limit: 2_000,
+                most_families: 2_000,
+                idle_after: None,
+                clock: SystemTime::now,
+                buckets: HashMap::new(),
+            },
+        }
+    }
+
+    /// What is declared: units, descriptions and buckets come from there. What is not declared is recorded as well.
+    pub fn catalog(mut self, catalog: Catalog) -> Self {
+        self.rules.catalog = catalog;
+        self
+    }
+
+    /// The most series of a metric, without the one for what comes after them; 2,000 if nothing else
+    /// is said, as in OpenTelemetry's SDK specification ("Cardinality limits").
+    pub fn series_limit(mut self, limit: usize) -> Self {
+        self.rules.series_limit = limit;
+        self
+    }
+
+    /// The most metrics; 2,000 if nothing else is said. What comes after them is not recorded, but
+    /// counted (`obs.metric.rejected`).
+    pub fn metric_limit(mut self, limit: usize) -> Self {
+        self.rules.most_families = limit;
+        self
+    }
+
+    /// The most bytes of a label's value; 256 if nothing else is said. What is longer ends in `… [CUT]`.
+    pub fn longest_label(mut self, bytes: usize) -> Self {
+        self.rules.labels.longest = bytes;
+        self
+    }
+
+    /// The names of labels whose values are not shown; those of logs if nothing else is said.
+    pub fn redacted_keys(mut self, keys: RedactedKeys) -> Self {
+        self.rules.labels.redacted = keys;
+        self
+    }
+
+    /// The upper bounds of a histogram that others declared, or nobody. Those that are not finite, or
+    /// there already, are left out.
+    pub fn buckets(mut self, metric: &str, bounds: &[f64]) -> Self {
+        self.rules.buckets.insert(metric.to_owned(), bounds.to_vec());
+        self
+    }
+
+    /// For how long a series is kept that nobody holds a handle of and that does not change:
+    /// [`MetricRecorder::sweep`] forgets it then. Without this none is forgotten.
+    pub fn idle_after(mut self, window: Duration) -> Self {
+        self.rules.idle_after = Some(window);
+        self
+    }
+
+    /// What tells the time of exemplars; the system's if nothing else is said.
+    pub fn clock(mut self, clock: fn() -> SystemTime) -> Self {
+        self.rules.clock = clock;
+        self
+    }
+
+    /// The recorder. It records what it is given; [`install`](MetricRecorder::install) makes it that of the process.
+    #[must_use]
+    pub fn build(self) -> MetricRecorder {
+        MetricRecorder::new(self.rules)
+    }
+}

@@ -1,0 +1,22 @@
+//! What is measured: a recorder for the facade [`metrics`], with exemplars and bounded series.
+
+mod backend;
+mod builder;
+mod cell;
+mod exemplar;
+mod exposition;
+mod family;
+mod histogram;
+mod install;
+mod labels;
+mod own;
+mod recorder;
+mod render;
+mod table;
+
+pub use backend::MetricBackend;
+pub use builder::MetricRecorderBuilder;
+pub use exposition::Exposition;
+pub use install::InstallError;
+pub use own::METRICS;
+pub use recorder::MetricRecorder;
