@@ -1,5 +1,6 @@
 use metric_table::Metric;
 
+use crate::log::output::LeftOut;
 use crate::log::writer::{Dropped, Totals};
 
 pub(crate) mod name {
@@ -10,7 +11,7 @@ pub(crate) mod name {
 pub const METRICS: &[Metric] = &[Metric::counter(
     name::OUTPUT_RECORDS,
     "{record}",
-    "log records that an output was done with: written, or dropped because it was full, failed or closed",
+    "log records that an output was done with: written, left out by sampling or rate limit, or dropped because it was full, failed or closed",
 )
 .with_labels(&["output", "outcome"])];
 
@@ -37,6 +38,12 @@ pub(crate) fn publish_dropped(output: &str, outcome: Outcome, dropped: &Dropped)
         Outcome::Io => absolute(output, "io", dropped.io),
         Outcome::Closed => absolute(output, "closed", dropped.closed),
     }
+}
+
+/// What an output left out because it was told to.
+pub(crate) fn publish_left_out(output: &str, left_out: &LeftOut) {
+    absolute(output, "sampled", left_out.sampled);
+    absolute(output, "limited", left_out.limited);
 }
 
 fn absolute(output: &str, outcome: &'static str, total: u64) {

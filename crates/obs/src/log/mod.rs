@@ -7,6 +7,7 @@ mod file;
 mod google;
 mod json;
 mod layout;
+mod limit;
 mod logfmt;
 mod members;
 mod metrics;
@@ -14,6 +15,7 @@ mod names;
 mod nested;
 mod new_relic;
 mod output;
+mod sample;
 mod text;
 mod time;
 mod writer;
@@ -25,10 +27,12 @@ pub use file::{FileTarget, FileTargetBuilder, Period};
 pub use google::GoogleCloud;
 pub use json::JsonFlat;
 pub use layout::Layout;
+pub use limit::{Quota, RateLimit};
 pub use logfmt::Logfmt;
 pub use metrics::METRICS;
 pub use new_relic::NewRelic;
-pub use output::{LogOutput, LogOutputBuilder};
+pub use output::{LeftOut, LogOutput, LogOutputBuilder};
+pub use sample::{Ratio, RatioError, Sampling};
 pub use writer::{
     Dropped, Health, Standard, Status, Stream, Target, TargetError, Totals, Writer, WriterBuilder,
     WriterGuard,

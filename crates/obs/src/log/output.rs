@@ -1,11 +1,15 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tracing_core::Level;
 
 use crate::log::layout::Layout;
+use crate::log::limit::{RateLimit, Verdict, Which};
+use crate::log::metrics;
+use crate::log::sample::Sampling;
 use crate::log::writer::{Dropped, Voice, Writer};
 use crate::record::{Fields, Filter, Ids, Limits, Mark, Record, RecordSink, Value};
 
@@ -31,7 +35,21 @@ pub struct LogOutput {
     layout: Arc<dyn Layout>,
     writer: Writer,
     filter: Option<Filter>,
+    sampling: Option<Sampling>,
+    limit: Option<RateLimit>,
+    sampled_out: AtomicU64,
+    limited: AtomicU64,
     now: fn() -> SystemTime,
+}
+
+/// Records that an output left out because it was told to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// By its [`Sampling`].
+    pub sampled: u64,
+    /// By its [`RateLimit`].
+    pub limited: u64,
 }
 
 /// Builds a [`LogOutput`].
@@ -45,8 +63,67 @@ impl LogOutput {
             layout: Arc::new(layout),
             writer: writer.clone(),
             filter: None,
+            sampling: None,
+            limit: None,
+            sampled_out: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
             now: SystemTime::now,
         })
+    }
+
+    /// What it left out so far; what its filter did not take is not among it.
+    pub fn left_out(&self) -> LeftOut {
+        LeftOut {
+            sampled: self.sampled_out.load(Ordering::Relaxed),
+            limited: self.limited.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a record is left out by sampling or limit, and counted.
+    fn leaves_out(&self, record: &Record<'_>) -> bool {
+        if self.sampling.as_ref().is_some_and(|sampling| !sampling.takes(record)) {
+            self.sampled_out.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        match self.limit.as_ref().map(|limit| limit.judge(record)) {
+            None | Some(Verdict::Take { suppressed: 0 }) => false,
+            Some(Verdict::Take { suppressed }) => {
+                let place =
+                    Place { level: record.level, target: record.target, source: record.source };
+                self.say_suppressed(place, suppressed, record.time);
+                false
+            }
+            Some(Verdict::Suppress) => {
+                self.limited.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+        }
+    }
+
+    fn say_suppressed(&self, place: Place<'_>, suppressed: u64, time: SystemTime) {
+        let mut fields = Fields::new();
+        let name = "suppressed";
+        fields.push(name, Mark::of(name), Value::U64(suppressed), &Limits::default());
+        let message = format!("{suppressed} log records suppressed");
+        let ids = Ids::default();
+        self.write(&own_record(place, time, &message, &fields, &ids));
+    }
+
+    fn say_all_suppressed(&self, which: Which) {
+        let Some(limit) = &self.limit else { return };
+        let now = (self.now)();
+        limit.each_suppressed(now, which, |about, suppressed| {
+            let source = about.source.as_ref().map(|(file, line)| (&**file, *line));
+            let place = Place { level: about.level, target: &about.target, source };
+            self.say_suppressed(place, suppressed, now);
+        });
+    }
+
+    fn tick(&self) {
+        self.say_all_suppressed(Which::Silent);
+        if self.sampling.is_some() || self.limit.is_some() {
+            metrics::publish_left_out(self.writer.name(), &self.left_out());
+        }
     }
 
     fn write(&self, record: &Record<'_>) {
@@ -66,6 +143,20 @@ impl LogOutputBuilder {
         self
     }
 
+    /// Takes only a share of what its filter takes.
+    #[must_use]
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = Some(sampling);
+        self
+    }
+
+    /// Limits how often each place is heard, of what is left after sampling.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.0.limit = Some(limit);
+        self
+    }
+
     /// What says what time it is, for lines of the output's own: instead of [`SystemTime::now`].
     #[must_use]
     pub fn clock(mut self, now: fn() -> SystemTime) -> Self {
@@ -79,7 +170,10 @@ impl LogOutputBuilder {
         let output = self.0;
         let layout = Arc::clone(&output.layout);
         output.writer.set_voice(Box::new(OfDrops { layout, now: output.now }));
-        Arc::new(output)
+        let output = Arc::new(output);
+        let weak = Arc::downgrade(&output);
+        output.writer.on_tick(move |_| weak.upgrade().iter().for_each(|output| output.tick()));
+        output
     }
 }
 
@@ -90,10 +184,14 @@ impl RecordSink for LogOutput {
         {
             return;
         }
-        self.write(record);
+        if !self.leaves_out(record) {
+            self.write(record);
+        }
     }
 
+    /// Says first what was suppressed and not said yet.
     fn flush(&self, within: Duration) -> bool {
+        self.say_all_suppressed(Which::All);
         self.writer.flush(within)
     }
 }
@@ -114,19 +212,29 @@ impl Voice for OfDrops {
             fields.push(reason, Mark::of(reason), Value::U64(count), &limits);
         }
         let message = format!("{} log records dropped", dropped.sum());
-        self.layout.write(&own_record((self.now)(), &message, &fields, &Ids::default()), line);
+        let place = Place { level: Level::WARN, target: "obs::log", source: None };
+        let ids = Ids::default();
+        self.layout.write(&own_record(place, (self.now)(), &message, &fields, &ids), line);
     }
 }
 
+/// What a line of the log's own is about.
+struct Place<'a> {
+    level: Level,
+    target: &'a str,
+    source: Option<(&'a str, u32)>,
+}
+
 /// A record of what the log says of itself.
-fn own_record<'a>(
+const fn own_record<'a>(
+    place: Place<'a>,
     time: SystemTime,
     message: &'a str,
     fields: &'a Fields,
     ids: &'a Ids,
 ) -> Record<'a> {
-    let target = "obs::log";
-    Record { time, level: Level::WARN, target, source: None, message, fields, span: None, ids }
+    let Place { level, target, source } = place;
+    Record { time, level, target, source, message, fields, span: None, ids }
 }
 
 thread_local! {
@@ -157,6 +265,8 @@ impl fmt::Debug for LogOutput {
             .field("layout", &self.layout)
             .field("writer", &self.writer)
             .field("filter", &self.filter)
-            .finish()
+            .field("sampling", &self.sampling)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }

@@ -60,7 +60,7 @@ fn seed() -> [u64; 4] {
 }
 
 /// xoshiro256++ (Blackman and Vigna, 2019): fast and even. Ids name; they keep no secret.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     STATE.with(|state| {
         let [mut s0, mut s1, mut s2, mut s3] = state.get();
         let result = s0.wrapping_add(s3).rotate_left(23).wrapping_add(s0);

@@ -15,6 +15,7 @@ mod sink;
 mod site;
 mod span;
 
+pub(crate) use ids::random as random_number;
 pub(crate) use name::{Mark, Seen};
 
 pub use fields::{CUT, Fields, Limits, REDACTED, Value};

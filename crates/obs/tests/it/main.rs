@@ -12,6 +12,7 @@
 mod child;
 mod file;
 mod layouts;
+mod limit;
 mod metrics;
 mod records;
 mod redaction;

@@ -45,3 +45,33 @@ pub(crate) fn logged_by(
     tracing::subscriber::with_default(subscriber, work);
     lines
 }
+
+/// A target in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Memory {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    pub(crate) fn messages(&self) -> Vec<String> {
+        let lines = self.lines();
+        lines.iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+    }
+}

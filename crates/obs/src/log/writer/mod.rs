@@ -89,6 +89,10 @@ impl Writer {
         self.0.add_tick(Arc::new(task));
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
     pub(crate) fn set_voice(&self, voice: Box<dyn Voice>) {
         self.0.set_voice(voice);
     }
