@@ -6,7 +6,7 @@ use tracing_core::Field;
 use tracing_core::field::Visit;
 
 use crate::record::fields::{Bounded, Fields, Limits, Value};
-use crate::record::redact::RedactedKeys;
+use crate::record::redact::{Part, Redaction};
 use crate::record::site::Site;
 
 /// What stands for a value whose `Debug` or `Display` panicked.
@@ -16,20 +16,21 @@ pub(crate) const PANICKED: &str = "[PANICKED]";
 pub(crate) struct Capture<'a> {
     pub(crate) fields: &'a mut Fields,
     pub(crate) site: &'a Site,
-    pub(crate) keys: &'a RedactedKeys,
+    pub(crate) redaction: &'a Redaction,
     pub(crate) limits: &'a Limits,
 }
 
 impl Capture<'_> {
     fn plain(&mut self, field: &Field, value: Value<'static>) {
         let known = self.site.of(field);
-        let value = if known.is_sensitive { Value::Redacted } else { value };
+        let hides = || value.number().is_some_and(|number| self.redaction.hides(number));
+        let value = if known.is_sensitive || hides() { Value::Redacted } else { value };
         self.fields.push(field.name(), known.mark, value, self.limits);
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>)) {
-        let (keys, limits) = (self.keys, self.limits);
-        let redact = |text: &mut String, start: usize| keys.redact(text, start);
+        let (redaction, limits) = (self.redaction, self.limits);
+        let redact = |text: &mut String, part: Part| redaction.redact(text, part);
         let known = self.site.of(field);
         if known.is_sensitive {
             self.fields.push(field.name(), known.mark, Value::Redacted, limits);

@@ -8,12 +8,12 @@ use tracing_core::dispatcher;
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use crate::record::capture::Capture;
-use crate::record::fields::{Fields, Limits};
+use crate::record::fields::{Fields, Limits, Value};
 use crate::record::filter::Filter;
 use crate::record::handle::Note;
 use crate::record::ids::Ids;
-use crate::record::redact::RedactedKeys;
-use crate::record::scratch::{Scratch, with_scratch};
+use crate::record::redact::Redaction;
+use crate::record::scratch::{Scratch, deliver, with_scratch};
 use crate::record::sink::{Record, RecordSink};
 use crate::record::site::Site;
 use crate::record::span::SpanRecord;
@@ -23,7 +23,7 @@ pub(crate) struct Core {
     pub(crate) number: u64,
     pub(crate) filter: ArcSwap<Filter>,
     pub(crate) sinks: Vec<Arc<dyn RecordSink>>,
-    pub(crate) keys: RedactedKeys,
+    pub(crate) redaction: Redaction,
     pub(crate) limits: Limits,
     pub(crate) now: fn() -> SystemTime,
 }
@@ -35,7 +35,7 @@ impl Default for Core {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             filter: ArcSwap::default(),
             sinks: Vec::new(),
-            keys: RedactedKeys::default(),
+            redaction: Redaction::default(),
             limits: Limits::default(),
             now: SystemTime::now,
         }
@@ -50,7 +50,13 @@ impl Core {
         fields: &mut Fields,
         visit: impl FnOnce(&mut Capture<'_>),
     ) {
-        visit(&mut Capture { fields, site, keys: &self.keys, limits: &self.limits });
+        visit(&mut Capture { fields, site, redaction: &self.redaction, limits: &self.limits });
+    }
+
+    /// What may be shown of a value by this name.
+    pub(crate) fn shown<'v>(&self, name: &str, value: Value<'v>) -> Value<'v> {
+        let hides = || value.number().is_some_and(|number| self.redaction.hides(number));
+        if self.redaction.keys.is_sensitive(name) || hides() { Value::Redacted } else { value }
     }
 
     /// Makes a record of what `capture` finds, and gives it to every sink.
@@ -87,9 +93,7 @@ impl Core {
             span,
             ids,
         };
-        for sink in &self.sinks {
-            sink.record(&record);
-        }
+        deliver(|| self.sinks.iter().for_each(|sink| sink.record(&record)));
     }
 }
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::record::name::{Mark, Seen};
+use crate::record::redact::Part;
 
 /// The most that one record, one value and one set of fields may take. What is beyond is left out,
 /// and said.
@@ -46,6 +47,19 @@ pub enum Value<'a> {
     Bool(bool),
     /// Something that is not shown.
     Redacted,
+}
+
+impl Value<'_> {
+    /// A whole number that is not negative.
+    pub(crate) fn number(self) -> Option<u128> {
+        match self {
+            Value::I64(number) => u128::try_from(number).ok(),
+            Value::U64(number) => Some(number.into()),
+            Value::I128(number) => u128::try_from(number).ok(),
+            Value::U128(number) => Some(number),
+            Value::Text(_) | Value::F64(_) | Value::Bool(_) | Value::Redacted => None,
+        }
+    }
 }
 
 /// What stands for a value that is not shown.
@@ -212,7 +226,7 @@ impl Fields {
         mark: Mark,
         limits: &Limits,
         write: impl FnOnce(&mut Bounded<'_>),
-        redact: impl FnOnce(&mut String, usize),
+        redact: impl FnOnce(&mut String, Part),
     ) {
         if self.entries.len() < limits.fields {
             let range = self.written(limits, write, redact);
@@ -228,17 +242,11 @@ impl Fields {
         key: &str,
         limits: &Limits,
         value: Value<'_>,
-        redact: impl FnOnce(&mut String, usize),
+        redact: impl FnOnce(&mut String, Part),
     ) {
-        if self.entries.len() >= limits.fields {
-            self.left_out += 1;
-            return;
-        }
-        let range = self.written(limits, |text| text.push(key), |_, _| {});
-        let mark = Mark::of(self.text.get(range.clone()).unwrap_or_default());
         let value = match value {
             Value::Text(value) => {
-                Stored::Text(self.written(limits, |text| text.push(value), redact))
+                return self.push_written(key, limits, |text| text.push(value), redact);
             }
             Value::I64(value) => Stored::Plain(Value::I64(value)),
             Value::U64(value) => Stored::Plain(Value::U64(value)),
@@ -248,14 +256,42 @@ impl Fields {
             Value::Bool(value) => Stored::Plain(Value::Bool(value)),
             Value::Redacted => Stored::Plain(Value::Redacted),
         };
-        self.add(Key::Text(range), mark, value, limits);
+        if self.entries.len() < limits.fields {
+            let (key, mark) = self.written_key(key, limits);
+            self.add(key, mark, value, limits);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// The same, with a value that writes itself.
+    pub(crate) fn push_written(
+        &mut self,
+        key: &str,
+        limits: &Limits,
+        write: impl FnOnce(&mut Bounded<'_>),
+        redact: impl FnOnce(&mut String, Part),
+    ) {
+        if self.entries.len() < limits.fields {
+            let (key, mark) = self.written_key(key, limits);
+            let range = self.written(limits, write, redact);
+            self.add(key, mark, Stored::Text(range), limits);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn written_key(&mut self, key: &str, limits: &Limits) -> (Key, Mark) {
+        let range = self.written(limits, |text| text.push(key), |_, _| {});
+        let mark = Mark::of(self.text.get(range.clone()).unwrap_or_default());
+        (Key::Text(range), mark)
     }
 
     pub(crate) fn set_message(
         &mut self,
         limits: &Limits,
         write: impl FnOnce(&mut Bounded<'_>),
-        redact: impl FnOnce(&mut String, usize),
+        redact: impl FnOnce(&mut String, Part),
     ) {
         self.message = Some(self.written(limits, write, redact));
     }
@@ -274,7 +310,7 @@ impl Fields {
 
     fn copy(&mut self, from: &Self, entry: &Entry, limits: &Limits) {
         let whole = Limits { value_bytes: usize::MAX, ..*limits };
-        let nothing = |_: &mut String, _| {};
+        let nothing = |_: &mut String, _: Part| {};
         match (&entry.key, from.value(entry)) {
             (Key::Static(key), Value::Text(text)) => {
                 self.push_text(key, entry.mark, &whole, |into| into.push(text), nothing);
@@ -300,14 +336,14 @@ impl Fields {
         &mut self,
         limits: &Limits,
         write: impl FnOnce(&mut Bounded<'_>),
-        redact: impl FnOnce(&mut String, usize),
+        redact: impl FnOnce(&mut String, Part),
     ) -> Range<usize> {
         let start = self.text.len();
         let room = limits.value_bytes.min(limits.total_bytes.saturating_sub(start));
         let mut bounded = Bounded { text: &mut self.text, room, is_full: false };
         write(&mut bounded);
         let is_full = bounded.is_full;
-        redact(&mut self.text, start);
+        redact(&mut self.text, Part { start, is_cut: is_full });
         if is_full {
             self.text.push_str(CUT);
         }

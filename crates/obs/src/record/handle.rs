@@ -71,14 +71,14 @@ impl RecordHandle {
     /// thread is in.
     pub fn record(&self, note: &Note<'_>, message: &dyn fmt::Display) {
         self.record_fields(note, |fields, core| {
-            let redact = |text: &mut String, start| core.keys.redact(text, start);
+            let redact = |text: &mut String, part| core.redaction.redact(text, part);
             fields.set_message(
                 &core.limits,
                 |text| contained(text, |text| write!(text, "{message}")),
                 redact,
             );
             for (name, value) in note.fields {
-                let value = if core.keys.is_sensitive(name) { Value::Redacted } else { *value };
+                let value = core.shown(name, *value);
                 fields.push_named(name, &core.limits, value, redact);
             }
         });

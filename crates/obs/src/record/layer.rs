@@ -16,6 +16,8 @@ use crate::record::filter::Filter;
 use crate::record::handle::{Note, RecordHandle};
 use crate::record::ids::Ids;
 use crate::record::redact::RedactedKeys;
+#[cfg(feature = "redact-patterns")]
+use crate::record::redact::RedactedShapes;
 use crate::record::scratch::with_scratch;
 use crate::record::sink::RecordSink;
 use crate::record::span::{SpanRecord, spare_fields};
@@ -59,7 +61,15 @@ impl RecordLayerBuilder {
     /// Whose values are not shown: instead of the names that [`RedactedKeys::default`] has.
     #[must_use]
     pub fn redacted_keys(mut self, keys: RedactedKeys) -> Self {
-        self.0.keys = keys;
+        self.0.redaction.keys = keys;
+        self
+    }
+
+    /// What is not shown wherever it stands, whatever its name.
+    #[cfg(feature = "redact-patterns")]
+    #[must_use]
+    pub fn redacted_shapes(mut self, shapes: RedactedShapes) -> Self {
+        self.0.redaction.shapes = Some(shapes);
         self
     }
 
@@ -107,7 +117,7 @@ where
         let ids = parent.as_ref().map_or_else(Ids::of_root, |parent| parent.ids().of_child());
         let mut fields = spare_fields();
         let _ = with_scratch(core.number, |scratch| {
-            let site = scratch.sites.of(metadata, &core.keys);
+            let site = scratch.sites.of(metadata, &core.redaction.keys);
             core.capture(site, &mut fields, |capture| attributes.record(capture));
         });
         let record = Arc::new(SpanRecord::new(metadata, parent, ids, fields));
@@ -120,7 +130,7 @@ where
         let Some(record) = open(&span) else { return };
         record.record(&core.limits, |fields| {
             let _ = with_scratch(core.number, |scratch| {
-                let site = scratch.sites.of(span.metadata(), &core.keys);
+                let site = scratch.sites.of(span.metadata(), &core.redaction.keys);
                 core.capture(site, fields, |capture| values.record(capture));
             });
         });
@@ -130,11 +140,14 @@ where
         let (core, metadata) = (&*self.0, event.metadata());
         let span = context.event_span(event).and_then(|span| open(&span));
         let mut note = Note::new(*metadata.level(), metadata.target());
-        note.source = metadata.file().zip(metadata.line());
+        let note_source = metadata.file().zip(metadata.line());
+        note.source = note_source;
         core.give(&note, span.as_deref(), |scratch| {
-            let site = scratch.sites.of(metadata, &core.keys);
+            let site = scratch.sites.of(metadata, &core.redaction.keys);
             core.capture(site, &mut scratch.fields, |capture| event.record(capture));
         });
+        #[cfg(feature = "log-bridge")]
+        crate::record::scratch::set_last_event(note_source);
     }
 }
 

@@ -1,6 +1,9 @@
 //! What everything that is logged becomes, once: redacted, bounded, with its ids.
 
+#[cfg(feature = "log-bridge")]
+mod bridge;
 mod capture;
+mod carried;
 mod core;
 mod fields;
 mod filter;
@@ -18,12 +21,17 @@ mod span;
 pub(crate) use ids::random as random_number;
 pub(crate) use name::{Mark, Seen};
 
+#[cfg(feature = "log-bridge")]
+pub use bridge::{BridgeError, LogBridge};
+pub use carried::Carried;
 pub use fields::{CUT, Fields, Limits, REDACTED, Value};
 pub use filter::{Filter, FilterError};
 pub use handle::{Note, RecordHandle};
 pub use ids::Ids;
 pub use layer::{RecordLayer, RecordLayerBuilder};
 pub use redact::RedactedKeys;
+#[cfg(feature = "redact-patterns")]
+pub use redact::{RedactedShapes, Shape};
 pub use resource::Resource;
 pub use sink::{Record, RecordSink};
 pub use span::SpanRecord;

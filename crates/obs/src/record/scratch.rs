@@ -60,13 +60,46 @@ impl Hasher for AddressHasher {
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
     static DEPTH: Cell<u8> = const { Cell::new(0) };
+    static IS_DELIVERING: Cell<bool> = const { Cell::new(false) };
+}
+
+#[cfg(feature = "log-bridge")]
+thread_local! {
+    static LAST_EVENT: Cell<Option<(&'static str, u32)>> = const { Cell::new(None) };
+}
+
+/// Remembers where the last event of this thread was.
+#[cfg(feature = "log-bridge")]
+pub(crate) fn set_last_event(place: Option<(&'static str, u32)>) {
+    LAST_EVENT.set(place);
+}
+
+/// Where the last event of this thread was.
+#[cfg(feature = "log-bridge")]
+pub(crate) fn last_event() -> Option<(&'static str, u32)> {
+    LAST_EVENT.get()
+}
+
+/// Runs what gives a record to the sinks. What these log meanwhile, in whatever way, becomes no record.
+pub(crate) fn deliver(work: impl FnOnce()) {
+    IS_DELIVERING.set(true);
+    let _done = Delivered;
+    work();
+}
+
+struct Delivered;
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        IS_DELIVERING.set(false);
+    }
 }
 
 /// Runs `work` with what this thread uses again; with something new where a value that is being
-/// logged logs itself; not at all where that goes on and on.
+/// logged logs itself; not at all where that goes on and on, or where a sink logs.
 pub(crate) fn with_scratch<R>(core: u64, work: impl FnOnce(&mut Scratch) -> R) -> Option<R> {
     let depth = DEPTH.get();
-    if depth >= DEEPEST {
+    if depth >= DEEPEST || IS_DELIVERING.get() {
         return None;
     }
     DEPTH.set(depth + 1);

@@ -9,6 +9,9 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(feature = "log-bridge")]
+mod bridge;
+mod carried;
 mod child;
 mod file;
 mod layouts;
@@ -16,6 +19,8 @@ mod limit;
 mod metrics;
 mod records;
 mod redaction;
+#[cfg(feature = "redact-patterns")]
+mod shapes;
 mod support;
 mod writer;
 

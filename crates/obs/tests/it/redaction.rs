@@ -156,6 +156,14 @@ fn what_is_not_secret_stays_as_it_is() {
 #[test]
 fn only_the_value_is_taken_out() {
     let cases = [
+        ("/a?X-Amz-Signature=abc&x=1", "/a?X-Amz-Signature=[REDACTED]&x=1"),
+        ("/a?X-Amz-Credential=abc&x=1", "/a?X-Amz-Credential=[REDACTED]&x=1"),
+        ("/a?X-Amz-Security-Token=abc&x=1", "/a?X-Amz-Security-Token=[REDACTED]&x=1"),
+        ("/a?AWSAccessKeyId=abc&x=1", "/a?AWSAccessKeyId=[REDACTED]&x=1"),
+        ("/a?Signature=abc&x=1", "/a?Signature=[REDACTED]&x=1"),
+        ("/a?sig=abc&x=1", "/a?sig=[REDACTED]&x=1"),
+        ("/a?X-Goog-Signature=abc&x=1", "/a?X-Goog-Signature=[REDACTED]&x=1"),
+        ("/a?X-Goog-Credential=abc&x=1", "/a?X-Goog-Credential=[REDACTED]&x=1"),
         ("password=a b", "password=[REDACTED] b"),
         ("token=a&x=1", "token=[REDACTED]&x=1"),
         ("{password: \"a, b\", x: 1}", "{password: [REDACTED], x: 1}"),

@@ -72,6 +72,9 @@ const SENSITIVE: &[&str] = &[
     "set cookie",
     "x amz security token",
     "x amz credential",
+    "x goog credential",
+    // Query parameters of presigned URLs (OpenTelemetry's semantic conventions for `url.query`).
+    "awsaccess key",
 ];
 
 /// Words that make a name tell of a sensitive thing without being it.

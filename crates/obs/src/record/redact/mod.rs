@@ -1,6 +1,49 @@
-//! What is not shown, decided by the name of a thing.
+//! What is not shown: decided by the name of a thing, and by its shape where that is asked for.
 
 mod keys;
+#[cfg(feature = "redact-patterns")]
+mod shapes;
 mod text;
 
 pub use keys::RedactedKeys;
+#[cfg(feature = "redact-patterns")]
+pub use shapes::{RedactedShapes, Shape};
+
+/// A part of a text that was written just now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) start: usize,
+    /// Whether more should have come, for which there was no room.
+    #[cfg_attr(not(feature = "redact-patterns"), expect(dead_code, reason = "shapes look at it"))]
+    pub(crate) is_cut: bool,
+}
+
+/// All that decides what is not shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Redaction {
+    pub(crate) keys: RedactedKeys,
+    #[cfg(feature = "redact-patterns")]
+    pub(crate) shapes: Option<RedactedShapes>,
+}
+
+impl Redaction {
+    /// Takes out of what was written what may not be shown.
+    pub(crate) fn redact(&self, text: &mut String, part: Part) {
+        // By shape first: what a name stands before may be longer than its value.
+        #[cfg(feature = "redact-patterns")]
+        if let Some(shapes) = &self.shapes {
+            shapes.redact(text, part);
+        }
+        self.keys.redact(text, part.start);
+    }
+
+    /// Whether a number is shaped like what may not be shown.
+    pub(crate) fn hides(&self, number: u128) -> bool {
+        #[cfg(feature = "redact-patterns")]
+        if let Some(shapes) = &self.shapes {
+            return shapes.hides(number);
+        }
+        let _ = number;
+        false
+    }
+}
