@@ -5,15 +5,22 @@ use crate::log::writer::{Dropped, Totals};
 
 pub(crate) mod name {
     pub(crate) const OUTPUT_RECORDS: &str = "log.output.records";
+    pub(crate) const RECORDS: &str = "log.records";
+    pub(crate) const PANICS: &str = "process.panics";
 }
 
 /// The metrics that logs have of themselves.
-pub const METRICS: &[Metric] = &[Metric::counter(
-    name::OUTPUT_RECORDS,
-    "{record}",
-    "log records that an output was done with: written, left out by sampling or rate limit, or dropped because it was full, failed or closed",
-)
-.with_labels(&["output", "outcome"])];
+pub const METRICS: &[Metric] = &[
+    Metric::counter(name::RECORDS, "{record}", "log records, whatever outputs made of them")
+        .with_labels(&["level"]),
+    Metric::counter(
+        name::OUTPUT_RECORDS,
+        "{record}",
+        "log records that an output was done with: written, left out by sampling or rate limit, or dropped because it was full, failed or closed",
+    )
+    .with_labels(&["output", "outcome"]),
+    Metric::counter(name::PANICS, "{panic}", "panics that were recorded"),
+];
 
 /// What became of a record at an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +51,14 @@ pub(crate) fn publish_dropped(output: &str, outcome: Outcome, dropped: &Dropped)
 pub(crate) fn publish_left_out(output: &str, left_out: &LeftOut) {
     absolute(output, "sampled", left_out.sampled);
     absolute(output, "limited", left_out.limited);
+}
+
+pub(crate) fn publish_volume(level: &'static str, total: u64) {
+    metrics::counter!(name::RECORDS, "level" => level).absolute(total);
+}
+
+pub(crate) fn count_panic() {
+    metrics::counter!(name::PANICS).increment(1);
 }
 
 fn absolute(output: &str, outcome: &'static str, total: u64) {

@@ -15,9 +15,11 @@ mod names;
 mod nested;
 mod new_relic;
 mod output;
+mod panics;
 mod sample;
 mod text;
 mod time;
+mod volume;
 mod writer;
 
 pub use console::Console;
@@ -32,7 +34,9 @@ pub use logfmt::Logfmt;
 pub use metrics::METRICS;
 pub use new_relic::NewRelic;
 pub use output::{LeftOut, LogOutput, LogOutputBuilder};
+pub use panics::{AlreadyInstalled, PanicHook};
 pub use sample::{Ratio, RatioError, Sampling};
+pub use volume::LogVolume;
 pub use writer::{
     Dropped, Health, Standard, Status, Stream, Target, TargetError, Totals, Writer, WriterBuilder,
     WriterGuard,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use tracing_core::dispatcher;
+use tracing_core::{Dispatch, dispatcher, span};
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use crate::record::capture::Capture;
@@ -111,9 +111,10 @@ pub(crate) fn open<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Arc<S
 
 /// The innermost span that this thread is in.
 pub(crate) fn current_span() -> Option<Arc<SpanRecord>> {
-    dispatcher::get_default(|dispatch| {
-        let current = dispatch.current_span();
-        let span = dispatch.downcast_ref::<Registry>()?.span(current.id()?)?;
-        open(&span)
-    })
+    dispatcher::get_default(|dispatch| span_of(dispatch, dispatch.current_span().id()?))
+}
+
+/// What is known of a span.
+pub(crate) fn span_of(dispatch: &Dispatch, id: &span::Id) -> Option<Arc<SpanRecord>> {
+    open(&dispatch.downcast_ref::<Registry>()?.span(id)?)
 }

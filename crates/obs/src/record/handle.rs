@@ -8,6 +8,7 @@ use crate::record::capture::contained;
 use crate::record::core::{Core, current_span};
 use crate::record::fields::{Fields, Value};
 use crate::record::filter::Filter;
+use crate::record::span::SpanRecord;
 
 /// Something to be logged that no macro logs: a panic, what a library says in a way of its own.
 ///
@@ -70,7 +71,17 @@ impl RecordHandle {
     /// Makes a record, if the filter takes it: redacted and bounded as any other, in the span that this
     /// thread is in.
     pub fn record(&self, note: &Note<'_>, message: &dyn fmt::Display) {
-        self.record_fields(note, |fields, core| {
+        self.record_in(note, message, current_span().as_deref());
+    }
+
+    /// The same, in a span that is known.
+    pub(crate) fn record_in(
+        &self,
+        note: &Note<'_>,
+        message: &dyn fmt::Display,
+        span: Option<&SpanRecord>,
+    ) {
+        self.record_fields_in(note, span, |fields, core| {
             let redact = |text: &mut String, part| core.redaction.redact(text, part);
             fields.set_message(
                 &core.limits,
@@ -84,11 +95,21 @@ impl RecordHandle {
         });
     }
 
+    /// For whoever has more to say than a message and a few fields.
+    #[cfg(feature = "log-bridge")]
     pub(crate) fn record_fields(&self, note: &Note<'_>, fill: impl FnOnce(&mut Fields, &Core)) {
+        self.record_fields_in(note, current_span().as_deref(), fill);
+    }
+
+    fn record_fields_in(
+        &self,
+        note: &Note<'_>,
+        span: Option<&SpanRecord>,
+        fill: impl FnOnce(&mut Fields, &Core),
+    ) {
         let core = &*self.0;
         if note.level <= core.filter.load().level_of(note.target) {
-            let span = current_span();
-            core.give(note, span.as_deref(), |scratch| fill(&mut scratch.fields, core));
+            core.give(note, span, |scratch| fill(&mut scratch.fields, core));
         }
     }
 

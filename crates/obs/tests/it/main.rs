@@ -17,11 +17,13 @@ mod file;
 mod layouts;
 mod limit;
 mod metrics;
+mod panics;
 mod records;
 mod redaction;
 #[cfg(feature = "redact-patterns")]
 mod shapes;
 mod support;
+mod volume;
 mod writer;
 
 #[global_allocator]
