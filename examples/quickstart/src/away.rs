@@ -71,7 +71,11 @@ impl Away {
             _ => return Err("the double of AWS needs `cargo run --features aws`".into()),
         };
         settings::write(folder, &store, &run)?;
-        let started = settings::providers(folder).await?;
+        let theirs = match place {
+            Place::Settings(file) => Some(file.as_path()),
+            _ => None,
+        };
+        let started = settings::providers(folder, theirs).await?;
         Ok(Some(Self {
             started,
             prefix,
@@ -110,7 +114,7 @@ impl Away {
         let mut patience = PATIENCE;
         loop {
             // One that has written nothing itself, and remembers nothing.
-            let other = settings::providers(folder).await?.manager;
+            let other = settings::providers(folder, None).await?.manager;
             let mut read = Ok(());
             for (stored, _) in SECRETS {
                 read = read.and(other.get(&format!("{}/{stored}", self.prefix)).await.map(drop));

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrets_manager::audit_log::{AuditSink as _, Code, Product};
 use secrets_manager::{AlreadyRunning, Registry, SecretManager, SecretManagerSettings, Started};
@@ -52,12 +52,19 @@ pub(crate) fn write(folder: &Path, store: &str, run: &str) -> Result<(), Failure
 }
 
 fn layers<T: DeserializeOwned + Rules>(folder: &Path) -> Layers<T> {
-    FILES.into_iter().fold(Layers::new(), |layers, file| layers.file(folder.join(file)))
+    layers_of(FILES.map(|file| folder.join(file)))
 }
 
-/// The providers alone: nothing is required of the secrets, and nothing is recorded.
-pub(crate) async fn providers(folder: &Path) -> Result<Started, Failure> {
-    let secrets = layers::<Bare>(folder).load()?.settings.secrets;
+fn layers_of<T: DeserializeOwned + Rules>(files: [PathBuf; 3]) -> Layers<T> {
+    files.into_iter().fold(Layers::new(), Layers::file)
+}
+
+/// The providers alone: nothing is required of the secrets, and nothing is recorded. What is wrong with
+/// `theirs` is told of that file, not of the copy of it that the other processes read.
+pub(crate) async fn providers(folder: &Path, theirs: Option<&Path>) -> Result<Started, Failure> {
+    let [service, store, run] = FILES.map(|file| folder.join(file));
+    let store = theirs.map_or(store, Path::to_owned);
+    let secrets = layers_of::<Bare>([service, store, run]).load()?.settings.secrets;
     let secrets = secrets.without("secret").without("audit");
     let settings: SecretManagerSettings = secrets.read()?;
     Ok(settings.start(&Registry::new()).await?)

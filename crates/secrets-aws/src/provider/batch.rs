@@ -24,7 +24,7 @@ use crate::wire::Route;
 
 /// So many requests are under way at once for one call of `get_secrets`: 500 secrets are 25
 /// batches. AWS takes 100 batches and 10,000 single reads a second of an account.
-const BATCHES_AT_ONCE: usize = 8;
+const BATCHES_AT_ONCE: usize = 16;
 const READS_AT_ONCE: usize = 20;
 /// For so long a refused batch is not asked for again.
 const DENIED_FOR: Duration = Duration::from_secs(5 * 60);

@@ -103,6 +103,9 @@ fn settings_with_problems_are_told_with_their_lines() {
     let output = quickstart(&["--settings", &file.display().to_string()]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(errors.contains("store.toml:3: `secrets.providers.store.region`"), "{errors}");
-    assert!(errors.contains("store.toml:4: `secrets.providers.store.retry.attempts`"), "{errors}");
+    assert!(errors.contains("account.toml:3: `secrets.providers.store.region`"), "{errors}");
+    assert!(
+        errors.contains("account.toml:4: `secrets.providers.store.retry.attempts`"),
+        "{errors}"
+    );
 }
