@@ -5,3 +5,4 @@ pub mod catalog;
 pub mod log;
 pub mod metric;
 pub mod record;
+pub mod setup;

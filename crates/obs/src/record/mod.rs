@@ -18,6 +18,7 @@ mod sink;
 mod site;
 mod span;
 
+pub(crate) use core::current_span;
 pub(crate) use core::span_of;
 pub(crate) use ids::random as random_number;
 pub(crate) use name::{Mark, Seen};

@@ -20,6 +20,7 @@ mod metrics;
 mod panics;
 mod records;
 mod redaction;
+mod setup;
 #[cfg(feature = "redact-patterns")]
 mod shapes;
 mod support;

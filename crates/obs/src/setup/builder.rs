@@ -1,0 +1,351 @@
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use metric_table::Metric;
+use tracing_core::{Level, LevelFilter};
+use tracing_subscriber::{Layer, Registry};
+
+use crate::catalog::{Catalog, CatalogError};
+use crate::log::LogVolume;
+use crate::metric::{MetricRecorder, MetricRecorderBuilder};
+use crate::record::{
+    Filter, Limits, Note, RecordLayer, RecordLayerBuilder, RecordSink, RedactedKeys, Resource,
+    Value,
+};
+use crate::setup::environment::Environment;
+use crate::setup::filters::{Filters, keep};
+use crate::setup::handle::Inner;
+use crate::setup::install::{Unredacted, check_free, install, join_others};
+use crate::setup::output::{Output, Started};
+use crate::setup::probe::{self, Path, SelfTest, SelfTestFailure, TARGET, Tap};
+use crate::setup::{Guard, Observability, Profile, SetupError, SetupErrorKind};
+
+/// What is done with panics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Panics {
+    /// They are logged and counted; then the hook that was there before is called ([`PanicHook`](crate::log::PanicHook)).
+    #[default]
+    Log,
+    /// The same, with a backtrace.
+    LogWithBacktraces,
+    /// The hook is left as it is.
+    Leave,
+}
+
+/// Sets up logs and metrics of the process.
+#[must_use = "nothing is set up before `install`"]
+pub struct ObservabilityBuilder {
+    profile: Profile,
+    resource: Resource,
+    filter: Filter,
+    keys: RedactedKeys,
+    limits: Limits,
+    outputs: Vec<Output>,
+    sinks: Vec<Arc<dyn RecordSink>>,
+    unredacted: Vec<Unredacted>,
+    catalog: Catalog,
+    metrics: Box<dyn FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send>,
+    environment: Environment,
+    self_test: SelfTest,
+    panics: Panics,
+    #[cfg(feature = "log-bridge")]
+    has_bridge: bool,
+    within: Duration,
+    now: fn() -> SystemTime,
+    clock: fn() -> Instant,
+}
+
+impl ObservabilityBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            profile: Profile::default(),
+            resource: Resource::default(),
+            filter: Filter::default(),
+            keys: RedactedKeys::default(),
+            limits: Limits::default(),
+            outputs: Vec::new(),
+            sinks: Vec::new(),
+            unredacted: Vec::new(),
+            catalog: Catalog::new(),
+            metrics: Box::new(|builder| builder),
+            environment: Environment::default(),
+            self_test: SelfTest::default(),
+            panics: Panics::default(),
+            #[cfg(feature = "log-bridge")]
+            has_bridge: false,
+            within: Duration::from_secs(5),
+            now: SystemTime::now,
+            clock: Instant::now,
+        }
+    }
+
+    /// What sort of place it runs in: instead of [`Profile::Production`].
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// What the service says of itself. The environment where it is deployed is the profile's name unless it says.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = resource;
+        self
+    }
+
+    /// What variables of the environment say: `OTEL_…` and `RUST_LOG`, as the table in the crate's
+    /// documentation has them. `std::env::vars_os()` gives them; without this none is looked at.
+    pub fn environment(
+        mut self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        self.environment = Environment::of(variables);
+        self
+    }
+
+    /// Which levels of which targets are logged: instead of everything up to `info`. `RUST_LOG` comes first,
+    /// if the environment is given.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Whose values are not shown, in logs and in labels of metrics: instead of the names that
+    /// [`RedactedKeys::default`] has.
+    pub fn redacted_keys(mut self, keys: RedactedKeys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// How much of a record is taken.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Logs there, too; if this is not called, to the standard output alone.
+    pub fn output(mut self, output: Output) -> Self {
+        self.outputs.push(output);
+        self
+    }
+
+    /// Gives every record there, too.
+    pub fn sink(mut self, sink: Arc<dyn RecordSink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Gives every event and span to a layer of others, as it is: nothing of what it sees is redacted or bounded.
+    pub fn with_unredacted_layer(
+        mut self,
+        layer: impl Layer<Registry> + Send + Sync + 'static,
+    ) -> Self {
+        self.unredacted.push(Box::new(layer));
+        self
+    }
+
+    /// The metrics that are declared.
+    pub fn catalog(mut self, catalog: Catalog) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    /// Changes what the recorder of metrics goes by: limits, buckets, how long unused series are kept.
+    pub fn metrics(
+        mut self,
+        change: impl FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send + 'static,
+    ) -> Self {
+        let before = self.metrics;
+        self.metrics = Box::new(|builder| change(before(builder)));
+        self
+    }
+
+    /// What is done with a probe at the start: instead of [`SelfTest::Report`].
+    pub const fn self_test(mut self, self_test: SelfTest) -> Self {
+        self.self_test = self_test;
+        self
+    }
+
+    /// What is done with panics: instead of [`Panics::Log`].
+    pub const fn panics(mut self, panics: Panics) -> Self {
+        self.panics = panics;
+        self
+    }
+
+    /// Takes what libraries log by the facade `log`, too.
+    #[cfg(feature = "log-bridge")]
+    pub const fn with_log_bridge(mut self) -> Self {
+        self.has_bridge = true;
+        self
+    }
+
+    /// How long the guard waits when it is dropped: instead of 5 seconds.
+    pub const fn drop_within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// What says what time it is: instead of [`SystemTime::now`].
+    pub fn clock(mut self, now: fn() -> SystemTime) -> Self {
+        self.now = now;
+        self
+    }
+
+    /// What says how long a filter still holds: instead of [`Instant::now`]. It is looked at once a second.
+    pub fn steady_clock(mut self, clock: fn() -> Instant) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes this the subscriber of `tracing` and the recorder of `metrics` of the process. It needs no
+    /// runtime, and starts a thread for each output and one more.
+    ///
+    /// # Errors
+    /// [`SetupError`]. Unless its kind is [`SelfTest`](SetupErrorKind::SelfTest), nothing of this is installed then;
+    /// what the program had stays.
+    pub fn install(mut self) -> Result<Guard, SetupError> {
+        let needs_logger = self.needs_logger();
+        check_free(needs_logger)?;
+        let catalog = joined(std::mem::take(&mut self.catalog))
+            .map_err(|error| SetupError::new(SetupErrorKind::Catalog, "").because(error))?;
+        let own = std::mem::take(&mut self.resource);
+        let resource = with_environment(self.environment.resource(own), self.profile);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        if outputs.is_empty() {
+            outputs.push(Output::stdout());
+        }
+        let format = self.profile.format();
+        let shows_probes = outputs.first().is_some_and(|first| first.shows_probes(format));
+        let tap = Arc::new(Tap::default());
+        let started = start(outputs, self.profile, &resource, &tap)?;
+
+        let filter = self.environment.filter.clone().unwrap_or_else(|| self.filter.clone());
+        let filter = self.environment.filter(filter);
+        let volume = Arc::new(LogVolume::new());
+        let layer = self.layer(&started, filter.clone()).sink(Arc::clone(&volume) as _).build();
+        let records = layer.handle();
+        let recorder = MetricRecorder::builder().redacted_keys(self.keys).clock(self.now);
+        let metrics = (self.metrics)(recorder.catalog(catalog.clone())).build();
+        let filters = Arc::new(Filters::new(records.clone(), filter.clone(), self.clock));
+        keep(&filters, &metrics, &volume)
+            .map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;
+        if let Err(error) = install(&metrics, layer, self.unredacted) {
+            filters.end();
+            return Err(error);
+        }
+        join_others(&records, self.panics, needs_logger)?;
+        let (writers, guards) =
+            started.into_iter().map(|output| ((output.name, output.writer), output.guard)).unzip();
+        let profile = self.profile;
+        let inner = Inner { records, metrics, catalog, filters, writers, resource, profile };
+        let tested = inner.tested(self.self_test, filter, shows_probes.then_some(&*tap));
+        inner.warn(&self.environment.warnings, tested);
+        let observability = Observability(Arc::new(inner));
+        let guard = Guard::new(observability, guards, self.sinks, self.within, tested);
+        match (self.self_test, tested) {
+            (SelfTest::Require, Err(failure)) => {
+                Err(SetupError::new(SetupErrorKind::SelfTest, "").because(failure))
+            }
+            _ => Ok(guard),
+        }
+    }
+
+    const fn needs_logger(&self) -> bool {
+        #[cfg(feature = "log-bridge")]
+        return self.has_bridge;
+        #[cfg(not(feature = "log-bridge"))]
+        return false;
+    }
+
+    fn layer(&self, started: &[Started], filter: Filter) -> RecordLayerBuilder {
+        let layer = RecordLayer::builder()
+            .filter(filter)
+            .redacted_keys(self.keys.clone())
+            .limits(self.environment.limits(self.limits))
+            .clock(self.now);
+        let outputs = started.iter().map(|output| Arc::clone(&output.sink) as Arc<dyn RecordSink>);
+        let sinks = self.sinks.iter().cloned().chain(outputs);
+        sinks.fold(layer, |layer, sink| layer.sink(sink))
+    }
+}
+
+/// The tables of this crate are known without being told.
+fn joined(catalog: Catalog) -> Result<Catalog, CatalogError> {
+    let own: [&'static [Metric]; 3] = [crate::log::METRICS, crate::metric::METRICS, probe::METRICS];
+    own.into_iter().try_fold(catalog, Catalog::with)
+}
+
+/// With a name, as OpenTelemetry's semantic conventions ask for ("Service": `unknown_service`), and with
+/// where it is deployed.
+fn with_environment(resource: Resource, profile: Profile) -> Resource {
+    let or = |resource: Resource, name: &str, value: &str| match resource.get(name) {
+        Some(_) => resource,
+        None => resource.with(name, value),
+    };
+    let resource = or(resource, Resource::SERVICE_NAME, "unknown_service");
+    or(resource, Resource::ENVIRONMENT, profile.name())
+}
+
+fn start(
+    outputs: Vec<Output>,
+    profile: Profile,
+    resource: &Resource,
+    tap: &Arc<Tap>,
+) -> Result<Vec<Started>, SetupError> {
+    let mut names = HashSet::new();
+    for output in &outputs {
+        if !names.insert(output.name.clone()) {
+            let error = SetupError::new(SetupErrorKind::Output, &output.name);
+            return Err(error.because("another output has this name"));
+        }
+    }
+    let mut tap = Some(Arc::clone(tap));
+    let format = profile.format();
+    outputs.into_iter().map(|output| output.start(format, resource, tap.take())).collect()
+}
+
+impl Inner {
+    fn tested(
+        &self,
+        self_test: SelfTest,
+        filter: Filter,
+        tap: Option<&Tap>,
+    ) -> Result<(), SelfTestFailure> {
+        if self_test == SelfTest::Skip {
+            return Ok(());
+        }
+        let (records, metrics) = (&self.records, &self.metrics);
+        let (profile, outputs) = (self.profile.name(), self.writers.len());
+        // The probe is let through whatever the filter says.
+        records.set_filter(filter.clone().with_target(TARGET, LevelFilter::INFO));
+        let tested = probe::send(&Path { records, metrics, tap, profile, outputs });
+        records.set_filter(filter);
+        tested
+    }
+
+    /// Says loudly what was not as it should be: a log that does not work cannot be the only place.
+    fn warn(&self, warnings: &[String], tested: Result<(), SelfTestFailure>) {
+        for warning in warnings {
+            self.records.record(&Note::new(Level::WARN, TARGET), warning);
+        }
+        if let Err(failure) = tested {
+            let fields = [("self_test", Value::Text("failed"))];
+            let note = Note::new(Level::ERROR, TARGET).with_fields(&fields);
+            self.records.record(&note, &failure);
+            self.filters.complain(format!("observability: {failure}"));
+        }
+    }
+}
+
+impl fmt::Debug for ObservabilityBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservabilityBuilder")
+            .field("profile", &self.profile)
+            .field("resource", &self.resource)
+            .field("filter", &self.filter)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+use tracing_core::dispatcher;
+use tracing_core::subscriber::NoSubscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::log::PanicHook;
+use crate::metric::MetricRecorder;
+use crate::record::{RecordHandle, RecordLayer};
+use crate::setup::{Panics, SetupError, SetupErrorKind};
+
+/// A layer of others, which sees what is logged before anything is redacted.
+pub(super) type Unredacted = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Whether somebody was here before. It is found out in a thread of its own: the one that calls may have
+/// a subscriber or a recorder of its own for a while.
+pub(super) fn check_free(needs_logger: bool) -> Result<(), SetupError> {
+    let look =
+        std::thread::Builder::new().name("obs-probe".to_owned()).spawn(move || found(needs_logger));
+    let look = look.map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;
+    match look.join().unwrap_or(None) {
+        Some(kind) => Err(SetupError::new(kind, "")),
+        None => Ok(()),
+    }
+}
+
+fn found(needs_logger: bool) -> Option<SetupErrorKind> {
+    let subscriber = dispatcher::get_default(|dispatch| {
+        if dispatch.downcast_ref::<RecordLayer>().is_some() {
+            Some(SetupErrorKind::AlreadySetUp)
+        } else if dispatch.is::<NoSubscriber>() {
+            None
+        } else {
+            Some(SetupErrorKind::ForeignSubscriber)
+        }
+    });
+    // The recorder that stands for none has no size; nothing else tells them apart.
+    let has_recorder = metrics::with_recorder(|recorder| size_of_val(recorder) > 0);
+    let recorder = has_recorder.then_some(SetupErrorKind::ForeignRecorder);
+    let logger = (needs_logger && has_logger()).then_some(SetupErrorKind::ForeignLogger);
+    subscriber.or(recorder).or(logger)
+}
+
+/// Installs the recorder, then the subscriber. Of several that do this at once, one has the recorder; the
+/// others fail before they have changed anything.
+pub(super) fn install(
+    metrics: &MetricRecorder,
+    layer: RecordLayer,
+    unredacted: Vec<Unredacted>,
+) -> Result<(), SetupError> {
+    let kind = SetupErrorKind::ForeignRecorder;
+    metrics.install().map_err(|error| SetupError::new(kind, "").because(error))?;
+    let registry = tracing_subscriber::registry();
+    // No layers at all are not the same as none: an empty list turns everything off.
+    let installed = if unredacted.is_empty() {
+        tracing::subscriber::set_global_default(registry.with(layer))
+    } else {
+        tracing::subscriber::set_global_default(registry.with(unredacted).with(layer))
+    };
+    let kind = SetupErrorKind::ForeignSubscriber;
+    installed.map_err(|error| SetupError::new(kind, "").because(error))
+}
+
+#[cfg(feature = "log-bridge")]
+fn has_logger() -> bool {
+    // As with recorders.
+    size_of_val(log::logger()) > 0
+}
+
+#[cfg(not(feature = "log-bridge"))]
+const fn has_logger() -> bool {
+    false
+}
+
+/// Takes what does not come by `tracing`.
+pub(super) fn join_others(
+    records: &RecordHandle,
+    panics: Panics,
+    needs_logger: bool,
+) -> Result<(), SetupError> {
+    let hook = PanicHook::new(records.clone());
+    // A hook of ours that was there before logs all panics where it was told to; it says so itself.
+    let _ = match panics {
+        Panics::Log => hook.install(),
+        Panics::LogWithBacktraces => hook.with_backtraces().install(),
+        Panics::Leave => Ok(()),
+    };
+    #[cfg(feature = "log-bridge")]
+    if needs_logger {
+        let kind = SetupErrorKind::ForeignLogger;
+        let installed = crate::record::LogBridge::new(records.clone()).install();
+        return installed.map_err(|error| SetupError::new(kind, "").because(error));
+    }
+    let _ = needs_logger;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Logs and metrics of a process, set up by one call and ended by one guard.
+
+mod builder;
+mod environment;
+mod error;
+mod filters;
+mod guard;
+mod handle;
+mod install;
+mod output;
+mod probe;
+mod profile;
+
+pub use builder::{ObservabilityBuilder, Panics};
+pub use error::{SetupError, SetupErrorKind};
+pub use filters::Expiry;
+pub use guard::{Guard, ShutdownReport};
+pub use handle::{Observability, OutputStatus};
+pub use output::{Format, Output};
+pub use probe::{METRICS, SelfTest, SelfTestFailure};
+pub use profile::{Profile, UnknownProfile};
