@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -8,6 +8,7 @@ use tracing_core::{Dispatch, dispatcher, span};
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use crate::record::capture::Capture;
+use crate::record::expiry::Before;
 use crate::record::fields::{Fields, Limits, Value};
 use crate::record::filter::Filter;
 use crate::record::handle::Note;
@@ -22,6 +23,8 @@ use crate::record::span::SpanRecord;
 pub(crate) struct Core {
     pub(crate) number: u64,
     pub(crate) filter: ArcSwap<Filter>,
+    /// What the filter goes back to, if it is one for a while.
+    pub(crate) before: Mutex<Option<Before>>,
     pub(crate) sinks: Vec<Arc<dyn RecordSink>>,
     pub(crate) redaction: Redaction,
     pub(crate) limits: Limits,
@@ -34,6 +37,7 @@ impl Default for Core {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             filter: ArcSwap::default(),
+            before: Mutex::default(),
             sinks: Vec::new(),
             redaction: Redaction::default(),
             limits: Limits::default(),
@@ -114,7 +118,8 @@ pub(crate) fn current_span() -> Option<Arc<SpanRecord>> {
     dispatcher::get_default(|dispatch| span_of(dispatch, dispatch.current_span().id()?))
 }
 
-/// What is known of a span.
+/// What is known of a span, or of the first one around it that is known: others may be there for a layer of
+/// somebody else's alone.
 pub(crate) fn span_of(dispatch: &Dispatch, id: &span::Id) -> Option<Arc<SpanRecord>> {
-    open(&dispatch.downcast_ref::<Registry>()?.span(id)?)
+    dispatch.downcast_ref::<Registry>()?.span(id)?.scope().find_map(|span| open(&span))
 }

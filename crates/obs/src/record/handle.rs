@@ -2,7 +2,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing_core::{Level, callsite};
+use tracing_core::Level;
 
 use crate::record::capture::contained;
 use crate::record::core::{Core, current_span};
@@ -62,16 +62,12 @@ impl RecordHandle {
         self.0.filter.load_full()
     }
 
-    /// Takes another filter from now on. Every place that logs is asked again.
-    pub fn set_filter(&self, new: Filter) {
-        self.0.filter.store(Arc::new(new));
-        callsite::rebuild_interest_cache();
-    }
-
     /// Makes a record, if the filter takes it: redacted and bounded as any other, in the span that this
     /// thread is in.
     pub fn record(&self, note: &Note<'_>, message: &dyn fmt::Display) {
-        self.record_in(note, message, current_span().as_deref());
+        if self.takes(note) {
+            self.record_in(note, message, current_span().as_deref());
+        }
     }
 
     /// The same, in a span that is known.
@@ -81,6 +77,9 @@ impl RecordHandle {
         message: &dyn fmt::Display,
         span: Option<&SpanRecord>,
     ) {
+        if !self.takes(note) {
+            return;
+        }
         self.record_fields_in(note, span, |fields, core| {
             let redact = |text: &mut String, part| core.redaction.redact(text, part);
             fields.set_message(
@@ -98,7 +97,9 @@ impl RecordHandle {
     /// For whoever has more to say than a message and a few fields.
     #[cfg(feature = "log-bridge")]
     pub(crate) fn record_fields(&self, note: &Note<'_>, fill: impl FnOnce(&mut Fields, &Core)) {
-        self.record_fields_in(note, current_span().as_deref(), fill);
+        if self.takes(note) {
+            self.record_fields_in(note, current_span().as_deref(), fill);
+        }
     }
 
     fn record_fields_in(
@@ -108,9 +109,11 @@ impl RecordHandle {
         fill: impl FnOnce(&mut Fields, &Core),
     ) {
         let core = &*self.0;
-        if note.level <= core.filter.load().level_of(note.target) {
-            core.give(note, span, |scratch| fill(&mut scratch.fields, core));
-        }
+        core.give(note, span, |scratch| fill(&mut scratch.fields, core));
+    }
+
+    fn takes(&self, note: &Note<'_>) -> bool {
+        note.level <= self.0.filter.load().level_of(note.target)
     }
 
     /// Brings what every sink took to where it goes, for so long at most in all; whether all of it is

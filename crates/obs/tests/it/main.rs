@@ -14,6 +14,7 @@ mod bridge;
 mod carried;
 mod child;
 mod file;
+mod foreign;
 mod layouts;
 mod limit;
 mod metrics;
