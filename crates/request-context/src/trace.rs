@@ -64,15 +64,22 @@ impl SpanId {
     }
 }
 
-/// Two digits for each byte.
+/// The digits of a number, eight at once: each nibble comes into a byte of its own, and those above nine are
+/// moved on to the letters.
+const fn hex_digits(number: u32) -> [u8; 8] {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let wide = number as u64;
+    let wide = (wide | wide << 16) & 0x0000_ffff_0000_ffff;
+    let wide = (wide | wide << 8) & 0x00ff_00ff_00ff_00ff;
+    let wide = (wide | wide << 4) & (ONES * 0x0f);
+    let letters = ((wide + ONES * 6) >> 4) & ONES;
+    (wide + ONES * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64).to_be_bytes()
+}
+
+/// Eight digits for each part of a number, the highest first.
 fn write_hex(bytes: &[u8], digits: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        if let ([high, low], Some(first), Some(second)) =
-            (pair, DIGITS.get(usize::from(byte >> 4)), DIGITS.get(usize::from(byte & 15)))
-        {
-            (*high, *low) = (*first, *second);
-        }
+    for (part, digits) in bytes.as_chunks::<4>().0.iter().zip(digits.as_chunks_mut::<8>().0) {
+        *digits = hex_digits(u32::from_be_bytes(*part));
     }
 }
 

@@ -1,10 +1,10 @@
 use crate::log::layout::Layout;
 use crate::log::members::{plain_member, text_member, trace_members, upper};
-use crate::log::names::{PREFIX, Renamed, Rendered, Reserved, each_visible, has_visible};
+use crate::log::names::{Renamed, Rendered, Reserved, each_visible, has_visible};
 use crate::log::nested::{Member, Owned, write_nested};
 use crate::log::text::{digits, escaped, write_value};
 use crate::log::time::rfc3339;
-use crate::record::{Mark, Record, Resource, Value};
+use crate::record::{Mark, PREFIX, Record, Resource, Value};
 
 /// One object a line by the [Elastic Common Schema](https://www.elastic.co/docs/reference/ecs), in the order that
 /// the [specification of its logs](https://github.com/elastic/ecs-logging/tree/main/spec) asks for: `@timestamp`,

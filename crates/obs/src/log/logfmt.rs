@@ -1,9 +1,9 @@
 use crate::log::layout::Layout;
 use crate::log::members::lower;
-use crate::log::names::{PREFIX, Reserved, each_visible};
+use crate::log::names::{Reserved, each_visible};
 use crate::log::text::{misleads, plain, plain_bytes, written};
 use crate::log::time::rfc3339;
-use crate::record::{REDACTED, Record, Resource, Value};
+use crate::record::{PREFIX, REDACTED, Record, Resource, Value};
 
 /// `name=value` after each other, as [Heroku's logfmt](https://brandur.org/logfmt) and what reads it
 /// ([Loki](https://grafana.com/docs/loki/latest/query/log_queries/#logfmt)) have it: `ts`, `level`, `target`, `msg`,

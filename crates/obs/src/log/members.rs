@@ -2,9 +2,9 @@
 
 use tracing_core::Level;
 
-use crate::log::names::{PREFIX, Reserved, each_visible};
+use crate::log::names::{Reserved, each_visible};
 use crate::log::text::{digits, escaped, string, write_value};
-use crate::record::Record;
+use crate::record::{PREFIX, Record};
 
 /// `before`, which ends in a colon, and a text.
 pub(super) fn text_member(before: &[u8], text: &str, line: &mut Vec<u8>) {

@@ -3,9 +3,6 @@
 use crate::log::text::string;
 use crate::record::{Mark, Record, Resource, Seen, SpanRecord, Value};
 
-/// What stands before the name of a field that a layout uses itself.
-pub(super) const PREFIX: &str = "field.";
-
 /// The names that a layout uses itself. A field that is called like one of them is written with
 /// `field.` before it, and so is one whose name begins like that: no two names become one.
 #[derive(Debug, Clone)]
@@ -32,7 +29,7 @@ impl Reserved {
     }
 
     pub(super) fn has(&self, name: &str, mark: Mark) -> bool {
-        name.starts_with(PREFIX)
+        mark.is_prefixed()
             || self.seen.may_have(mark)
                 && (self.fixed.contains(&name) || self.more.iter().any(|known| **known == *name))
     }

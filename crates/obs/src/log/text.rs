@@ -63,6 +63,15 @@ pub(super) fn string(text: &str, line: &mut Vec<u8>) {
 
 /// A text without what ends a text in JSON, and without what would mislead a person who looks at the line.
 pub(super) fn escaped(text: &str, line: &mut Vec<u8>) {
+    if plain_bytes(text.as_bytes()) == text.len() {
+        line.extend_from_slice(text.as_bytes());
+    } else {
+        escaped_slowly(text, line);
+    }
+}
+
+#[cold]
+fn escaped_slowly(text: &str, line: &mut Vec<u8>) {
     let mut rest = text;
     loop {
         let (plain, special) =

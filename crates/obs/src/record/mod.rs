@@ -23,7 +23,7 @@ mod span;
 pub(crate) use core::current_span;
 pub(crate) use core::span_of;
 pub(crate) use ids::random as random_number;
-pub(crate) use name::{Mark, Seen};
+pub(crate) use name::{Mark, PREFIX, Seen};
 
 #[cfg(feature = "log-bridge")]
 pub use bridge::{BridgeError, LogBridge};

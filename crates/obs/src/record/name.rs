@@ -4,7 +4,11 @@
 pub(crate) struct Mark {
     hash: u32,
     is_plain: bool,
+    is_prefixed: bool,
 }
+
+/// What stands before the name of a field that a layout uses itself.
+pub(crate) const PREFIX: &str = "field.";
 
 impl Mark {
     /// FNV-1a (Fowler, Noll, Vo), of 32 bits: names are short.
@@ -16,7 +20,25 @@ impl Mark {
             is_plain = is_plain && byte.is_ascii_graphic() && !matches!(*byte, b'"' | b'\\');
             rest = others;
         }
-        Self { hash, is_plain }
+        let is_prefixed = match name.as_bytes().split_at_checked(PREFIX.len()) {
+            Some((begin, _)) => matches!(begin, b"field."),
+            None => false,
+        };
+        Self { hash, is_plain, is_prefixed }
+    }
+
+    /// Whether it begins as the names that layouts change.
+    pub(crate) const fn is_prefixed(self) -> bool {
+        self.is_prefixed
+    }
+
+    /// Its place in a [`Seen`].
+    const fn word(self) -> usize {
+        (self.hash >> 30) as usize
+    }
+
+    const fn bit(self) -> u64 {
+        1 << (self.hash & 63)
     }
 
     /// Whether it has nothing but printable ASCII without spaces, quotes and backslashes.
@@ -42,8 +64,8 @@ impl Seen {
 
     const fn and(self, mark: Mark) -> Self {
         let [a, b, c, d] = self.0;
-        let bit = 1 << (mark.hash & 63);
-        Self(match mark.hash >> 30 {
+        let bit = mark.bit();
+        Self(match mark.word() {
             0 => [a | bit, b, c, d],
             1 => [a, b | bit, c, d],
             2 => [a, b, c | bit, d],
@@ -52,15 +74,8 @@ impl Seen {
     }
 
     /// Whether it may have been added.
-    pub(crate) const fn may_have(&self, mark: Mark) -> bool {
-        let [a, b, c, d] = self.0;
-        let word = match mark.hash >> 30 {
-            0 => a,
-            1 => b,
-            2 => c,
-            _ => d,
-        };
-        word & (1 << (mark.hash & 63)) != 0
+    pub(crate) fn may_have(&self, mark: Mark) -> bool {
+        self.0.get(mark.word()).is_some_and(|word| word & mark.bit() != 0)
     }
 
     /// Adds those of another.
@@ -69,9 +84,10 @@ impl Seen {
     }
 
     /// Adds it; whether it may have been added before.
-    pub(crate) const fn add(&mut self, mark: Mark) -> bool {
-        let may_have = self.may_have(mark);
-        *self = self.and(mark);
+    pub(crate) fn add(&mut self, mark: Mark) -> bool {
+        let Some(word) = self.0.get_mut(mark.word()) else { return true };
+        let may_have = *word & mark.bit() != 0;
+        *word |= mark.bit();
         may_have
     }
 }

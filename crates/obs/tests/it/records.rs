@@ -5,6 +5,7 @@ use std::fmt;
 use obs::record::{CUT, Limits};
 use request_context::{Context, Id};
 use serde_json::json;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::{logged, logged_by};
 
@@ -201,4 +202,72 @@ fn errors_tell_their_sources_and_those_that_go_in_circles_end() {
     let text = lines.last()["error"].as_str().unwrap().to_owned();
     assert!(text.starts_with("level 0: level 1: level 2: level 2"), "{text}");
     assert_eq!(text.matches(": ").count(), Limits::default().error_sources);
+}
+
+/// Keeps the memory of its line, as an output does.
+#[derive(Debug, Default)]
+struct Line(std::sync::Mutex<Vec<u8>>, obs::log::JsonFlat);
+
+impl obs::record::RecordSink for Line {
+    fn record(&self, record: &obs::record::Record<'_>) {
+        let mut line = self.0.lock().unwrap();
+        line.clear();
+        obs::log::Layout::write(&self.1, record, &mut line);
+    }
+}
+
+#[test]
+fn a_record_takes_no_memory_of_its_own_and_a_span_what_the_registry_asks_for() {
+    let sink = std::sync::Arc::new(Line::default());
+    let layer = obs::record::RecordLayer::builder().sink(sink).build();
+    let event = || tracing::info!(status = 200, hit = true, key = "abc", "request completed");
+    let outer = || tracing::info_span!("http_request", method = "GET", path = "/a").entered();
+    let inner = || tracing::info_span!("authz", user = 12_345, tenant = "acme").entered();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let both = || {
+            let _outer = outer();
+            let _inner = inner();
+            event();
+        };
+        (0..100).for_each(|_| both());
+        let (_, spans) = crate::PROBE.count(|| (0..100).for_each(|_| both()));
+        // The span itself and its place among the extensions of the registry.
+        assert!(spans.allocations <= 4 * 100, "{spans:?}");
+        let _outer = outer();
+        let _inner = inner();
+        let (_, events) = crate::PROBE.count(|| (0..100).for_each(|_| event()));
+        assert_eq!(events.allocations, 0, "{events:?}");
+    });
+}
+
+#[test]
+fn the_filter_changes_while_other_threads_log() {
+    let lines = std::sync::Arc::new(crate::support::Lines::default());
+    let sink = std::sync::Arc::<crate::support::Lines>::clone(&lines);
+    let layer = obs::record::RecordLayer::builder().sink(sink).build();
+    let handle = layer.handle();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    let say = |text: &str| {
+        tracing::dispatcher::with_default(&dispatch, || tracing::debug!("{text}"));
+    };
+    say("not taken");
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..100).for_each(|_| say("perhaps")));
+        }
+        for filter in ["debug", "off", "info,it=trace", "debug"] {
+            handle.set_filter(filter.parse().unwrap());
+            assert_eq!(
+                handle.filter().to_string(),
+                filter.parse::<obs::record::Filter>().unwrap().to_string()
+            );
+        }
+    });
+    say("taken");
+    handle.set_filter("it::records=off,debug".parse().unwrap());
+    say("not taken");
+    let last: Vec<_> =
+        lines.all().into_iter().filter(|line| line["message"] != "perhaps").collect();
+    assert_eq!(last.len(), 1, "{last:?}");
+    assert_eq!(last[0]["message"], "taken");
 }

@@ -20,6 +20,44 @@ fn repeated(text: &str, count: usize) -> String {
     text.chars().cycle().take(count).collect()
 }
 
+/// How tokens begin, and how long they are after that.
+const TOKENS: [(&str, usize); 34] = [
+    ("ghp_", 36),
+    ("gho_", 36),
+    ("ghu_", 36),
+    ("ghs_", 36),
+    ("ghr_", 36),
+    ("github_pat_", 82),
+    ("glpat-", 20),
+    ("glrt-", 20),
+    ("glptt-", 40),
+    ("xoxb-", 40),
+    ("xoxp-", 40),
+    ("xapp-", 40),
+    ("xoxe.xoxp-", 40),
+    ("sk_live_", 24),
+    ("sk_test_", 24),
+    ("rk_live_", 24),
+    ("whsec_", 32),
+    ("AIza", 35),
+    ("ya29.", 60),
+    ("GOCSPX-", 28),
+    ("npm_", 36),
+    ("gloas-", 20),
+    ("gldt-", 20),
+    ("glcbt-", 20),
+    ("glft-", 20),
+    ("glimt-", 20),
+    ("glagent-", 20),
+    ("glsoat-", 20),
+    ("xoxa-", 20),
+    ("xoxr-", 20),
+    ("xoxs-", 20),
+    ("xoxe-", 20),
+    ("xoxe.xoxb-", 20),
+    ("rk_test_", 24),
+];
+
 /// Each with what is to be seen of it. The secrets are put together here so that no scanner of sources
 /// takes them for real ones.
 fn secrets() -> Vec<(Shape, String, String)> {
@@ -59,29 +97,7 @@ fn secrets() -> Vec<(Shape, String, String)> {
             format!("https://{REDACTED}"),
         ),
     ];
-    for (prefix, length) in [
-        ("ghp_", 36),
-        ("gho_", 36),
-        ("ghu_", 36),
-        ("ghs_", 36),
-        ("ghr_", 36),
-        ("github_pat_", 82),
-        ("glpat-", 20),
-        ("glrt-", 20),
-        ("glptt-", 40),
-        ("xoxb-", 40),
-        ("xoxp-", 40),
-        ("xapp-", 40),
-        ("xoxe.xoxp-", 40),
-        ("sk_live_", 24),
-        ("sk_test_", 24),
-        ("rk_live_", 24),
-        ("whsec_", 32),
-        ("AIza", 35),
-        ("ya29.", 60),
-        ("GOCSPX-", 28),
-        ("npm_", 36),
-    ] {
+    for (prefix, length) in TOKENS {
         let token = format!("{prefix}{}", repeated(alnum, length));
         all.push((Shape::ServiceToken, token, REDACTED.to_owned()));
     }
