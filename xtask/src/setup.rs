@@ -8,12 +8,14 @@ use crate::report::Report;
 use crate::workspace::Workspace;
 
 /// Programs that tests and builds start, each with the Debian package that holds it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("c++", "g++"),
     ("cc", "gcc"),
     ("git", "git"),
     ("mount", "mount"),
     ("pg_ctlcluster", "postgresql"),
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
     ("python3", "python3-venv"),
     ("redis-server", "redis-server"),
     ("setpriv", "util-linux"),

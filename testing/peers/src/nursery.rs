@@ -14,6 +14,7 @@ const SCRIPT: &str = concat!(
     include_str!("python/imports.py"),
     include_str!("python/boto3_client.py"),
     include_str!("python/moto.py"),
+    include_str!("python/prometheus_client.py"),
     include_str!("python/nursery.py"),
 );
 

@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::record::RedactedKeys;
 
 /// Of a histogram in seconds: the advice of OpenTelemetry's HTTP conventions.
-const SECONDS: &[f64] =
+pub(crate) const SECONDS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Of any other histogram: the default of OpenTelemetry's SDK specification ("Explicit Bucket

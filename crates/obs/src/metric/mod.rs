@@ -12,6 +12,8 @@ mod labels;
 mod own;
 mod recorder;
 mod render;
+#[cfg(feature = "stock-prometheus")]
+mod stock;
 mod table;
 
 pub use backend::MetricBackend;
@@ -20,3 +22,5 @@ pub use exposition::Exposition;
 pub use install::InstallError;
 pub use own::METRICS;
 pub use recorder::MetricRecorder;
+#[cfg(feature = "stock-prometheus")]
+pub use stock::StockPrometheus;

@@ -13,11 +13,13 @@
 mod bridge;
 mod carried;
 mod child;
+mod collectors;
 mod file;
 mod foreign;
 mod layouts;
 mod limit;
 mod metrics;
+mod oracle;
 mod panics;
 mod records;
 mod redaction;

@@ -11,6 +11,8 @@ use obs::metric::{Exposition, MetricRecorder};
 use proptest::prelude::*;
 use request_context::{Context, TraceContext};
 
+use crate::child;
+
 const TABLE: &[Metric] = &[
     Metric::counter("jobs.done", "{job}", "jobs \\ that \"were\"\ndone").with_labels(&["outcome"]),
     Metric::gauge("pool.usage", "1", "share of the pool in use"),
@@ -193,6 +195,41 @@ fn beyond_the_limit_everything_is_in_one_series_and_the_sum_is_exact() {
         samples.iter().map(|it| it.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(sum, 4 * VALUES);
     assert!(text.contains("requests_total{otel_metric_overflow=\"true\"} 79900\n"), "{text}");
+}
+
+/// The most memory that this process ever used, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_million_label_values_take_bounded_memory_and_a_bounded_page() {
+    const NAME: &str = "metrics::a_million_label_values_take_bounded_memory_and_a_bounded_page";
+    if child::folder().is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        child::run(child::command(NAME, folder.path()));
+        return;
+    }
+    let recorder = MetricRecorder::builder().build();
+    let before = peak();
+    with_local_recorder(&recorder, || {
+        for number in 0..1_000_000_u64 {
+            counter!("requests", "path" => format!("/{number}")).increment(1);
+        }
+        // 200 MB in all, cut to less than one.
+        for number in 0..1_000 {
+            let long = format!("{number}{}", "x".repeat(200_000));
+            gauge!("depth", "path" => long).set(1);
+        }
+    });
+    let page = text(&recorder, Exposition::Text);
+    let added = peak() - before;
+    assert!(added < 16 * 1024, "{added} KiB for 3,001 series");
+    assert!(page.len() < 512 * 1024, "{} bytes", page.len());
+    assert!(page.contains("requests_total{otel_metric_overflow=\"true\"} 998000\n"));
+    assert_eq!(page.matches("\nrequests_total{").count(), 2_001);
 }
 
 #[test]

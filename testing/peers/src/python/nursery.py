@@ -3,7 +3,7 @@
 # Whoever connects to the port says in one line of JSON which peer it wants; the rest of the connection is that peer's, which
 # says in its first line that it is ready. This process ends with its standard input, a peer with its connection.
 
-PEERS = {"boto3": Boto3Client, "moto": MotoServer}
+PEERS = {"boto3": Boto3Client, "moto": MotoServer, "prometheus_client": PrometheusClient}
 
 
 def become(peer, asked, connection, lines):

@@ -1,0 +1,90 @@
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use super::builder::SECONDS;
+use super::{Exposition, InstallError, MetricBackend};
+use crate::catalog::Catalog;
+
+/// The exporter `metrics-exporter-prometheus` as a backend, for who knows it and needs nothing that
+/// it lacks: exemplars, OpenMetrics, a limit to series, redaction of labels.
+///
+/// ```
+/// use obs::catalog::Catalog;
+/// use obs::metric::{Exposition, MetricBackend, StockPrometheus};
+///
+/// let backend = StockPrometheus::new(&Catalog::new());
+/// backend.install()?;
+/// metrics::counter!("queue.jobs").increment(1);
+/// let mut page = Vec::new();
+/// backend.render(Exposition::Text, &mut page)?;
+/// assert!(String::from_utf8(page)?.contains("queue_jobs_total 1\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct StockPrometheus {
+    /// Until it is installed.
+    recorder: Mutex<Option<PrometheusRecorder>>,
+    handle: PrometheusHandle,
+}
+
+impl StockPrometheus {
+    /// With the buckets that the catalog declares, those of OpenTelemetry's HTTP conventions for other histograms,
+    /// and names with units and `_total`.
+    #[must_use]
+    pub fn new(catalog: &Catalog) -> Self {
+        let builder = PrometheusBuilder::new().with_recommended_naming(true);
+        let builder = with_buckets(builder, None, SECONDS);
+        let builder = catalog.iter().fold(builder, |builder, metric| {
+            with_buckets(builder, Some(metric.name), metric.buckets)
+        });
+        let recorder = builder.build_recorder();
+        Self { handle: recorder.handle(), recorder: Mutex::new(Some(recorder)) }
+    }
+}
+
+fn with_buckets(
+    builder: PrometheusBuilder,
+    name: Option<&str>,
+    bounds: &[f64],
+) -> PrometheusBuilder {
+    if bounds.is_empty() {
+        return builder;
+    }
+    let changed = match name {
+        Some(name) => builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds),
+        None => builder.set_buckets(bounds),
+    };
+    // It refuses an empty list only.
+    changed.unwrap_or_else(|_| PrometheusBuilder::new().with_recommended_naming(true))
+}
+
+impl MetricBackend for StockPrometheus {
+    fn install(&self) -> Result<(), InstallError> {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let recorder = recorder.ok_or_else(InstallError::new)?;
+        metrics::set_global_recorder(recorder).map_err(|_| InstallError::new())
+    }
+
+    fn has(&self, format: Exposition) -> bool {
+        format == Exposition::Text
+    }
+
+    fn render(&self, _: Exposition, mut out: &mut dyn Write) -> io::Result<()> {
+        self.handle.render_to_write(&mut out)
+    }
+
+    fn upkeep(&self, _: Instant) {
+        self.handle.run_upkeep();
+    }
+}
+
+impl fmt::Debug for StockPrometheus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StockPrometheus").finish_non_exhaustive()
+    }
+}
