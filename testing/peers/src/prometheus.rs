@@ -24,7 +24,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that collects `http://ADDRESS/metrics`, and waits until it listens.
+    /// Starts one that collects `http://ADDRESS/metrics`, and waits until it is ready.
     ///
     /// # Errors
     /// When the address is not on loopback, or Prometheus is not installed or does not come up.
@@ -54,7 +54,7 @@ impl Prometheus {
             .map_err(failed)?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut started = Self { address: nowhere, child, log, _folder: folder };
-        started.address = started.listening()?;
+        started.address = started.ready()?;
         Ok(started)
     }
 
@@ -77,12 +77,14 @@ impl Prometheus {
     }
 
     /// The system chose the port; the log says which.
-    fn listening(&mut self) -> Result<SocketAddr, PeerError> {
+    fn ready(&mut self) -> Result<SocketAddr, PeerError> {
         let start = Instant::now();
         loop {
             let log = self.log();
             let told = log.lines().find_map(|line| line.split_once("\"Listening on\" address="));
-            if let Some(address) = told.and_then(|(_, address)| address.trim().parse().ok()) {
+            let address = told.and_then(|(_, address)| address.trim().parse().ok());
+            // It listens before it has opened what it stored.
+            if let Some(address) = address.filter(|it| http::get(*it, "/-/ready").is_ok()) {
                 return Ok(address);
             }
             if start.elapsed() > START_LIMIT || self.child.try_wait().ok().flatten().is_some() {
