@@ -122,6 +122,21 @@ impl fmt::Debug for Endless {
     }
 }
 
+struct Opens;
+
+impl fmt::Debug for Opens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _span = tracing::info_span!("opened", again = ?Opens).entered();
+        f.write_str("opened")
+    }
+}
+
+#[test]
+fn a_value_that_opens_a_span_of_itself_comes_to_an_end() {
+    let lines = logged(|| tracing::info!(value = ?Opens, "opens"));
+    assert_eq!(lines.last()["value"], "opened");
+}
+
 #[test]
 fn values_that_panic_log_or_do_not_end_harm_nobody() {
     let hook = std::panic::take_hook();

@@ -76,6 +76,91 @@ fn names_are_judged_by_their_words() {
     }
 }
 
+/// The rules themselves: none of them can go without somebody noticing it here.
+const WORDS: [&str; 62] = [
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "passcode",
+    "pin",
+    "otp",
+    "totp",
+    "secret",
+    "secrets",
+    "token",
+    "jwt",
+    "bearer",
+    "credential",
+    "credentials",
+    "authorization",
+    "cookie",
+    "signature",
+    "sig",
+    "hmac",
+    "salt",
+    "pepper",
+    "nonce",
+    "apikey",
+    "privatekey",
+    "secretkey",
+    "accesskey",
+    "sessionid",
+    "csrf",
+    "xsrf",
+    "api key",
+    "private key",
+    "access key",
+    "encryption key",
+    "signing key",
+    "master key",
+    "data key",
+    "account key",
+    "shared key",
+    "license key",
+    "session id",
+    "session key",
+    "code verifier",
+    "device code",
+    "user code",
+    "recovery code",
+    "auth code",
+    "connection string",
+    "dsn",
+    "card number",
+    "credit card",
+    "cvv",
+    "cvc",
+    "pan",
+    "iban",
+    "account number",
+    "routing number",
+    "ssn",
+    "social security",
+    "passport number",
+    "tax id",
+    "awsaccess key",
+];
+
+#[test]
+fn each_rule_is_needed() {
+    let keys = RedactedKeys::default();
+    for words in WORDS {
+        let joined = words.replace(' ', "_");
+        for name in
+            [joined.clone(), format!("my_{joined}"), joined.to_uppercase(), words.replace(' ', "-")]
+        {
+            assert!(keys.is_sensitive(&name), "{name}");
+            // Whatever it is that makes it sensitive: no other rule does.
+            assert!(!keys.clone().except(&name).is_sensitive(&name), "{name}");
+        }
+        let one = RedactedKeys::insecure_none().and(words);
+        let others =
+            WORDS.iter().filter(|other| **other != words).filter(|other| one.is_sensitive(other));
+        assert_eq!(others.count(), 0, "a rule that `{words}` makes needless");
+    }
+}
+
 /// Every way by which a value can come into a record.
 #[test]
 fn a_canary_is_seen_on_no_route() {
