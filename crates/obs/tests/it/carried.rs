@@ -70,3 +70,25 @@ fn tasks_and_threads_go_on_in_the_span_and_the_context() {
         assert_eq!(line["span"] == "request", is_carried, "{line}");
     }
 }
+
+#[tokio::test]
+async fn a_context_is_carried_where_there_is_no_span() {
+    let id = || Context::current().and_then(|context| context.request_id).map(|id| id.to_string());
+    let (task, blocking, outside) = context()
+        .scope(async {
+            let task = tokio::spawn(Carried::here().scope(async move {
+                tokio::task::yield_now().await;
+                id()
+            }));
+            (
+                task,
+                tokio::task::spawn_blocking(Carried::here().wrap(id)),
+                tokio::spawn(async move { id() }),
+            )
+        })
+        .await;
+    assert_eq!(task.await.unwrap().as_deref(), Some("r-1"));
+    assert_eq!(blocking.await.unwrap().as_deref(), Some("r-1"));
+    assert_eq!(outside.await.unwrap(), None);
+    assert_eq!(tokio::spawn(Carried::here().scope(async move { id() })).await.unwrap(), None);
+}

@@ -87,6 +87,29 @@ fn json_has_its_own_names_and_the_services() {
 }
 
 #[test]
+fn no_two_names_become_one() {
+    let log = |handle: &RecordHandle| {
+        let names = ["level", "field.level", "field.field.level", "field", "field.x", "x"];
+        let fields = names.map(|name| (name, Value::Text(name)));
+        handle.record(&Note::new(Level::INFO, "t").with_fields(&fields), &"m");
+    };
+    for line in [written(JsonFlat::new(), log), written(Datadog::new(&resource()), log)] {
+        let line = parsed(&line);
+        for name in [
+            "field",
+            "x",
+            "field.level",
+            "field.field.level",
+            "field.field.field.level",
+            "field.field.x",
+        ] {
+            let short = name.strip_prefix("field.").unwrap_or(name);
+            assert_eq!(line[name].as_str(), Some(short), "{line}");
+        }
+    }
+}
+
+#[test]
 fn json_lists_spans_from_the_outermost() {
     let line = written(JsonFlat::new().with_span_list(), |_| {
         let _outer = tracing::info_span!("outer").entered();
