@@ -8,6 +8,7 @@ mod exposition;
 mod family;
 mod histogram;
 mod install;
+pub mod kit;
 mod labels;
 mod own;
 mod recorder;
@@ -15,6 +16,7 @@ mod render;
 #[cfg(feature = "stock-prometheus")]
 mod stock;
 mod table;
+mod typed;
 
 pub use backend::MetricBackend;
 pub use builder::MetricRecorderBuilder;
@@ -24,3 +26,4 @@ pub use own::METRICS;
 pub use recorder::MetricRecorder;
 #[cfg(feature = "stock-prometheus")]
 pub use stock::StockPrometheus;
+pub use typed::{CounterOf, GaugeOf, HistogramOf, LabelValue, Labels};

@@ -16,6 +16,7 @@ mod child;
 mod collectors;
 mod file;
 mod foreign;
+mod kits;
 mod layouts;
 mod limit;
 mod metrics;
