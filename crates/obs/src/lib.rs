@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod log;
 pub mod metric;
 pub mod record;

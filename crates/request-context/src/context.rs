@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::origin::Origin;
+use crate::scoped::Scoped;
 use crate::trace::TraceContext;
 use crate::word::Id;
 
@@ -87,8 +88,8 @@ impl Context {
     }
 
     /// Runs a future in this context. What it spawns does not inherit it.
-    pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
+        Scoped::new(CURRENT.scope(self, future))
     }
 
     /// Runs a closure in this context.

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::trace::TraceId;
+
 /// The longest [`Id`], in bytes: an AWS ARN takes up to 2,048, but those of secrets stay below this.
 const MAX_ID: usize = 1024;
 const MAX_CODE: usize = 64;
@@ -141,6 +143,13 @@ fn shows(character: char) -> bool {
 impl From<Code> for Id {
     fn from(code: Code) -> Self {
         Self(code.0.into())
+    }
+}
+
+impl From<TraceId> for Id {
+    /// The 32 hexadecimal digits.
+    fn from(id: TraceId) -> Self {
+        Self(String::from_utf8_lossy(&id.to_hex()).as_ref().into())
     }
 }
 

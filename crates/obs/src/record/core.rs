@@ -123,3 +123,9 @@ pub(crate) fn current_span() -> Option<Arc<SpanRecord>> {
 pub(crate) fn span_of(dispatch: &Dispatch, id: &span::Id) -> Option<Arc<SpanRecord>> {
     dispatch.downcast_ref::<Registry>()?.span(id)?.scope().find_map(|span| open(&span))
 }
+
+/// The ids of the innermost span that this thread is in, else those of the running task's context.
+#[cfg(feature = "http")]
+pub(crate) fn current_ids() -> Ids {
+    current_span().map_or_else(Ids::of_context, |span| span.ids().clone())
+}

@@ -20,9 +20,13 @@ mod sink;
 mod site;
 mod span;
 
+#[cfg(feature = "http")]
+pub(crate) use core::current_ids;
 pub(crate) use core::current_span;
 pub(crate) use core::span_of;
 pub(crate) use ids::random as random_number;
+#[cfg(feature = "http")]
+pub(crate) use ids::{random_span_id, random_trace_id};
 pub(crate) use name::{Mark, PREFIX, Seen};
 
 #[cfg(feature = "log-bridge")]

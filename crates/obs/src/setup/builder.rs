@@ -274,7 +274,10 @@ impl ObservabilityBuilder {
 /// The tables of this crate are known without being told.
 fn joined(catalog: Catalog) -> Result<Catalog, CatalogError> {
     let own: [&'static [Metric]; 3] = [crate::log::METRICS, crate::metric::METRICS, probe::METRICS];
-    own.into_iter().try_fold(catalog, Catalog::with)
+    let catalog = own.into_iter().try_fold(catalog, Catalog::with)?;
+    #[cfg(feature = "http")]
+    let catalog = catalog.with(crate::http::METRICS)?;
+    Ok(catalog)
 }
 
 /// With a name, as OpenTelemetry's semantic conventions ask for ("Service": `unknown_service`), and with

@@ -16,6 +16,8 @@ mod child;
 mod collectors;
 mod file;
 mod foreign;
+#[cfg(feature = "axum")]
+mod http;
 mod kits;
 mod layouts;
 mod limit;

@@ -1,0 +1,73 @@
+use http::{HeaderMap, HeaderName};
+use request_context::{Id, TraceContext};
+
+use crate::http::metrics::name;
+
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is taken from others, in bytes: a UUID has 36, what proxies make up to 64.
+const LONGEST: usize = 128;
+
+/// Why what stood in a header is no id.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Twice,
+    TooLong,
+    Invalid,
+}
+
+/// The id that a header holds. What is no id is taken out of the request, so that nobody behind us
+/// shows it either, and counted.
+pub(super) fn take_id(
+    headers: &mut HeaderMap,
+    header: &HeaderName,
+    what: &'static str,
+) -> Option<Id> {
+    take(headers, header, what, |value| {
+        if value.len() > LONGEST {
+            return Err(Refused::TooLong);
+        }
+        Id::new(value).map_err(|_| Refused::Invalid)
+    })
+}
+
+/// The parent that the caller names; several are none, by section 3.2.1 of W3C Trace Context.
+pub(super) fn take_parent(headers: &mut HeaderMap) -> Option<TraceContext> {
+    take(headers, &TRACEPARENT, "traceparent", |value| {
+        if value.len() > LONGEST {
+            return Err(Refused::TooLong);
+        }
+        value.parse().map_err(|_| Refused::Invalid)
+    })
+}
+
+fn take<T>(
+    headers: &mut HeaderMap,
+    header: &HeaderName,
+    what: &'static str,
+    read: impl FnOnce(&str) -> Result<T, Refused>,
+) -> Option<T> {
+    let mut values = headers.get_all(header).iter();
+    let value = values.next()?;
+    let found = if values.next().is_some() {
+        Err(Refused::Twice)
+    } else {
+        // Visible ASCII only: neither line breaks nor escapes nor bytes that are no text.
+        value.to_str().map_err(|_| Refused::Invalid).and_then(read)
+    };
+    match found {
+        Ok(found) => Some(found),
+        Err(refused) => {
+            headers.remove(header);
+            let reason = match refused {
+                Refused::Twice => "twice",
+                Refused::TooLong => "too_long",
+                Refused::Invalid => "invalid",
+            };
+            metrics::counter!(name::REFUSED_IDS, "header" => what, "reason" => reason).increment(1);
+            None
+        }
+    }
+}

@@ -1,0 +1,144 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http_body::Body;
+use metrics::Gauge;
+use request_context::Context;
+use tracing::Span;
+
+use super::labels::{Failure, Labels};
+use super::meter::Route;
+
+/// A request from its head to the end of its answer, however that comes about: it is measured once, when
+/// it is told to be finished or when it is dropped.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) route: Arc<Route>,
+    pub(super) labels: Labels,
+    pub(super) active: Gauge,
+    pub(super) begun: Instant,
+    pub(super) now: fn() -> Instant,
+    pub(super) span: Span,
+    /// For what is told when the task has left its context: exemplars, records.
+    pub(super) context: Option<Context>,
+    pub(super) request_bytes: Arc<AtomicU64>,
+    pub(super) response_bytes: u64,
+    /// What the answer will have, if that is known.
+    pub(super) expected: Option<u64>,
+    /// The answer to it has no body, whatever its head says.
+    pub(super) is_head: bool,
+    /// What a record of the request says of it beyond labels.
+    pub(super) access: Option<Box<(Method, Uri)>>,
+    pub(super) is_running: bool,
+    pub(super) is_finished: bool,
+}
+
+impl Exchange {
+    /// Runs what is not ours in the request's span. If it panics, that is how the request ended.
+    pub(super) fn run<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        self.is_running = true;
+        let result = {
+            let _entered = self.span.enter();
+            work()
+        };
+        self.is_running = false;
+        result
+    }
+
+    /// Takes note of the head of the answer; it may be all there is.
+    pub(super) fn answered<B: Body>(&mut self, status: StatusCode, headers: &HeaderMap, body: &B) {
+        self.labels.status = Some(status);
+        self.labels.failure = status.is_server_error().then_some(Failure::Status(status));
+        let declared = || headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+        self.expected = body.size_hint().exact().or_else(declared);
+        if self.is_head || body.is_end_stream() {
+            self.finish();
+        }
+    }
+
+    /// The request ended in an error that is not in its status.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.labels.failure = Some(failure);
+        self.finish();
+    }
+
+    /// The request ended.
+    pub(super) fn finish(&mut self) {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return;
+        }
+        self.active.decrement(1);
+        let duration = (self.now)().saturating_duration_since(self.begun).as_secs_f64();
+        let read = self.request_bytes.load(Ordering::Relaxed);
+        self.tell_span();
+        match self.context.take() {
+            Some(context) => context.sync_scope(|| self.measure(duration, read)),
+            None => self.measure(duration, read),
+        }
+        // The span ends with the answer, even if somebody keeps the body.
+        self.span = Span::none();
+    }
+
+    fn tell_span(&self) {
+        if self.span.is_disabled() {
+            return;
+        }
+        if let Some(status) = self.labels.status {
+            self.span.record("http.response.status_code", status.as_u16());
+        }
+        if let Some(failure) = &self.labels.failure {
+            self.span.record("error.type", failure.as_str());
+        }
+    }
+
+    fn measure(&self, duration: f64, read: u64) {
+        let sent = self.response_bytes;
+        self.route.with_series(&self.labels, |series| {
+            series.duration.record(duration);
+            series.request_size.record(approximate(read));
+            series.response_size.record(approximate(sent));
+        });
+        let Some(access) = &self.access else { return };
+        let (method, uri) = &**access;
+        self.span.in_scope(|| {
+            tracing::info!(
+                target: "obs::http::access",
+                { http.request.method = %method,
+                http.route = self.route.pattern(),
+                url.path = uri.path(),
+                http.response.status_code = self.labels.status.map(|status| status.as_u16()),
+                error.type = self.labels.failure.as_ref().map(Failure::as_str),
+                network.protocol.version = self.labels.version,
+                http.server.request.duration = duration,
+                http.request.body.size = read,
+                http.response.body.size = sent },
+                "request ended"
+            );
+        });
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        let is_complete = self.labels.status.is_some()
+            && self.expected.is_some_and(|expected| self.response_bytes >= expected);
+        if self.is_running {
+            self.fail(Failure::Panic);
+        } else if is_complete {
+            // Servers do not ask for more than what they know the answer to have.
+            self.finish();
+        } else {
+            self.fail(Failure::Cancelled);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "of sizes beyond 8 PiB, bytes do not matter")]
+pub(super) const fn approximate(bytes: u64) -> f64 {
+    bytes as f64
+}

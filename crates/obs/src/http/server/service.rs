@@ -1,0 +1,114 @@
+use std::sync::Arc;
+use std::sync::Once;
+use std::sync::atomic::AtomicU64;
+use std::task::{self, Poll};
+
+use http::{Method, Request, Response};
+use http_body::Body;
+use request_context::Context;
+use tower_service::Service;
+use tracing::Span;
+
+use super::arrival::Arrival;
+use super::body::{CountedBody, MeteredBody};
+use super::exchange::Exchange;
+use super::future::ServerFuture;
+use super::labels::{self, Labels};
+use super::layer::Config;
+use super::meter::Meter;
+use super::span::{self, Parts};
+
+/// What [`ServerLayer`](super::ServerLayer) makes of a service.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ServerService<S> {
+    pub(super) inner: S,
+    pub(super) config: Arc<Config>,
+    pub(super) meter: Arc<Meter>,
+}
+
+impl<S, B, R> Service<Request<B>> for ServerService<S>
+where
+    S: Service<Request<CountedBody<B>>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = Response<MeteredBody<R>>;
+    type Error = S::Error;
+    type Future = ServerFuture<S::Future>;
+
+    fn poll_ready(&mut self, task: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(task)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut exchange = self.begin(&request);
+        let bytes = Arc::clone(&exchange.request_bytes);
+        let request = request.map(|body| CountedBody::new(body, bytes));
+        let future = exchange.run(|| self.inner.call(request));
+        ServerFuture::new(future, exchange)
+    }
+}
+
+impl<S> ServerService<S> {
+    fn begin<B>(&self, request: &Request<B>) -> Exchange {
+        let context = request.extensions().get::<Context>();
+        if context.is_none() {
+            say_order();
+        }
+        let route = (self.config.route)(request.extensions());
+        let labels = Labels {
+            method: labels::method(request.method()),
+            version: labels::version(request.version()),
+            scheme: labels::scheme(request, context, self.config.scheme),
+            status: None,
+            failure: None,
+        };
+        let span = self.span(request, context, route, &labels);
+        let active = self.meter.active(labels.method, labels.scheme);
+        active.increment(1);
+        let logs = self.config.logs_access;
+        Exchange {
+            route: self.meter.route(route),
+            active,
+            begun: (self.config.now)(),
+            now: self.config.now,
+            span,
+            context: context.cloned(),
+            request_bytes: Arc::new(AtomicU64::new(0)),
+            response_bytes: 0,
+            expected: None,
+            is_head: request.method() == Method::HEAD,
+            access: logs.then(|| Box::new((request.method().clone(), request.uri().clone()))),
+            labels,
+            is_running: false,
+            is_finished: false,
+        }
+    }
+
+    fn span<B>(
+        &self,
+        request: &Request<B>,
+        context: Option<&Context>,
+        route: Option<&str>,
+        labels: &Labels,
+    ) -> Span {
+        if let Some(decision) = &self.config.decision {
+            let parent = context.and_then(|context| context.trace);
+            if !decision.has_span(&Arrival { method: labels.method, route, parent }) {
+                return Span::none();
+            }
+        }
+        let Labels { method, version, scheme, .. } = *labels;
+        span::of(request, &Parts { method, scheme, version, route }, context)
+    }
+}
+
+/// Once in a program: it is the same for every request.
+fn say_order() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "requests have no context: `RequestIdLayer` is missing, or stands within `ServerLayer` instead of around it"
+        );
+    });
+}

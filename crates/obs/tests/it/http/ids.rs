@@ -1,0 +1,203 @@
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use axum::routing::get;
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderMap, HeaderName};
+use obs::http::{RequestIdLayer, ServerLayer, write_outgoing_headers};
+use request_context::{Actor, Context, Id};
+
+use super::{layered, serve, usual};
+
+/// What the handler sees: the ids of its context, and the headers that it is left with.
+async fn echo(headers: HeaderMap) -> String {
+    let context = Context::current().unwrap();
+    tracing::info!("handled");
+    let mut outgoing = HeaderMap::new();
+    outgoing.insert("x-correlation-id", "stale".parse().unwrap());
+    write_outgoing_headers(&mut outgoing);
+    let text = |headers: &HeaderMap, name: &str| {
+        headers.get(name).map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+    };
+    format!(
+        "request={}\ncorrelation={}\ntrace={}\nactor={}\nheaders={}{}\noutgoing={}|{}\n",
+        context.request_id.unwrap(),
+        context.correlation_id.unwrap(),
+        context.trace.unwrap(),
+        context.actor.map_or(String::new(), |actor| actor.id.to_string()),
+        text(&headers, "x-correlation-id"),
+        text(&headers, "traceparent"),
+        text(&outgoing, "traceparent"),
+        text(&outgoing, "x-correlation-id"),
+    )
+}
+
+fn part<'a>(answer: &'a str, name: &str) -> &'a str {
+    answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap()
+}
+
+fn echoing() -> Router {
+    Router::new().route("/echo", get(echo))
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+#[test]
+fn the_trace_of_the_caller_goes_on_and_the_correlation_id_crosses() {
+    serve(usual(echoing()), async |served| {
+        let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+        let headers = format!("traceparent: {parent}\r\nx-correlation-id: order-7\r\n");
+        let answer = served.get("/echo", &headers).await;
+        assert_eq!(part(&answer, "trace"), parent);
+        assert_eq!(part(&answer, "correlation"), "order-7");
+        assert_eq!(part(&answer, "request").len(), 32);
+        assert!(!answer.contains("x-request-id:"), "answers have ids on request only");
+        let line = served.lines.last();
+        assert_eq!(line["trace_id"], TRACE);
+        assert_ne!(line["span_id"], "00f067aa0ba902b7");
+        assert_eq!(line["correlation_id"], "order-7");
+        assert_eq!(line["request_id"], part(&answer, "request"));
+        // The next service is told of our span, and not of our request.
+        let span = line["span_id"].as_str().unwrap();
+        assert_eq!(part(&answer, "outgoing"), format!("00-{TRACE}-{span}-01|order-7"));
+    });
+}
+
+#[test]
+fn without_ids_there_are_new_ones_for_each_request() {
+    serve(usual(echoing()), async |served| {
+        let (one, other) = (served.get("/echo", "").await, served.get("/echo", "").await);
+        for name in ["request", "correlation", "trace"] {
+            assert_ne!(part(&one, name), part(&other, name), "{name}");
+        }
+        assert!(part(&one, "trace").ends_with("-02"), "random, not sampled: {one}");
+    });
+}
+
+#[test]
+fn what_is_no_id_reaches_neither_logs_nor_answers_nor_handlers_and_is_counted() {
+    let ids = RequestIdLayer::new()
+        .trust_request_id(HeaderName::from_static("x-request-id"))
+        .answer_ids();
+    serve(layered(echoing(), ids, ServerLayer::new()), async |served| {
+        let long = "a".repeat(129);
+        let hostile: [(&[u8], &str); 6] = [
+            (b"evil\ttab", "invalid"),
+            (b"evil\xff\xfe", "invalid"),
+            (b"evil two words", "invalid"),
+            ("evil\u{202e}live".as_bytes(), "invalid"),
+            (long.as_bytes(), "too_long"),
+            (b"evil1\r\nx-correlation-id: evil2\r\nx-request-id: evil3", "twice"),
+        ];
+        for (value, reason) in hostile {
+            let before = served.sum("obs_http_refused_ids_total", &[reason, "correlation_id"]);
+            let mut head =
+                b"GET /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-correlation-id: "
+                    .to_vec();
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\nx-request-id: ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n\r\n");
+            let answer = served.send(&head).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            assert!(!answer.contains("evil") && !answer.contains(&long), "{answer}");
+            assert_eq!(part(&answer, "headers"), "");
+            let after = served.sum("obs_http_refused_ids_total", &[reason, "correlation_id"]);
+            assert_eq!(after - before, 1.0, "{value:?}");
+        }
+        let text = served.lines.text();
+        assert!(!text.contains("evil") && !text.contains(&long), "{text}");
+        assert_eq!(served.sum("obs_http_refused_ids_total", &["\"request_id\""]), 6.0);
+    });
+}
+
+#[test]
+fn traceparents_that_are_none_begin_a_trace() {
+    serve(usual(echoing()), async |served| {
+        let good = format!("traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\n");
+        let refused = [
+            good.repeat(2),
+            format!("traceparent: 00-{}-00f067aa0ba902b7-01\r\n", "0".repeat(32)),
+            format!("traceparent: ff-{TRACE}-00f067aa0ba902b7-01\r\n"),
+            format!("traceparent: 00-{}-00f067aa0ba902b7-01\r\n", TRACE.to_uppercase()),
+            format!("traceparent: 01-{TRACE}-00f067aa0ba902b7-01-{}\r\n", "x".repeat(100)),
+        ];
+        for header in &refused {
+            let answer = served.get("/echo", header).await;
+            assert!(!answer.to_lowercase().contains(TRACE), "{answer}");
+        }
+        assert_eq!(served.sum("obs_http_refused_ids_total", &["\"traceparent\""]), 5.0);
+    });
+}
+
+#[test]
+fn a_header_of_a_megabyte_is_not_even_taken_by_the_layer() {
+    // Servers have limits of their own; the layer is asked without one.
+    use tower::{Layer, ServiceExt, service_fn};
+    let inner = service_fn(async |request: http::Request<Body>| {
+        assert!(request.headers().is_empty());
+        let context = request.extensions().get::<Context>().unwrap().clone();
+        assert_eq!(context.correlation_id.unwrap().as_str().len(), 32);
+        Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+    });
+    let service = RequestIdLayer::new().answer_ids().layer(inner);
+    let request = http::Request::builder().header("x-correlation-id", "a".repeat(1 << 20));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let answer = runtime.block_on(service.oneshot(request.body(Body::empty()).unwrap())).unwrap();
+    assert!(answer.headers().values().all(|value| value.len() == 32));
+    assert_eq!(answer.headers().len(), 2);
+}
+
+#[test]
+fn what_outer_layers_learnt_is_kept_their_ids_too() {
+    let learns = axum::middleware::from_fn(
+        async |mut request: axum::extract::Request, next: axum::middleware::Next| {
+            let actor = Actor::user(Id::new("alice").unwrap());
+            let context =
+                Context::new().with_actor(actor).with_request_id(Id::new("outer").unwrap());
+            request.extensions_mut().insert(context);
+            next.run(request).await
+        },
+    );
+    serve(usual(echoing()).layer(learns), async |served| {
+        let answer = served.get("/echo", "").await;
+        assert_eq!(part(&answer, "actor"), "alice");
+        assert_eq!(part(&answer, "request"), "outer");
+    });
+}
+
+#[test]
+fn a_service_that_anybody_reaches_begins_traces_itself() {
+    let ids = RequestIdLayer::new().start_traces().make_ids_by(|| Id::new("made").unwrap());
+    serve(layered(echoing(), ids, ServerLayer::new()), async |served| {
+        let parent =
+            format!("traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\nx-request-id: theirs\r\n");
+        let answer = served.get("/echo", &parent).await;
+        assert!(!part(&answer, "trace").contains(TRACE));
+        assert_eq!(part(&answer, "request"), "made", "no proxy is trusted unless it is named");
+    });
+}
+
+#[test]
+fn answers_carry_ids_and_so_does_what_their_bodies_log() {
+    let streaming = async || {
+        let parts = stream::iter(["one", "two"]).map(|part| {
+            tracing::info!("streamed");
+            Ok::<_, std::convert::Infallible>(part)
+        });
+        Body::from_stream(parts)
+    };
+    let router = Router::new().route("/", get(streaming));
+    // Without a span, too.
+    let server = ServerLayer::new().decide_spans(|_: &obs::http::Arrival<'_>| false);
+    serve(layered(router, RequestIdLayer::new().answer_ids(), server), async |served| {
+        let answer = served.get("/", "x-correlation-id: order-7\r\n").await;
+        assert!(answer.contains("x-correlation-id: order-7\r\n"), "{answer}");
+        let (_, id) = answer.split_once("x-request-id: ").unwrap();
+        let id = id.split("\r\n").next().unwrap();
+        let lines = served.lines.all();
+        let streamed: Vec<_> = lines.iter().filter(|line| line["message"] == "streamed").collect();
+        assert_eq!(streamed.len(), 2);
+        assert!(streamed.iter().all(|line| line["request_id"] == id), "{lines:?}");
+    });
+}
