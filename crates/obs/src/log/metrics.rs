@@ -1,6 +1,6 @@
 use metric_table::Metric;
 
-use crate::log::output::LeftOut;
+use crate::log::left_out::LeftOut;
 use crate::log::writer::{Dropped, Totals};
 
 pub(crate) mod name {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use tracing_core::Level;
 
 use crate::log::layout::Layout;
+use crate::log::left_out::{LeftOut, LeftOutCounts};
 use crate::log::limit::{RateLimit, Verdict, Which};
-use crate::log::metrics;
 use crate::log::sample::Sampling;
 use crate::log::writer::{Dropped, Voice, Writer};
 use crate::record::{Fields, Filter, Ids, Limits, Mark, Record, RecordSink, Value};
@@ -37,19 +37,8 @@ pub struct LogOutput {
     filter: Option<Filter>,
     sampling: Option<Sampling>,
     limit: Option<RateLimit>,
-    sampled_out: AtomicU64,
-    limited: AtomicU64,
+    left_out: LeftOutCounts,
     now: fn() -> SystemTime,
-}
-
-/// Records that an output left out because it was told to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LeftOut {
-    /// By its [`Sampling`].
-    pub sampled: u64,
-    /// By its [`RateLimit`].
-    pub limited: u64,
 }
 
 /// Builds a [`LogOutput`].
@@ -65,24 +54,20 @@ impl LogOutput {
             filter: None,
             sampling: None,
             limit: None,
-            sampled_out: AtomicU64::new(0),
-            limited: AtomicU64::new(0),
+            left_out: LeftOutCounts::default(),
             now: SystemTime::now,
         })
     }
 
     /// What it left out so far; what its filter did not take is not among it.
     pub fn left_out(&self) -> LeftOut {
-        LeftOut {
-            sampled: self.sampled_out.load(Ordering::Relaxed),
-            limited: self.limited.load(Ordering::Relaxed),
-        }
+        self.left_out.read()
     }
 
     /// Whether a record is left out by sampling or limit, and counted.
     fn leaves_out(&self, record: &Record<'_>) -> bool {
         if self.sampling.as_ref().is_some_and(|sampling| !sampling.takes(record)) {
-            self.sampled_out.fetch_add(1, Ordering::Relaxed);
+            count(&self.left_out.sampled, &self.writer.left_out().sampled);
             return true;
         }
         match self.limit.as_ref().map(|limit| limit.judge(record)) {
@@ -94,7 +79,7 @@ impl LogOutput {
                 false
             }
             Some(Verdict::Suppress) => {
-                self.limited.fetch_add(1, Ordering::Relaxed);
+                count(&self.left_out.limited, &self.writer.left_out().limited);
                 true
             }
         }
@@ -117,13 +102,6 @@ impl LogOutput {
             let place = Place { level: about.level, target: &about.target, source };
             self.say_suppressed(place, suppressed, now);
         });
-    }
-
-    fn tick(&self) {
-        self.say_all_suppressed(Which::Silent);
-        if self.sampling.is_some() || self.limit.is_some() {
-            metrics::publish_left_out(self.writer.name(), &self.left_out());
-        }
     }
 
     fn write(&self, record: &Record<'_>) {
@@ -172,7 +150,9 @@ impl LogOutputBuilder {
         output.writer.set_voice(Box::new(OfDrops { layout, now: output.now }));
         let output = Arc::new(output);
         let weak = Arc::downgrade(&output);
-        output.writer.on_tick(move |_| weak.upgrade().iter().for_each(|output| output.tick()));
+        output.writer.on_tick(move |_| {
+            weak.upgrade().iter().for_each(|output| output.say_all_suppressed(Which::Silent))
+        });
         output
     }
 }
@@ -216,6 +196,12 @@ impl Voice for OfDrops {
         let ids = Ids::default();
         self.layout.write(&own_record(place, (self.now)(), &message, &fields, &ids), line);
     }
+}
+
+/// Counts a record for its output, and for its writer.
+fn count(of_output: &AtomicU64, of_writer: &AtomicU64) {
+    of_output.fetch_add(1, Ordering::Relaxed);
+    of_writer.fetch_add(1, Ordering::Relaxed);
 }
 
 /// What a line of the log's own is about.

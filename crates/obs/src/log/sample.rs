@@ -112,10 +112,12 @@ impl Sampling {
 
 impl Rule {
     fn is_of(&self, level: Level, target: &str) -> bool {
-        self.level == level
-            && target.strip_prefix(&*self.target).is_some_and(|rest| {
-                self.target.is_empty() || rest.is_empty() || rest.starts_with("::")
-            })
+        self.level == level && (self.target.is_empty() || self.is_above(target))
+    }
+
+    fn is_above(&self, target: &str) -> bool {
+        let rest = target.strip_prefix(&*self.target);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     }
 }
 

@@ -14,6 +14,7 @@ use self::shared::Shared;
 pub(crate) use self::shared::Voice;
 pub use self::target::{Standard, Stream, Target};
 pub use self::totals::{Dropped, Health, Status, TargetError, Totals};
+use crate::log::left_out::LeftOutCounts;
 
 /// Takes lines without waiting for anything, and writes them from a thread of its own.
 ///
@@ -89,8 +90,9 @@ impl Writer {
         self.0.add_tick(Arc::new(task));
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.0.name
+    /// Counts for all outputs that write here: in the metric they are one.
+    pub(crate) fn left_out(&self) -> &LeftOutCounts {
+        &self.0.left_out
     }
 
     pub(crate) fn set_voice(&self, voice: Box<dyn Voice>) {

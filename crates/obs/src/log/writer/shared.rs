@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::log::left_out::LeftOutCounts;
 use crate::log::metrics::{self, Outcome};
 use crate::log::writer::batch::Batch;
 use crate::log::writer::totals::{Dropped, Health, Status, TargetError, Totals};
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     /// Callers wait for the thread.
     done: Condvar,
     voice: OnceLock<Box<dyn Voice>>,
+    /// What the outputs that write here left out.
+    pub(crate) left_out: LeftOutCounts,
     ticks: Mutex<Vec<Tick>>,
 }
 
@@ -118,6 +121,7 @@ impl Shared {
             wake: Condvar::new(),
             done: Condvar::new(),
             voice: OnceLock::new(),
+            left_out: LeftOutCounts::default(),
             ticks: Mutex::default(),
         }
     }
@@ -187,6 +191,7 @@ impl Shared {
         let totals = state.totals();
         drop(state);
         metrics::publish(&self.name, &totals);
+        metrics::publish_left_out(&self.name, &self.left_out.read());
         totals
     }
 
@@ -317,6 +322,7 @@ impl Shared {
             let _ = catch_unwind(AssertUnwindSafe(|| tick(now)));
         }
         metrics::publish(&self.name, &self.status().totals);
+        metrics::publish_left_out(&self.name, &self.left_out.read());
     }
 
     pub(crate) fn end(&self) {
