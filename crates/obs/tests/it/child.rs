@@ -44,3 +44,13 @@ fn said(output: &Output) -> String {
 fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t")
 }
+
+/// Whether this is a child that runs `test` alone; if not, it is run as one. For what `tracing` keeps once a
+/// process: while others make subscribers, what it knows of a filter may be what that was before.
+pub(crate) fn is_alone(test: &str) -> bool {
+    if folder().is_some() {
+        return true;
+    }
+    run(command(test, Path::new(".")));
+    false
+}

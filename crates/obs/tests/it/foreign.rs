@@ -9,6 +9,7 @@ use tracing_subscriber::layer::{Context, Filter as LayerFilter, Layer, Subscribe
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::{EnvFilter, reload};
 
+use crate::child;
 use crate::support::Lines;
 
 fn filter(text: &str) -> Filter {
@@ -106,6 +107,9 @@ fn what_is_theirs_is_not_redacted_as_the_name_of_the_call_says() {
 
 #[test]
 fn filters_change_while_they_are_used() {
+    if !child::is_alone("foreign::filters_change_while_they_are_used") {
+        return;
+    }
     let (theirs_filter, theirs_handle) = reload::Layer::new(EnvFilter::new("warn"));
     let (dispatch, lines, theirs, handle) = beside("warn", theirs_filter);
     tracing::dispatcher::with_default(&dispatch, || {
@@ -172,6 +176,9 @@ fn several_of_theirs_stand_beside_each_other() {
 
 #[test]
 fn a_filter_for_a_while_goes_back_to_what_was_set_for_good() {
+    if !child::is_alone("foreign::a_filter_for_a_while_goes_back_to_what_was_set_for_good") {
+        return;
+    }
     let lines = Arc::new(Lines::default());
     let layer = RecordLayer::builder().sink(Arc::<Lines>::clone(&lines)).build();
     let handle = layer.handle();
