@@ -4,7 +4,7 @@ use tracing_core::Level;
 
 use crate::log::layout::Layout;
 use crate::log::logfmt::{write_name, write_value};
-use crate::log::members::upper;
+use crate::log::members::{span_names, upper};
 use crate::log::names::each_visible;
 use crate::log::text::{misleads, written};
 use crate::log::time::rfc3339;
@@ -101,10 +101,10 @@ impl Layout for Console {
         self.coloured(colour(record.level), line, |line| {
             written(format_args!(" {:>5} ", upper(record.level)), line);
         });
-        let spans: Vec<&str> = record.spans().map(|span| span.name()).collect();
+        let spans = span_names(record);
         if !spans.is_empty() {
             self.coloured(BOLD, line, |line| {
-                for (number, name) in spans.iter().rev().enumerate() {
+                for (number, name) in spans.iter().enumerate() {
                     if number > 0 {
                         line.push(b':');
                     }

@@ -41,15 +41,26 @@ pub(super) fn request_members(record: &Record<'_>, line: &mut Vec<u8>) {
 
 /// The names of the spans, the outermost first.
 pub(super) fn spans_member(record: &Record<'_>, line: &mut Vec<u8>) {
-    let spans: Vec<&str> = record.spans().map(|span| span.name()).collect();
     line.extend_from_slice(br#","spans":["#);
-    for (number, name) in spans.iter().rev().enumerate() {
+    for (number, name) in span_names(record).into_iter().enumerate() {
         if number > 0 {
             line.push(b',');
         }
         string(name, line);
     }
     line.push(b']');
+}
+
+/// The most spans whose names are shown. Functions that call themselves have spans without end.
+const MOST_SPANS: usize = 32;
+
+/// The names of the innermost spans, the outermost of them first; `…` for those further out.
+pub(super) fn span_names<'a>(record: &Record<'a>) -> Vec<&'a str> {
+    let mut spans = record.spans().map(|span| span.name());
+    let mut names: Vec<&str> = spans.by_ref().take(MOST_SPANS).collect();
+    names.extend(spans.next().map(|_| "…"));
+    names.reverse();
+    names
 }
 
 /// `before`, which ends in a quote, and `file:line`.

@@ -120,6 +120,30 @@ fn json_lists_spans_from_the_outermost() {
 }
 
 #[test]
+fn spans_without_end_make_no_line_without_end() {
+    fn go(depth: u32) {
+        let _span = tracing::info_span!("again", depth).entered();
+        match depth {
+            0 => tracing::info!("m"),
+            _ => go(depth - 1),
+        }
+    }
+    let line = parsed(&written(JsonFlat::new().with_span_list(), |_| go(500)));
+    let spans = line["spans"].as_array().unwrap();
+    assert_eq!((spans.len(), &spans[0], &spans[1]), (33, &json!("…"), &json!("again")));
+    assert_eq!(line["depth"], 0);
+    let text = written(Console::new(), |_| go(500));
+    assert_eq!(text.matches("again").count(), 32, "{text}");
+}
+
+#[test]
+fn a_note_does_not_show_what_nothing_has_looked_at() {
+    let fields = [("password", Value::Text("hunter2"))];
+    let note = Note::new(Level::INFO, "t").at("a.rs", 1).with_fields(&fields);
+    assert!(!format!("{note:?}").contains("hunter2") && format!("{note:?}").contains("a.rs"));
+}
+
+#[test]
 fn ecs_begins_as_its_specification_asks() {
     let line = written(Ecs::new(&resource()), fail);
     let expected = json!({"@timestamp": "2026-11-23T18:03:11.123456Z", "log.level": "ERROR",

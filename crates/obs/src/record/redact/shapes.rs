@@ -313,13 +313,14 @@ fn position(text: &[u8], part: &[u8]) -> Option<usize> {
 
 /// The length of the number of a card that `text` begins with, with the spaces or dashes between its groups.
 fn card(text: &[u8]) -> Option<usize> {
-    const LONGEST: usize = 19;
-    let mut digits = Vec::with_capacity(LONGEST);
-    let (mut end, mut between) = (0, None);
+    let mut digits = [0; 19];
+    let (mut count, mut end, mut between) = (0, 0, None);
     while let Some(byte) = text.get(end) {
         match byte {
-            b'0'..=b'9' if digits.len() < LONGEST => digits.push(byte - b'0'),
-            b'0'..=b'9' => return None,
+            b'0'..=b'9' => {
+                *digits.get_mut(count)? = byte - b'0';
+                count += 1;
+            }
             b' ' | b'-' if between.is_none_or(|known| known == byte) && is_digit(text, end + 1) => {
                 between = Some(byte);
             }
@@ -329,7 +330,8 @@ fn card(text: &[u8]) -> Option<usize> {
         }
         end += 1;
     }
-    (is_of_network(&digits) && is_luhn(&digits)).then_some(end)
+    let digits = digits.get(..count)?;
+    (is_of_network(digits) && is_luhn(digits)).then_some(end)
 }
 
 fn is_digit(text: &[u8], at: usize) -> bool {
