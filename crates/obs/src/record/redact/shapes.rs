@@ -69,10 +69,17 @@ impl RedactedShapes {
     /// Takes out of what was written what has one of the shapes.
     pub(crate) fn redact(&self, text: &mut String, part: Part) {
         let found = self.find(text.get(part.start..).unwrap_or_default(), part.is_cut);
-        // From the end, so that what is before stays where it is.
-        for range in found.into_iter().rev() {
-            text.replace_range(part.start + range.start..part.start + range.end, REDACTED);
+        if found.is_empty() {
+            return;
         }
+        let written = text.split_off(part.start);
+        let mut from = 0;
+        for range in found {
+            text.push_str(written.get(from..range.start).unwrap_or_default());
+            text.push_str(REDACTED);
+            from = range.end;
+        }
+        text.push_str(written.get(from..).unwrap_or_default());
     }
 
     /// Where they are, in order.
@@ -312,26 +319,32 @@ fn position(text: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 /// The length of the number of a card that `text` begins with, with the spaces or dashes between its groups.
+/// What follows it after a space may be digits, too: the longest run of groups that is a number decides.
 fn card(text: &[u8]) -> Option<usize> {
     let mut digits = [0; 19];
-    let (mut count, mut end, mut between) = (0, 0, None);
-    while let Some(byte) = text.get(end) {
-        match byte {
-            b'0'..=b'9' => {
-                *digits.get_mut(count)? = byte - b'0';
-                count += 1;
-            }
-            b' ' | b'-' if between.is_none_or(|known| known == byte) && is_digit(text, end + 1) => {
-                between = Some(byte);
-            }
-            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'_') => return None,
-            b'.' if is_digit(text, end + 1) => return None,
-            _ => break,
+    let (mut count, mut end, mut between, mut longest) = (0, 0, None, None);
+    loop {
+        let byte = text.get(end).copied().unwrap_or_default();
+        if byte.is_ascii_digit() {
+            let Some(place) = digits.get_mut(count) else { return longest };
+            *place = byte - b'0';
+            (count, end) = (count + 1, end + 1);
+            continue;
         }
-        end += 1;
+        let has_more = is_digit(text, end + 1);
+        if byte.is_ascii_alphabetic() || byte == b'_' || byte == b'.' && has_more {
+            return longest;
+        }
+        let digits = digits.get(..count)?;
+        if is_of_network(digits) && is_luhn(digits) {
+            longest = Some(end);
+        }
+        let is_between = matches!(byte, b' ' | b'-') && between.is_none_or(|known| known == byte);
+        if !is_between || !has_more {
+            return longest;
+        }
+        (between, end) = (Some(byte), end + 1);
     }
-    let digits = digits.get(..count)?;
-    (is_of_network(digits) && is_luhn(digits)).then_some(end)
 }
 
 fn is_digit(text: &[u8], at: usize) -> bool {
