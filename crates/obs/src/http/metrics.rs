@@ -5,6 +5,7 @@ pub(crate) mod name {
     pub(crate) const ACTIVE_REQUESTS: &str = "http.server.active_requests";
     pub(crate) const REQUEST_SIZE: &str = "http.server.request.body.size";
     pub(crate) const RESPONSE_SIZE: &str = "http.server.response.body.size";
+    pub(crate) const CALL_DURATION: &str = "rpc.server.call.duration";
     pub(crate) const REFUSED_IDS: &str = "obs.http.refused_ids";
 }
 
@@ -15,6 +16,9 @@ pub(crate) mod label {
     pub(crate) const ERROR: &str = "error.type";
     pub(crate) const VERSION: &str = "network.protocol.version";
     pub(crate) const SCHEME: &str = "url.scheme";
+    pub(crate) const RPC_SYSTEM: &str = "rpc.system.name";
+    pub(crate) const RPC_METHOD: &str = "rpc.method";
+    pub(crate) const RPC_STATUS: &str = "rpc.response.status_code";
 }
 
 /// Those that the semantic conventions advise for the duration of HTTP requests and of calls.
@@ -53,6 +57,13 @@ pub const METRICS: &[Metric] = &[
     )
     .with_labels(OF_REQUEST)
     .with_buckets(BYTES),
+    Metric::histogram(
+        name::CALL_DURATION,
+        "s",
+        "how long calls took, from their head to their trailers",
+    )
+    .with_labels(&[label::RPC_SYSTEM, label::RPC_METHOD, label::RPC_STATUS, label::ERROR])
+    .with_buckets(SECONDS),
     Metric::counter(
         name::REFUSED_IDS,
         "{header}",

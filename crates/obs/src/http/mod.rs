@@ -41,10 +41,12 @@ let router: Router = Router::new()
 "#
 )]
 
+mod grpc;
 mod ids;
 mod metrics;
 mod server;
 
+pub use grpc::{GrpcBody, GrpcFuture, GrpcLayer, GrpcService};
 pub use ids::{
     RequestIdFuture, RequestIdLayer, RequestIdService, ScopedBody, write_outgoing_headers,
 };

@@ -15,6 +15,7 @@ mod span;
 pub use arrival::{Arrival, SpanDecision};
 pub use body::{CountedBody, MeteredBody};
 pub use future::ServerFuture;
+pub(crate) use labels::OTHER;
 pub use layer::ServerLayer;
 pub use route::MatchedRoute;
 #[cfg(feature = "axum")]
