@@ -1,7 +1,7 @@
 //! Tests that run a part of themselves in a process of its own: with other mounts, or one that dies.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const FOLDER: &str = "OBS_TEST_FOLDER";
 
@@ -16,6 +16,20 @@ pub(crate) fn command(test: &str, folder: &Path) -> Command {
     command.args(["--exact", test, "--include-ignored", "--nocapture"]).env(FOLDER, folder);
     command.env("RUST_BACKTRACE", "0");
     command
+}
+
+/// Runs `work` in a process of its own, and gives what that says.
+pub(crate) fn alone(test: &str, work: impl FnOnce()) -> String {
+    if folder().is_some() {
+        work();
+        return String::new();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(test, folder.path()).stdin(Stdio::null()).output().unwrap();
+    let output_of_child = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(output_of_child.contains("1 passed"), "{output_of_child}");
+    output_of_child
 }
 
 /// The same, after `mounts` in a mount namespace of its own.

@@ -9,6 +9,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(feature = "admin")]
+mod admin;
 #[cfg(feature = "log-bridge")]
 mod bridge;
 mod carried;

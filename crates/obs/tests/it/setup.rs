@@ -1,7 +1,6 @@
 //! The set-up of a whole process: each test is a process of its own.
 
 use std::io;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,20 +19,8 @@ use crate::child;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs `work` in a process of its own, whose standard output it gives.
 fn alone(test: &str, work: impl FnOnce()) -> String {
-    if child::folder().is_some() {
-        work();
-        return String::new();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let test = format!("setup::{test}");
-    let output = child::command(&test, folder.path()).stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}\n{complaint}");
-    assert!(said.contains("1 passed"), "{said}");
-    said
+    child::alone(&format!("setup::{test}"), work)
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {

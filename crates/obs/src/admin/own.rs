@@ -1,0 +1,161 @@
+use std::fmt;
+use std::time::Duration;
+
+use tracing_core::Level;
+
+use crate::admin::json;
+use crate::admin::message::{AdminMethod, AdminRequest, AdminResponse};
+use crate::admin::route::{Access, AdminRoute};
+use crate::log::Health;
+use crate::metric::Exposition;
+use crate::record::{Filter, Note, Value};
+use crate::setup::{Expiry, Observability, OutputStatus};
+
+/// `GET /metrics`: everything that is measured.
+#[derive(Debug)]
+pub(super) struct MetricsRoute(pub(super) Observability);
+
+impl AdminRoute for MetricsRoute {
+    fn path(&self) -> &str {
+        "/metrics"
+    }
+
+    fn methods(&self) -> &[(AdminMethod, Access)] {
+        &[(AdminMethod::Get, Access::Open)]
+    }
+
+    fn answer(&self, request: &AdminRequest<'_>) -> AdminResponse {
+        let format = Exposition::accepted(request.header("accept").unwrap_or_default());
+        let mut page = Vec::new();
+        match self.0.metrics().render(format, &mut page) {
+            Ok(()) => AdminResponse::ok(format.content_type(), page),
+            Err(_) => AdminResponse::problem(500, "metrics cannot be written"),
+        }
+    }
+}
+
+/// `GET /info`: what the service is, and how its logs are.
+#[derive(Debug)]
+pub(super) struct InfoRoute {
+    pub(super) observability: Observability,
+    pub(super) facts: Vec<(String, String)>,
+}
+
+impl AdminRoute for InfoRoute {
+    fn path(&self) -> &str {
+        "/info"
+    }
+
+    fn methods(&self) -> &[(AdminMethod, Access)] {
+        &[(AdminMethod::Get, Access::Open)]
+    }
+
+    fn answer(&self, _: &AdminRequest<'_>) -> AdminResponse {
+        let resource = self.observability.resource().iter();
+        let resource = json::object(resource.map(|(name, value)| (name, json::text(value))));
+        let facts = self.facts.iter().map(|(name, value)| (name.as_str(), json::text(value)));
+        let outputs: Vec<_> = self.observability.outputs().iter().map(output).collect();
+        AdminResponse::json(json::object([
+            ("resource", resource),
+            ("profile", json::text(self.observability.profile().name())),
+            ("build", json::object(facts)),
+            ("log_outputs", format!("[{}]", outputs.join(","))),
+        ]))
+    }
+}
+
+fn output(output: &OutputStatus) -> String {
+    let totals = &output.status.totals;
+    let health = match output.status.health {
+        Health::Working => "working",
+        Health::Blocked(_) => "blocked",
+        Health::Failing(_) => "failing",
+        Health::Closed => "closed",
+    };
+    json::object([
+        ("name", json::text(&output.name)),
+        ("health", json::text(health)),
+        ("written", totals.written.to_string()),
+        ("dropped", totals.dropped.sum().to_string()),
+        ("waiting", totals.waiting.to_string()),
+    ])
+}
+
+/// `GET /loggers` and `PUT /loggers?for=600`: the filter of logs.
+#[derive(Debug)]
+pub(super) struct LoggersRoute(pub(super) Observability);
+
+impl AdminRoute for LoggersRoute {
+    fn path(&self) -> &str {
+        "/loggers"
+    }
+
+    fn methods(&self) -> &[(AdminMethod, Access)] {
+        &[(AdminMethod::Get, Access::Authorized), (AdminMethod::Put, Access::Authorized)]
+    }
+
+    fn answer(&self, request: &AdminRequest<'_>) -> AdminResponse {
+        if request.method() == AdminMethod::Put {
+            match asked(request) {
+                Ok((filter, expiry)) => self.set(request, filter, expiry),
+                Err(detail) => {
+                    return AdminResponse::problem_with_detail(400, "no such filter", &detail);
+                }
+            }
+        }
+        let expires = self.0.filter_expires_in();
+        let expires = expires.map_or("null".to_owned(), |left| left.as_secs().to_string());
+        AdminResponse::json(json::object([
+            ("filter", json::text(&self.0.filter().to_string())),
+            ("expires_in_seconds", expires),
+        ]))
+    }
+}
+
+impl LoggersRoute {
+    fn set(&self, request: &AdminRequest<'_>, filter: Filter, expiry: Expiry) {
+        let (new, peer) = (filter.to_string(), request.peer().to_string());
+        self.0.set_filter(filter, expiry);
+        let fields = [("filter", Value::Text(&new)), ("peer", Value::Text(&peer))];
+        let note = Note::new(Level::WARN, "obs::admin").with_fields(&fields);
+        self.0.records().record(&note, &"the filter of logs was changed");
+    }
+}
+
+/// The filter is the body, and the query says for how many seconds it holds.
+fn asked(request: &AdminRequest<'_>) -> Result<(Filter, Expiry), String> {
+    let text = std::str::from_utf8(request.body()).map_err(|_| "it is not UTF-8".to_owned())?;
+    if text.trim().is_empty() {
+        return Err("the body is a filter, as `info,app::store=debug`".to_owned());
+    }
+    let filter = text.trim().parse::<Filter>().map_err(|error| error.to_string())?;
+    let expiry = match request.query("for").map(str::parse::<u32>) {
+        None => Expiry::Never,
+        Some(Ok(seconds)) if seconds > 0 => Expiry::After(Duration::from_secs(seconds.into())),
+        Some(_) => return Err("`for` is a number of seconds, 1 at least".to_owned()),
+    };
+    Ok((filter, expiry))
+}
+
+/// `GET /config`: what the settings are, as the application explains them.
+pub(super) struct ConfigRoute(pub(super) Box<dyn Fn() -> String + Send + Sync>);
+
+impl AdminRoute for ConfigRoute {
+    fn path(&self) -> &str {
+        "/config"
+    }
+
+    fn methods(&self) -> &[(AdminMethod, Access)] {
+        &[(AdminMethod::Get, Access::Authorized)]
+    }
+
+    fn answer(&self, _: &AdminRequest<'_>) -> AdminResponse {
+        AdminResponse::ok("text/plain; charset=utf-8", (self.0)().into_bytes())
+    }
+}
+
+impl fmt::Debug for ConfigRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigRoute").finish_non_exhaustive()
+    }
+}
