@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use super::MetricRecorder;
 use super::labels::LabelRules;
 use crate::catalog::Catalog;
-use crate::record::RedactedKeys;
+use crate::record::{RedactedKeys, Resource};
 
 /// Of a histogram in seconds: the advice of OpenTelemetry's HTTP conventions.
 pub(crate) const SECONDS: &[f64] =
@@ -26,6 +26,7 @@ pub(crate) struct Rules {
     pub(crate) most_families: usize,
     pub(crate) idle_after: Option<Duration>,
     pub(crate) clock: fn() -> SystemTime,
+    pub(crate) resource: Option<Resource>,
     buckets: HashMap<String, Vec<f64>>,
 }
 
@@ -63,6 +64,7 @@ impl MetricRecorderBuilder {
                 most_families: 2_000,
                 idle_after: None,
                 clock: SystemTime::now,
+                resource: None,
                 buckets: HashMap::new(),
             },
         }
@@ -111,6 +113,14 @@ impl MetricRecorderBuilder {
     /// [`MetricRecorder::sweep`] forgets it then. Without this none is forgotten.
     pub fn idle_after(mut self, window: Duration) -> Self {
         self.rules.idle_after = Some(window);
+        self
+    }
+
+    /// What is measured: the metric `target_info` says it, with the resource's names and values as
+    /// labels, as OpenTelemetry's Prometheus compatibility has it. Queries join it by instance, so that no other series needs
+    /// a label for the version.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.rules.resource = Some(resource);
         self
     }
 

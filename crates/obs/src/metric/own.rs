@@ -8,6 +8,7 @@ use super::MetricRecorder;
 const SERIES: &str = "obs.metric.series";
 const REJECTED: &str = "obs.metric.rejected";
 const EXPIRED: &str = "obs.metric.expired";
+const TARGET: &str = "target.info";
 
 /// The metrics of the recorder itself. It knows them without being told.
 pub const METRICS: &[Metric] = &[
@@ -20,6 +21,7 @@ pub const METRICS: &[Metric] = &[
     )
     .with_labels(&["reason"]),
     Metric::counter(EXPIRED, "{series}", "series that were forgotten because nothing used them"),
+    Metric::gauge(TARGET, "{target}", "what is measured: the resource, by its labels"),
 ];
 
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Own {
     kind: Counter,
     families: Counter,
     collision: Counter,
+    /// Held, so that it does not expire.
+    _target: Option<Gauge>,
 }
 
 impl Own {
@@ -50,6 +54,15 @@ impl Own {
             kind: rejected("kind"),
             families: rejected("families"),
             collision: rejected("collision"),
+            _target: recorder.resource().map(|resource| {
+                let labels = resource.iter();
+                let labels =
+                    labels.map(|(name, value)| Label::new(name.to_owned(), value.to_owned()));
+                let key = Key::from_parts(TARGET, labels.collect::<Vec<_>>());
+                let target = recorder.register_gauge(&key, &metadata);
+                target.set(1);
+                target
+            }),
         }
     }
 

@@ -16,6 +16,7 @@ use super::render;
 use super::table::Table;
 use super::{Exposition, InstallError};
 use crate::catalog::{Exposed, unit_word};
+use crate::record::Resource;
 
 /// What the [`metrics`] facade records into: every counter, gauge and histogram of a process, with
 /// limits that hold whatever labels are given.
@@ -152,6 +153,10 @@ impl MetricRecorder {
     /// How many series there are.
     pub(crate) fn series(&self) -> usize {
         self.inner.families.load().ordered.iter().map(|family| family.len()).sum()
+    }
+
+    pub(crate) fn resource(&self) -> Option<&Resource> {
+        self.inner.rules.resource.as_ref()
     }
 
     pub(crate) fn not_finite(&self) -> u64 {

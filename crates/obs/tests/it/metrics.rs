@@ -126,6 +126,20 @@ fn what_is_not_finite_is_counted_and_not_recorded() {
 }
 
 #[test]
+fn what_is_measured_is_said_once_and_does_not_expire() {
+    let resource =
+        obs::record::Resource::new("shop").with_version("1.2.3").with_environment("live");
+    let recorder = MetricRecorder::builder().resource(resource).idle_after(Duration::ZERO).build();
+    let start = Instant::now();
+    for second in 0..3 {
+        recorder.sweep(start + Duration::from_secs(second));
+    }
+    let target = "target_info{deployment_environment_name=\"live\",service_name=\"shop\",service_version=\"1.2.3\"}";
+    assert_eq!(value(&recorder, target), Some(1.0));
+    assert!(!text(&MetricRecorder::builder().build(), Exposition::Text).contains("target"));
+}
+
+#[test]
 fn a_name_has_one_kind() {
     let recorder = recorder();
     with_local_recorder(&recorder, || {
