@@ -188,6 +188,11 @@ fn who_is_authorized_changes_the_filter_for_a_time() {
         assert_eq!(set.json()["filter"], "app::store=debug,info");
         assert!((598..=600).contains(&set.json()["expires_in_seconds"].as_u64().unwrap()));
         assert_eq!(guard.observability().filter().to_string(), "app::store=debug,info");
+        // It is told in the log, with who did it.
+        assert!(guard.observability().records().flush(WITHIN));
+        let log = std::fs::read_to_string(child::folder().unwrap().join("log")).unwrap();
+        let told = log.lines().find(|line| line.contains("the filter of logs was changed"));
+        assert!(told.unwrap().contains("\"peer\":\"127.0.0.1:"), "{log}");
         let seen = get(address, "/loggers", TOKEN).json();
         assert_eq!(seen["filter"], "app::store=debug,info");
         for (path, body) in [("/loggers", "loud"), ("/loggers?for=soon", "info"), ("/loggers", "")]
@@ -199,7 +204,6 @@ fn who_is_authorized_changes_the_filter_for_a_time() {
         assert_eq!(get(address, "/config", TOKEN).body, "port = 8080 (app.toml:1)");
         assert_eq!(get(address, "/config", "").status, 403);
     });
-    // It is told in the log, with who did it.
 }
 
 #[test]
