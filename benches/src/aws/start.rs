@@ -37,7 +37,8 @@ pub(super) fn rows() -> Vec<Row> {
             // Ten seconds each time.
             Peer::new("aws-sdk 1.125, one by one", case(one_by_one(&place), 1))
                 .at_most(PART_OF_ONE_EACH),
-            Peer::new("ours without batches, 16 at once", case(ours_singly(&place), 3)),
+            Peer::new("ours without batches, 16 at once", case(ours_singly(&place), 3))
+                .at_most(PART_OF_ONE_EACH),
             Peer::new("aws-sdk 1.125, all joined", case(joined(&place), 5)),
             Peer::new("aws-sdk 1.125, batches joined", case(batches(&place), 5)),
             Peer::new(

@@ -1,3 +1,4 @@
+mod lock;
 mod rotated;
 
 use std::ffi::OsString;
@@ -6,6 +7,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use self::lock::Asked;
 use self::rotated::Rotated;
 use crate::log::writer::Target;
 
@@ -14,6 +16,9 @@ const ROTATION_PAUSE: Duration = Duration::from_secs(60);
 
 /// How much may be written until a rotation that failed is thought of again.
 const UNROTATED_ROOM: usize = 1 << 20;
+
+/// How often a file is looked at that others move aside at the same time.
+const LOOKS: usize = 16;
 
 /// A file, as a [`Target`]: moved aside by size or time, and written to at its end, so that the
 /// lines of several processes stay whole.
@@ -101,6 +106,18 @@ impl FileTarget {
 
     /// Sees to it that what is open is what the name names. Its length.
     fn look(&mut self, now: SystemTime) -> io::Result<u64> {
+        let mut looked = self.look_once(now);
+        for _ in 1..LOOKS {
+            match &looked {
+                // Another process made it, moved it aside or opened it in between.
+                Err(error) if overtaken(error) => looked = self.look_once(now),
+                _ => break,
+            }
+        }
+        looked
+    }
+
+    fn look_once(&mut self, now: SystemTime) -> io::Result<u64> {
         let found = regular(&self.options.path)?;
         let is_same = match (&self.opened, &found) {
             (Some(opened), Some(found)) => opened.identity == identity(found),
@@ -126,11 +143,22 @@ impl FileTarget {
         length > 0 && (is_too_long || period > opened.period)
     }
 
-    /// Moves the file aside, opens another one, and deletes what is too old or too much.
+    /// Moves the file aside, opens another one, and deletes what is too old or too much. Another process
+    /// may be doing so: then there is nothing to do.
     fn rotate(&mut self, now: SystemTime) -> io::Result<()> {
         let rotated = Rotated::of(&self.options.path)?;
-        fs::rename(&self.options.path, rotated.free(now)?)?;
-        self.opened = None;
+        if let Some(opened) = self.opened.take() {
+            let asked = lock::alone(&opened.file);
+            let named = regular(&self.options.path)?;
+            let is_there = named.is_some_and(|named| identity(&named) == opened.identity);
+            if is_there && !matches!(asked, Asked::Taken) {
+                match fs::rename(&self.options.path, rotated.free(now)?) {
+                    // Whoever does not ask for locks was faster.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+        }
         self.look(now)?;
         rotated.delete(self.options.keep_files, self.options.keep_for, now)
     }
@@ -211,17 +239,21 @@ impl FileTargetBuilder {
         let mut options = File::options();
         options.append(true).create_new(found.is_none());
         set_mode(&mut options, self.mode);
-        let mut file = options.open(&self.path)?;
+        let file = options.open(&self.path)?;
         let metadata = file.metadata()?;
         let is_named = regular(&self.path)?
             .is_some_and(|named| named.is_file() && identity(&named) == identity(&metadata));
         if !is_named {
-            return Err(refused(&self.path, "was replaced while it was opened"));
+            let message = format!("`{}` was replaced while it was opened", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         }
         let mut length = metadata.len();
         if length > 0 && ends_within_a_line(&self.path) {
-            // Whoever wrote last was cut off.
-            length += u64::try_from(file.write(b"\n")?).unwrap_or_default();
+            // Whoever has the lock is in the middle of it; else who wrote last was cut off.
+            let asked = lock::alone(&file);
+            if !matches!(asked, Asked::Taken) && ends_within_a_line(&self.path) {
+                length += u64::try_from((&file).write(b"\n")?).unwrap_or_default();
+            }
         }
         let begun = if length > 0 { metadata.modified().unwrap_or(now) } else { now };
         let period = self.period_of(begun);
@@ -257,7 +289,11 @@ impl Target for FileTarget {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.opened {
-            Some(opened) => opened.file.write(bytes),
+            Some(opened) => {
+                // Others see no line that is half written, while all are quick.
+                let _writing = lock::to_write(&opened.file);
+                (&opened.file).write(bytes)
+            }
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -269,6 +305,12 @@ impl Target for FileTarget {
     fn problem(&mut self) -> Option<io::Error> {
         self.problem.take()
     }
+}
+
+/// Whether an error may be gone when the file is looked at again.
+fn overtaken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotFound, ResourceBusy};
+    matches!(error.kind(), AlreadyExists | NotFound | ResourceBusy)
 }
 
 /// What has this name, without following it anywhere; an error if that is no regular file.
