@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use libfuzzer_sys::fuzz_target;
 use obs::log::{Console, Datadog, Ecs, GoogleCloud, JsonFlat, Layout, Logfmt, NewRelic};
-use obs::record::{
-    Note, Record, RecordLayer, RecordSink, RedactedShapes, Resource, Value,
-};
+use obs::record::{Note, Record, RecordLayer, RecordSink, RedactedShapes, Resource, Value};
 use tracing_core::Level;
 
 #[derive(Debug, Default)]

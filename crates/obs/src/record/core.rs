@@ -1,9 +1,10 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::{Dispatch, dispatcher, span};
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
@@ -25,6 +26,10 @@ pub(crate) struct Core {
     pub(crate) filter: ArcSwap<Filter>,
     /// What the filter goes back to, if it is one for a while.
     pub(crate) before: Mutex<Option<Before>>,
+    /// What the layer is a part of, once it is.
+    pub(crate) dispatch: OnceLock<WeakDispatch>,
+    /// Whether the filter was changed and not all places that log are known to have heard of it.
+    pub(crate) is_unsettled: AtomicBool,
     pub(crate) sinks: Vec<Arc<dyn RecordSink>>,
     pub(crate) redaction: Redaction,
     pub(crate) limits: Limits,
@@ -38,6 +43,8 @@ impl Default for Core {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             filter: ArcSwap::default(),
             before: Mutex::default(),
+            dispatch: OnceLock::new(),
+            is_unsettled: AtomicBool::new(false),
             sinks: Vec::new(),
             redaction: Redaction::default(),
             limits: Limits::default(),

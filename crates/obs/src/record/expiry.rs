@@ -1,7 +1,9 @@
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use tracing_core::callsite;
+use tracing_core::dispatcher::{WeakDispatch, with_default};
 
 use crate::record::filter::Filter;
 use crate::record::handle::RecordHandle;
@@ -20,7 +22,7 @@ impl RecordHandle {
         *before = None;
         self.0.filter.store(Arc::new(new));
         drop(before);
-        callsite::rebuild_interest_cache();
+        self.ask_again();
     }
 
     /// Takes another filter for a while. What was set for good comes back, once
@@ -50,7 +52,7 @@ impl RecordHandle {
         *before = Some(Before { filter, until });
         self.0.filter.store(Arc::new(new));
         drop(before);
-        callsite::rebuild_interest_cache();
+        self.ask_again();
     }
 
     /// When the filter goes back to what it was, if it is one for a while.
@@ -60,15 +62,39 @@ impl RecordHandle {
         before.as_ref().map(|before| before.until)
     }
 
-    /// Puts back the filter that was there before, if it is time; whether it was. Costs next to nothing
-    /// otherwise.
+    /// Puts back the filter that was there before, if it is time; whether it was.
+    ///
+    /// After a change of the filter it also asks every place that logs once more: one that logged for the
+    /// first time just then may have stored the older answer over the newer one (`tracing-core` finds it and
+    /// stores it in two steps). Otherwise it costs next to nothing.
     pub fn end_expired(&self, now: Instant) -> bool {
+        let is_unsettled = self.0.is_unsettled.swap(false, Ordering::AcqRel);
         let mut before = self.0.before.lock().unwrap_or_else(PoisonError::into_inner);
         let due = before.take_if(|before| before.until <= now);
-        let Some(due) = due else { return false };
-        self.0.filter.store(due.filter);
+        if let Some(due) = due {
+            self.0.filter.store(due.filter);
+            drop(before);
+            self.ask_again();
+            return true;
+        }
         drop(before);
-        callsite::rebuild_interest_cache();
-        true
+        if is_unsettled {
+            self.rebuild();
+        }
+        false
+    }
+
+    fn ask_again(&self) {
+        self.0.is_unsettled.store(true, Ordering::Release);
+        self.rebuild();
+    }
+
+    /// Where there is only one subscriber, `tracing-core` asks that of this thread, which may be none: then
+    /// nothing would be logged any more.
+    fn rebuild(&self) {
+        match self.0.dispatch.get().and_then(WeakDispatch::upgrade) {
+            Some(dispatch) => with_default(&dispatch, callsite::rebuild_interest_cache),
+            None => callsite::rebuild_interest_cache(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use tracing_core::span::{Attributes, Id, Record as Late};
 use tracing_core::subscriber::Interest;
-use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
+use tracing_core::{Dispatch, Event, LevelFilter, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -98,6 +98,11 @@ impl<S> Layer<S> for RecordLayer
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        // One layer is a part of one subscriber: the first is the only one.
+        let _ = self.0.dispatch.set(dispatch.downgrade());
+    }
+
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.0.filter.load().takes(metadata) { Interest::always() } else { Interest::never() }
     }

@@ -102,6 +102,7 @@ impl Filters {
         for complaint in complaints {
             let _ = writeln!(io::stderr(), "{complaint}");
         }
+        self.records.end_expired((self.clock)());
         let mut state = self.state();
         self.expire(&mut state);
         if state.is_ended {
