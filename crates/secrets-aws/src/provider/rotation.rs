@@ -233,8 +233,9 @@ impl SecretsManagerProvider {
             let described = session.living().await?;
             let is_rotated = described.0.rotation_enabled() == Some(true);
             let versions = described.0.version_ids_to_stages();
-            if versions.is_some_and(|versions| versions.contains_key(version)) || !is_rotated {
-                return Ok(is_rotated);
+            // That it is rotated may have been said a moment ago, as well.
+            if is_rotated && versions.is_some_and(|versions| versions.contains_key(version)) {
+                return Ok(true);
             }
             if !patience.wait().await {
                 return Ok(false);
