@@ -208,7 +208,14 @@ impl SecretsManagerProvider {
         if failure.code() != "InvalidRequestException" || failure.kind() != ErrorKind::Conflict {
             return Err(session.told(failure));
         }
-        let Ok(described) = session.living().await else { return Err(failure.into()) };
+        let mut patience = self.patience();
+        let described = loop {
+            let Ok(described) = session.living().await else { return Err(failure.into()) };
+            // What waits may have been made a moment ago, and a read may not show it yet.
+            if described.pending().is_some() || !patience.wait().await {
+                break described;
+            }
+        };
         let Some(waiting) = described.pending() else { return Err(failure.into()) };
         if waiting == token {
             // The rotation of an attempt whose answer was lost.
