@@ -55,6 +55,18 @@ impl RecordHandle {
         self.ask_again();
     }
 
+    /// Takes another filter for good. One that holds for a while is not disturbed: this one comes after it.
+    pub fn set_lasting_filter(&self, new: Filter) {
+        let mut before = self.0.before.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = &mut *before {
+            before.filter = Arc::new(new);
+            return;
+        }
+        self.0.filter.store(Arc::new(new));
+        drop(before);
+        self.ask_again();
+    }
+
     /// When the filter goes back to what it was, if it is one for a while.
     #[must_use]
     pub fn filter_expires(&self) -> Option<Instant> {

@@ -16,9 +16,9 @@ use crate::record::{
     Value,
 };
 use crate::setup::environment::Environment;
-use crate::setup::filters::{Filters, keep};
 use crate::setup::handle::Inner;
 use crate::setup::install::{Unredacted, check_free, install, join_others};
+use crate::setup::keeper::{Keeper, keep};
 use crate::setup::output::{Output, Started};
 use crate::setup::probe::{self, Path, SelfTest, SelfTestFailure, TARGET, Tap};
 use crate::setup::{Guard, Observability, Profile, SetupError, SetupErrorKind};
@@ -228,18 +228,21 @@ impl ObservabilityBuilder {
         let records = layer.handle();
         let recorder = MetricRecorder::builder().redacted_keys(self.keys).clock(self.now);
         let metrics = (self.metrics)(recorder.catalog(catalog.clone())).build();
-        let filters = Arc::new(Filters::new(records.clone(), filter.clone(), self.clock));
-        keep(&filters, &metrics, &volume)
+        let keeper = Arc::new(Keeper::new(records.clone(), self.clock));
+        keep(&keeper, &metrics, &volume)
             .map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;
         if let Err(error) = install(&metrics, layer, self.unredacted) {
-            filters.end();
+            keeper.end();
             return Err(error);
         }
-        join_others(&records, self.panics, needs_logger)?;
+        if let Err(error) = join_others(&records, self.panics, needs_logger) {
+            keeper.end();
+            return Err(error);
+        }
         let (writers, guards) =
             started.into_iter().map(|output| ((output.name, output.writer), output.guard)).unzip();
         let profile = self.profile;
-        let inner = Inner { records, metrics, catalog, filters, writers, resource, profile };
+        let inner = Inner { records, metrics, catalog, keeper, writers, resource, profile };
         let tested = inner.tested(self.self_test, filter, shows_probes.then_some(&*tap));
         inner.warn(&self.environment.warnings, tested);
         let observability = Observability(Arc::new(inner));
@@ -337,7 +340,7 @@ impl Inner {
             let fields = [("self_test", Value::Text("failed"))];
             let note = Note::new(Level::ERROR, TARGET).with_fields(&fields);
             self.records.record(&note, &failure);
-            self.filters.complain(format!("observability: {failure}"));
+            self.keeper.complain(format!("observability: {failure}"));
         }
     }
 }

@@ -73,7 +73,7 @@ impl Guard {
 
     fn end(&mut self, within: Duration) -> ShutdownReport {
         let until = Instant::now() + within.min(LONGEST);
-        self.observability.0.filters.end();
+        self.observability.0.keeper.end();
         let (done, sign) = mpsc::channel();
         let sinks = std::mem::take(&mut self.sinks);
         let mut sinks_left = sinks.len();
@@ -116,6 +116,6 @@ impl Drop for Guard {
         if !self.writers.is_empty() || !self.sinks.is_empty() {
             let _ = self.end(self.within);
         }
-        self.observability.0.filters.end();
+        self.observability.0.keeper.end();
     }
 }

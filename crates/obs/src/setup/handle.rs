@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::log::{Status, Writer};
 use crate::metric::MetricRecorder;
 use crate::record::{Filter, RecordHandle, Resource};
-use crate::setup::filters::{Expiry, Filters};
+use crate::setup::keeper::{Expiry, Keeper};
 use crate::setup::{ObservabilityBuilder, Profile};
 
 /// The logs and metrics of this process, once they are set up. A clone is another handle on the same.
@@ -44,7 +44,7 @@ pub(super) struct Inner {
     pub(super) records: RecordHandle,
     pub(super) metrics: MetricRecorder,
     pub(super) catalog: Catalog,
-    pub(super) filters: Arc<Filters>,
+    pub(super) keeper: Arc<Keeper>,
     pub(super) writers: Vec<(Box<str>, Writer)>,
     pub(super) resource: Resource,
     pub(super) profile: Profile,
@@ -75,18 +75,18 @@ impl Observability {
     /// For how long that filter holds, if it was set for a time.
     #[must_use]
     pub fn filter_expires_in(&self) -> Option<Duration> {
-        self.0.filters.remaining()
+        self.0.keeper.remaining()
     }
 
     /// Logs by another filter from now on, or for a time.
     pub fn set_filter(&self, filter: Filter, expiry: Expiry) {
-        self.0.filters.set(filter, expiry);
+        self.0.keeper.set_filter(filter, expiry);
     }
 
     /// Logs by another filter from now on; if one holds that was set for a time, after it. For settings
     /// that changed.
     pub fn reload_filter(&self, filter: Filter) {
-        self.0.filters.set_lasting(filter);
+        self.0.records.set_lasting_filter(filter);
     }
 
     /// What logs a panic, or anything else that no macro of `tracing` logs.

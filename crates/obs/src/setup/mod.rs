@@ -3,19 +3,19 @@
 mod builder;
 mod environment;
 mod error;
-mod filters;
 mod guard;
 mod handle;
 mod install;
+mod keeper;
 mod output;
 mod probe;
 mod profile;
 
 pub use builder::{ObservabilityBuilder, Panics};
 pub use error::{SetupError, SetupErrorKind};
-pub use filters::Expiry;
 pub use guard::{Guard, ShutdownReport};
 pub use handle::{Observability, OutputStatus};
+pub use keeper::Expiry;
 pub use output::{Format, Output};
 pub use probe::{METRICS, SelfTest, SelfTestFailure};
 pub use profile::{Profile, UnknownProfile};

@@ -207,3 +207,35 @@ fn a_filter_for_a_while_goes_back_to_what_was_set_for_good() {
     });
     assert_eq!(messages(&lines), ["debug 1", "debug 2", "debug 3", "debug 5"]);
 }
+
+#[test]
+fn a_filter_set_for_good_may_come_after_one_for_a_while() {
+    if !child::is_alone("foreign::a_filter_set_for_good_may_come_after_one_for_a_while") {
+        return;
+    }
+    let lines = Arc::new(Lines::default());
+    let layer = RecordLayer::builder().sink(Arc::<Lines>::clone(&lines)).build();
+    let handle = layer.handle();
+    let later = Instant::now() + Duration::from_secs(600);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let log = |step: u32| {
+            tracing::debug!("debug {step}");
+            tracing::info!("info {step}");
+        };
+        // Nothing holds for a while: it holds at once.
+        handle.set_lasting_filter(filter("debug"));
+        log(0);
+        handle.set_filter_until(filter("info"), later);
+        handle.set_lasting_filter(filter("trace"));
+        handle.set_lasting_filter(filter("off"));
+        assert_eq!(
+            (handle.filter().to_string(), handle.filter_expires()),
+            ("info".into(), Some(later))
+        );
+        log(1);
+        assert!(handle.end_expired(later));
+        assert_eq!((handle.filter().to_string(), handle.filter_expires()), ("off".into(), None));
+        log(2);
+    });
+    assert_eq!(messages(&lines), ["debug 0", "info 0", "info 1"]);
+}

@@ -16,19 +16,17 @@ pub enum Expiry {
     After(Duration),
 }
 
-/// The filter that lasts, the one that passes, and what is done now and then.
+/// Does now and then what no request should wait for: lets filters expire, says what went wrong.
 #[derive(Debug)]
-pub(super) struct Filters {
+pub(super) struct Keeper {
     records: RecordHandle,
     clock: fn() -> Instant,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    lasting: Filter,
-    until: Option<Instant>,
     is_ended: bool,
     complaints: Vec<String>,
 }
@@ -38,42 +36,30 @@ const TICK: Duration = Duration::from_secs(1);
 /// Every so many ticks unused series are looked for.
 const TICKS_OF_UPKEEP: u32 = 10;
 
-impl Filters {
-    pub(super) fn new(records: RecordHandle, lasting: Filter, clock: fn() -> Instant) -> Self {
-        let state = State { lasting, until: None, is_ended: false, complaints: Vec::new() };
-        Self { records, clock, state: Mutex::new(state), changed: Condvar::new() }
+impl Keeper {
+    pub(super) fn new(records: RecordHandle, clock: fn() -> Instant) -> Self {
+        Self { records, clock, state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set(&self, filter: Filter, expiry: Expiry) {
-        let mut state = self.state();
-        state.until = match expiry {
+    pub(super) fn set_filter(&self, filter: Filter, expiry: Expiry) {
+        let until = match expiry {
             // What cannot be counted does not end.
             Expiry::After(time) => (self.clock)().checked_add(time),
             Expiry::Never => None,
         };
-        if state.until.is_none() {
-            state.lasting = filter.clone();
-        }
-        self.records.set_filter(filter);
-        self.changed.notify_all();
-    }
-
-    /// The filter that lasts is another one; one that passes stays for its time.
-    pub(super) fn set_lasting(&self, filter: Filter) {
-        let mut state = self.state();
-        state.lasting = filter.clone();
-        if state.until.is_none() {
-            self.records.set_filter(filter);
+        match until {
+            Some(until) => self.records.set_filter_until(filter, until),
+            None => self.records.set_filter(filter),
         }
     }
 
     /// For how long the filter that holds is still there, if it passes.
     pub(super) fn remaining(&self) -> Option<Duration> {
-        let until = self.state().until?;
+        let until = self.records.filter_expires()?;
         Some(until.saturating_duration_since((self.clock)()))
     }
 
@@ -88,54 +74,36 @@ impl Filters {
         self.changed.notify_all();
     }
 
-    fn expire(&self, state: &mut State) {
-        let now = (self.clock)();
-        if state.until.is_some_and(|until| until <= now) {
-            state.until = None;
-            self.records.set_filter(state.lasting.clone());
-        }
-    }
-
-    /// Waits for what is due next. Whether it goes on.
-    fn wait(&self) -> bool {
+    /// Does what is due, and waits for what is due next. Whether it goes on.
+    fn turn(&self) -> bool {
+        self.records.end_expired((self.clock)());
         let complaints = std::mem::take(&mut self.state().complaints);
         for complaint in complaints {
             let _ = writeln!(io::stderr(), "{complaint}");
         }
-        self.records.end_expired((self.clock)());
-        let mut state = self.state();
-        self.expire(&mut state);
-        if state.is_ended {
-            return false;
-        }
-        if !state.complaints.is_empty() {
-            return true;
-        }
-        let left = state.until.map(|until| until.saturating_duration_since((self.clock)()));
-        let pause = left.map_or(TICK, |left| left.min(TICK));
-        let waited = self.changed.wait_timeout(state, pause);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        self.expire(&mut state);
+        let is_idle = |state: &mut State| !state.is_ended && state.complaints.is_empty();
+        let waited = self.changed.wait_timeout_while(self.state(), TICK, is_idle);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !state.is_ended
     }
 }
 
 /// Starts the thread that lets filters expire, counts what was logged and forgets unused series, until
-/// the filters end.
+/// the keeper ends.
 pub(super) fn keep(
-    filters: &Arc<Filters>,
+    keeper: &Arc<Keeper>,
     metrics: &MetricRecorder,
     volume: &Arc<LogVolume>,
 ) -> io::Result<()> {
     let volume = Arc::clone(volume);
-    let (filters, metrics) = (Arc::clone(filters), metrics.clone());
+    let (keeper, metrics) = (Arc::clone(keeper), metrics.clone());
     let run = move || {
         let mut ticks = 0_u32;
-        while filters.wait() {
+        while keeper.turn() {
             volume.publish();
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(TICKS_OF_UPKEEP) {
-                metrics.upkeep(Instant::now());
+                metrics.upkeep((keeper.clock)());
             }
         }
     };
