@@ -31,6 +31,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "live-value", features: Features::Default, at_most: 5 },
     Budget { package: "metric-table", features: Features::Default, at_most: 5 },
     Budget { package: "obs", features: Features::Default, at_most: 30 },
+    Budget { package: "obs", features: Features::With("admin"), at_most: 35 },
     Budget { package: "obs", features: Features::With("http"), at_most: 35 },
     Budget { package: "request-context", features: Features::Default, at_most: 6 },
     // Nearly all of it is the SDKs' own: HTTP, TLS, signatures.

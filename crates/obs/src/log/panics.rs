@@ -1,6 +1,7 @@
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::fmt;
+use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -28,12 +29,13 @@ const LONGEST_PAYLOAD: usize = 64 << 10;
 /// Makes a record of each panic: its message, redacted as any other, where it was and in which thread, and
 /// the ids of the span and request that it was in. It is counted as `process.panics`.
 ///
-/// The hook that was there is called afterwards. The one that Rust begins with writes the message
-/// to standard error as it is; [`instead_of_previous`](Self::instead_of_previous) keeps it from that.
+/// It takes the place of the hook that was there: the one that Rust begins with writes the message to the standard
+/// error as it is, whatever is in it. [`then_previous`](Self::then_previous) keeps it.
 ///
 /// Within a hook another panic ends the process. So the record is made by a thread of its own, and
 /// the panic waits for it a second at most: outputs, sinks of others, locks that the panic
-/// left locked can fail, panic or block as they like. A panic of that thread is only told by the hook that was there before.
+/// left locked can fail, panic or block as they like. Of a panic whose record was not written by then, a panic of
+/// that thread too, the standard error tells where it was, and nothing of its message.
 ///
 /// ```no_run
 /// use obs::log::PanicHook;
@@ -59,7 +61,7 @@ pub struct AlreadyInstalled;
 impl PanicHook {
     /// Gives records to the sinks of this handle's layer.
     pub const fn new(handle: RecordHandle) -> Self {
-        Self { handle, has_backtraces: false, calls_previous: true }
+        Self { handle, has_backtraces: false, calls_previous: false }
     }
 
     /// With a backtrace, as the field `exception.stacktrace`. Names of functions are read from the
@@ -69,9 +71,10 @@ impl PanicHook {
         self
     }
 
-    /// Does not call the hook that was there: nothing but the log tells of panics.
-    pub const fn instead_of_previous(mut self) -> Self {
-        self.calls_previous = false;
+    /// Calls the hook that was there, afterwards: one that reports panics elsewhere, say. It sees the panic as it is,
+    /// and Rust's own writes it to the standard error so: nothing of that is redacted.
+    pub const fn then_previous(mut self) -> Self {
+        self.calls_previous = true;
         self
     }
 
@@ -87,26 +90,39 @@ impl PanicHook {
         }
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            self.report(info);
-            if self.calls_previous || is_reporter() {
+            let is_logged = self.report(info);
+            if self.calls_previous {
                 previous(info);
+            } else if !is_logged {
+                tell_place(info);
             }
         }));
         Ok(())
     }
 
-    /// Nothing here may panic, nor wait for what the panic may have locked.
-    fn report(&self, info: &PanicHookInfo<'_>) {
+    /// Whether there is a record of it, written by now. Nothing here may panic, nor wait for what the panic may
+    /// have locked.
+    fn report(&self, info: &PanicHookInfo<'_>) -> bool {
         if is_reporter() {
-            return;
+            return false;
         }
         let panic = Panic::of(info, self.has_backtraces);
         let handle = self.handle.clone();
-        aside(WITHIN, move || {
+        let is_written = aside(WITHIN, move || {
             panic.record(&handle);
             handle.flush(FLUSH_WITHIN)
         });
+        is_written == Some(true)
     }
+}
+
+/// Says on the standard error where a panic was that the log may not have.
+fn tell_place(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(String::new, |at| format!(" at {at}"));
+    let thread = thread::current().name().unwrap_or("without a name").to_owned();
+    let line = format!("obs: thread `{thread}` panicked{place}; its record is not written yet\n");
+    // The panic may hold the lock of the standard error.
+    aside(FLUSH_WITHIN, move || io::stderr().write_all(line.as_bytes()));
 }
 
 /// Runs `work` in a thread of its own, and waits for it so long at most; nothing if it is not done by

@@ -27,11 +27,14 @@ use crate::setup::{Guard, Observability, Profile, SetupError, SetupErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Panics {
-    /// They are logged and counted; then the hook that was there before is called ([`PanicHook`](crate::log::PanicHook)).
+    /// They are logged and counted, instead of what the hook did that was there ([`PanicHook`](crate::log::PanicHook)).
     #[default]
     Log,
     /// The same, with a backtrace.
     LogWithBacktraces,
+    /// They are logged and counted; then the hook that was there is called. It sees them as they are: Rust's own
+    /// writes them to the standard error without any redaction.
+    LogThenPrevious,
     /// The hook is left as it is.
     Leave,
 }

@@ -82,6 +82,7 @@ pub(super) fn join_others(
     let _ = match panics {
         Panics::Log => hook.install(),
         Panics::LogWithBacktraces => hook.with_backtraces().install(),
+        Panics::LogThenPrevious => hook.then_previous().install(),
         Panics::Leave => Ok(()),
     };
     #[cfg(feature = "log-bridge")]

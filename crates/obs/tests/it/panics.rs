@@ -17,6 +17,7 @@ use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::child;
+use crate::support::wait_for;
 
 /// The log of a child: in a file, with the hook installed.
 fn logging(folder: &Path, hook: impl FnOnce(PanicHook) -> PanicHook) -> WriterGuard {
@@ -69,7 +70,7 @@ fn a_panic_is_a_record_with_its_ids_and_without_secrets() {
         std::panic::set_hook(Box::new(|_| {
             std::io::stderr().write_all(b"the hook that was there\n").unwrap();
         }));
-        let guard = logging(&folder, PanicHook::with_backtraces);
+        let guard = logging(&folder, |hook| hook.with_backtraces().then_previous());
         let context = Context::new().with_request_id(Id::new("r-1").unwrap());
         let work = || {
             context.sync_scope(|| {
@@ -105,9 +106,9 @@ fn a_panic_is_a_record_with_its_ids_and_without_secrets() {
 }
 
 #[test]
-fn the_hook_that_was_there_may_be_silenced_and_two_of_ours_are_not_installed() {
+fn nothing_of_a_panic_but_its_record_is_shown_and_two_hooks_of_ours_are_not_installed() {
     if let Some(folder) = child::folder() {
-        let guard = logging(&folder, PanicHook::instead_of_previous);
+        let guard = logging(&folder, |hook| hook);
         let layer = RecordLayer::builder().build();
         let again = PanicHook::new(layer.handle()).install();
         assert!(again.unwrap_err().to_string().contains("installed already"));
@@ -115,11 +116,18 @@ fn the_hook_that_was_there_may_be_silenced_and_two_of_ours_are_not_installed() {
         drop(guard);
         return;
     }
-    let test = "the_hook_that_was_there_may_be_silenced_and_two_of_ours_are_not_installed";
+    let test = "nothing_of_a_panic_but_its_record_is_shown_and_two_hooks_of_ours_are_not_installed";
     let (output, lines) = ran(test);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(panics(&lines).len(), 1);
-    assert!(!stderr(&output).contains("canary"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+}
+
+/// How many threads of this process have that name.
+fn threads(name: &str) -> usize {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
 }
 
 struct PanicsInDrop;
@@ -151,7 +159,7 @@ impl RecordSink for PanicsOnPanics {
     fn record(&self, record: &Record<'_>) {
         if record.target == "panic" {
             self.0.fetch_add(1, Ordering::SeqCst);
-            panic!("the sink");
+            panic!("the sink: hunter2-canary");
         }
     }
 }
@@ -169,7 +177,32 @@ fn a_sink_that_panics_over_a_panic_ends_nothing() {
     let (output, lines) = ran("a_sink_that_panics_over_a_panic_ends_nothing");
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(panics(&lines).len(), 3);
-    assert!(stderr(&output).contains("the sink"), "told by the hook that was there");
+    // Of each panic, and of what it led to: where it was, and nothing else.
+    let said = stderr(&output);
+    assert_eq!(said.matches("` panicked at crates/obs/tests/it/panics.rs:").count(), 6, "{said}");
+    assert_eq!(said.matches("obs: thread `obs-panic` panicked at ").count(), 3, "{said}");
+    assert!(!said.contains("canary"), "{said}");
+}
+
+#[test]
+fn a_panic_that_holds_the_standard_error_is_told_there_after_a_moment() {
+    if let Some(folder) = child::folder() {
+        let guard = logging_with(&folder, |hook| hook, Some(Arc::new(Blocks)));
+        caught(|| {
+            let _held = std::io::stderr().lock();
+            panic!("hunter2-canary");
+        });
+        // One does not come back from the sink; the other one has the standard error now.
+        wait_for(|| threads("obs-panic") == 1);
+        drop(guard);
+        return;
+    }
+    let (output, lines) = ran("a_panic_that_holds_the_standard_error_is_told_there_after_a_moment");
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(panics(&lines).len(), 1);
+    assert_eq!(said.matches("its record is not written yet").count(), 1, "{said}");
+    assert!(!said.contains("canary"), "{said}");
 }
 
 #[derive(Debug)]

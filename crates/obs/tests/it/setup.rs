@@ -9,13 +9,14 @@ use obs::log::{FileTarget, Target};
 use obs::metric::{Exposition, MetricRecorder};
 use obs::record::{Filter, Record, RecordLayer, RecordSink, Resource};
 use obs::setup::{
-    Expiry, Format, Guard, Observability, ObservabilityBuilder, Output, Profile, SelfTest,
+    Expiry, Format, Guard, Observability, ObservabilityBuilder, Output, Panics, Profile, SelfTest,
     SelfTestFailure, SetupErrorKind,
 };
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::child;
+use crate::support::wait_for;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -228,14 +229,6 @@ fn set_clock() -> Instant {
     *BEGIN.get_or_init(Instant::now) + Duration::from_secs(LATER.load(Ordering::SeqCst))
 }
 
-fn wait_for(what: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !what() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "did not happen");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn a_filter_for_a_time_gives_way_to_the_one_before() {
     alone("a_filter_for_a_time_gives_way_to_the_one_before", || {
@@ -410,6 +403,31 @@ fn panics_and_the_volume_are_seen() {
         let text = format!("{:?}", lines());
         assert!(text.contains("no such password=[REDACTED]"), "{text}");
     });
+}
+
+#[test]
+fn what_a_panic_says_is_not_on_the_standard_error_unless_asked_for() {
+    const TEST: &str = "setup::what_a_panic_says_is_not_on_the_standard_error_unless_asked_for";
+    const PANICS: &str = "OBS_TEST_PANICS";
+    if child::folder().is_some() {
+        let panics = match std::env::var(PANICS).unwrap().as_str() {
+            "then previous" => Panics::LogThenPrevious,
+            "backtraces" => Panics::LogWithBacktraces,
+            _ => Panics::default(),
+        };
+        let guard = to_file(Observability::builder()).panics(panics).install().unwrap();
+        std::thread::spawn(|| panic!("hunter2-canary")).join().unwrap_err();
+        assert!(guard.shutdown(SECOND).is_complete());
+        assert!(format!("{:?}", lines()).contains("panicked: hunter2-canary"));
+        return;
+    }
+    for (panics, is_shown) in [("log", false), ("backtraces", false), ("then previous", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = child::command(TEST, folder.path());
+        command.env(PANICS, panics);
+        let said = child::run(command);
+        assert_eq!(said.contains("hunter2-canary"), is_shown, "{panics}: {said}");
+    }
 }
 
 #[cfg(feature = "log-bridge")]

@@ -1,6 +1,7 @@
 //! A sink that keeps lines, and subscribers that give to it.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use obs::log::{JsonFlat, Layout};
 use obs::record::{Record, RecordLayer, RecordLayerBuilder, RecordSink};
@@ -73,5 +74,14 @@ impl Memory {
     pub(crate) fn messages(&self) -> Vec<String> {
         let lines = self.lines();
         lines.iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// Waits for what comes at once, unless the machine is busy.
+pub(crate) fn wait_for(what: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !what() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "did not happen");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
