@@ -10,3 +10,5 @@ pub mod log;
 pub mod metric;
 pub mod record;
 pub mod setup;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -11,6 +11,8 @@ mod install;
 pub mod kit;
 mod labels;
 mod own;
+#[cfg(feature = "testing")]
+mod read;
 mod recorder;
 mod render;
 #[cfg(feature = "stock-prometheus")]
@@ -23,6 +25,8 @@ pub use builder::MetricRecorderBuilder;
 pub use exposition::Exposition;
 pub use install::InstallError;
 pub use own::METRICS;
+#[cfg(feature = "testing")]
+pub(crate) use read::{Held, Reading};
 pub use recorder::MetricRecorder;
 #[cfg(feature = "stock-prometheus")]
 pub use stock::StockPrometheus;

@@ -155,6 +155,20 @@ impl MetricRecorder {
         self.inner.families.load().ordered.iter().map(|family| family.len()).sum()
     }
 
+    /// All metrics, by name; those of the recorder itself are up to date.
+    #[cfg(feature = "testing")]
+    pub(crate) fn families(&self) -> Vec<Arc<Family>> {
+        if let Some(own) = self.inner.own.get() {
+            own.update(self);
+        }
+        self.inner.families.load().ordered.clone()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn label_rules(&self) -> &super::labels::LabelRules {
+        &self.inner.rules.labels
+    }
+
     pub(crate) fn resource(&self) -> Option<&Resource> {
         self.inner.rules.resource.as_ref()
     }

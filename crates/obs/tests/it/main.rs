@@ -13,6 +13,8 @@
 mod admin;
 #[cfg(feature = "log-bridge")]
 mod bridge;
+#[cfg(feature = "testing")]
+mod capture;
 mod carried;
 mod child;
 mod collectors;
