@@ -4,7 +4,6 @@ mod error;
 mod exposed;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use metric_table::Metric;
 
@@ -52,17 +51,27 @@ impl Catalog {
     /// [`SameExposition`](CatalogErrorKind::SameExposition) when two names have series of one name
     /// in Prometheus' form, as `a.b` and `a_b` or the counter `a` and the gauge `a.total`.
     pub fn with(mut self, table: &'static [Metric]) -> Result<Self, CatalogError> {
-        for metric in table {
-            match self.metrics.entry(metric.name) {
-                Entry::Occupied(known) if **known.get() == *metric => continue,
-                Entry::Occupied(_) => {
-                    return Err(CatalogError::new(CatalogErrorKind::Disagree, metric.name, None));
-                }
-                Entry::Vacant(place) => place.insert(metric),
-            };
-            self.claim(metric)?;
-        }
+        table.iter().try_for_each(|metric| self.declare(metric))?;
         Ok(self)
+    }
+
+    /// One metric more; nothing is changed if it is refused.
+    pub(crate) fn declare(&mut self, metric: &'static Metric) -> Result<(), CatalogError> {
+        match self.metrics.get(metric.name) {
+            Some(known) if **known == *metric => return Ok(()),
+            Some(_) => {
+                return Err(CatalogError::new(CatalogErrorKind::Disagree, metric.name, None));
+            }
+            None => {}
+        }
+        let claims: Vec<String> = Exposed::of(metric).claims().collect();
+        if let Some(other) = claims.iter().find_map(|claim| self.claims.get(claim)) {
+            let kind = CatalogErrorKind::SameExposition;
+            return Err(CatalogError::new(kind, metric.name, Some(*other)));
+        }
+        self.metrics.insert(metric.name, metric);
+        self.claims.extend(claims.into_iter().map(|claim| (claim, metric.name)));
+        Ok(())
     }
 
     /// The declaration of a metric by its name, as `http.server.request.duration`.
@@ -91,18 +100,5 @@ impl Catalog {
     /// Who takes which name in an exposition.
     pub(crate) fn claims(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.claims.iter().map(|(claim, owner)| (claim.as_str(), *owner))
-    }
-
-    fn claim(&mut self, metric: &'static Metric) -> Result<(), CatalogError> {
-        for claim in Exposed::of(metric).claims() {
-            match self.claims.entry(claim) {
-                Entry::Occupied(other) => {
-                    let kind = CatalogErrorKind::SameExposition;
-                    return Err(CatalogError::new(kind, metric.name, Some(*other.get())));
-                }
-                Entry::Vacant(place) => place.insert(metric.name),
-            };
-        }
-        Ok(())
     }
 }

@@ -1,8 +1,9 @@
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::MetricRecorder;
 use super::labels::LabelRules;
+use super::{MetricRecorder, MetricSource};
 use crate::catalog::Catalog;
 use crate::record::{RedactedKeys, Resource};
 
@@ -17,6 +18,9 @@ const OTHERS: &[f64] = &[
     10000.0,
 ];
 
+/// The default of OpenTelemetry's SDK specification ("Cardinality limits").
+pub(crate) const SERIES_LIMIT: usize = 2_000;
+
 /// What a recorder goes by.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -26,6 +30,7 @@ pub(crate) struct Rules {
     pub(crate) most_families: usize,
     pub(crate) idle_after: Option<Duration>,
     pub(crate) clock: fn() -> SystemTime,
+    pub(crate) steady_clock: fn() -> Instant,
     pub(crate) resource: Option<Resource>,
     buckets: HashMap<String, Vec<f64>>,
 }
@@ -51,22 +56,24 @@ impl Rules {
 #[must_use = "a builder does nothing until it builds"]
 pub struct MetricRecorderBuilder {
     rules: Rules,
+    sources: Vec<Arc<dyn MetricSource>>,
 }
 
 impl MetricRecorderBuilder {
     pub(crate) fn new() -> Self {
-        let labels = LabelRules { redacted: RedactedKeys::default(), longest: 256, most: 32 };
         Self {
             rules: Rules {
                 catalog: Catalog::new(),
-                labels,
-                series_limit: 2_000,
+                labels: LabelRules::default(),
+                series_limit: SERIES_LIMIT,
                 most_families: 2_000,
                 idle_after: None,
                 clock: SystemTime::now,
+                steady_clock: Instant::now,
                 resource: None,
                 buckets: HashMap::new(),
             },
+            sources: Vec::new(),
         }
     }
 
@@ -124,6 +131,24 @@ impl MetricRecorderBuilder {
         self
     }
 
+    /// Asks there, too, whenever it is shown what there is. The metrics of a source are those of its table;
+    /// one that disagrees with the catalog or an earlier source is not shown, which is logged.
+    pub fn source(self, source: impl MetricSource) -> Self {
+        self.sources([Arc::new(source) as _])
+    }
+
+    /// The same, of several that are shared.
+    pub fn sources(mut self, sources: impl IntoIterator<Item = Arc<dyn MetricSource>>) -> Self {
+        self.sources.extend(sources);
+        self
+    }
+
+    /// What says how old the values of a [`MetricSource`] are; [`Instant::now`] if nothing else is said.
+    pub fn steady_clock(mut self, clock: fn() -> Instant) -> Self {
+        self.rules.steady_clock = clock;
+        self
+    }
+
     /// What tells the time of exemplars; the system's if nothing else is said.
     pub fn clock(mut self, clock: fn() -> SystemTime) -> Self {
         self.rules.clock = clock;
@@ -133,6 +158,6 @@ impl MetricRecorderBuilder {
     /// The recorder. It records what it is given; [`install`](MetricRecorder::install) makes it that of the process.
     #[must_use]
     pub fn build(self) -> MetricRecorder {
-        MetricRecorder::new(self.rules)
+        MetricRecorder::new(self.rules, self.sources)
     }
 }

@@ -17,6 +17,12 @@ pub(crate) struct LabelRules {
     pub(crate) most: usize,
 }
 
+impl Default for LabelRules {
+    fn default() -> Self {
+        Self { redacted: RedactedKeys::default(), longest: 256, most: 32 }
+    }
+}
+
 pub(crate) struct LabelText {
     /// As `a="x",b="y"`.
     pub(crate) text: String,

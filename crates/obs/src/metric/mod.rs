@@ -15,6 +15,7 @@ mod own;
 mod read;
 mod recorder;
 mod render;
+mod source;
 #[cfg(feature = "stock-prometheus")]
 mod stock;
 mod table;
@@ -28,6 +29,7 @@ pub use own::METRICS;
 #[cfg(feature = "testing")]
 pub(crate) use read::{Held, Reading};
 pub use recorder::MetricRecorder;
+pub use source::{Buckets, MetricSource, Samples, SourceError};
 #[cfg(feature = "stock-prometheus")]
 pub use stock::StockPrometheus;
 pub use typed::{CounterOf, GaugeOf, HistogramOf, LabelValue, Labels};

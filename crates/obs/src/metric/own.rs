@@ -3,7 +3,7 @@
 use metric_table::Metric;
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder as _};
 
-use super::MetricRecorder;
+use super::{MetricRecorder, source};
 
 const SERIES: &str = "obs.metric.series";
 const REJECTED: &str = "obs.metric.rejected";
@@ -22,6 +22,9 @@ pub const METRICS: &[Metric] = &[
     .with_labels(&["reason"]),
     Metric::counter(EXPIRED, "{series}", "series that were forgotten because nothing used them"),
     Metric::gauge(TARGET, "{target}", "what is measured: the resource, by its labels"),
+    source::DURATION,
+    source::FAILURES,
+    source::REJECTED,
 ];
 
 #[derive(Debug)]

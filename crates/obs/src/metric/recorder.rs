@@ -13,8 +13,9 @@ use super::family::{Family, Kinds, Shown};
 use super::histogram::{Bounds, HistogramCell};
 use super::own::Own;
 use super::render;
+use super::source::Sources;
 use super::table::Table;
-use super::{Exposition, InstallError};
+use super::{Exposition, InstallError, MetricSource};
 use crate::catalog::{Exposed, unit_word};
 use crate::record::Resource;
 
@@ -63,6 +64,7 @@ struct Inner {
     claims: Mutex<HashMap<String, Box<str>>>,
     shared: Arc<Shared>,
     rules: Rules,
+    sources: Sources,
     own: OnceLock<Own>,
     /// What sweeps count from.
     began: OnceLock<Instant>,
@@ -87,7 +89,8 @@ impl MetricRecorder {
         MetricRecorderBuilder::new()
     }
 
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(mut rules: Rules, sources: Vec<Arc<dyn MetricSource>>) -> Self {
+        let sources = Sources::new(sources, &mut rules.catalog);
         let claims = rules.catalog.claims().map(|(claim, owner)| (claim.to_owned(), owner.into()));
         let inner = Inner {
             families: ArcSwap::default(),
@@ -96,6 +99,7 @@ impl MetricRecorder {
             claims: Mutex::new(claims.collect()),
             shared: Arc::new(Shared::new(rules.clock)),
             rules,
+            sources,
             own: OnceLock::new(),
             began: OnceLock::new(),
         };
@@ -115,7 +119,7 @@ impl MetricRecorder {
         metrics::set_global_recorder(self.clone()).map_err(|_| InstallError::new())
     }
 
-    /// Writes everything that was recorded. No lock is held while something is written, and no more
+    /// Writes everything that was recorded, and what sources say ([`MetricSource`]). No lock is held while something is written, and no more
     /// than 64 KiB are gathered for one write.
     ///
     /// After each [`OpenMetrics`](Exposition::OpenMetrics) exposition every bucket keeps a new exemplar.
@@ -123,11 +127,14 @@ impl MetricRecorder {
     /// # Errors
     /// Those of the writer.
     pub fn render(&self, format: Exposition, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        let (sources, rules) = (&self.inner.sources, &self.inner.rules);
+        let said = sources.ask(rules.steady_clock, &rules.labels, rules.series_limit);
         if let Some(own) = self.inner.own.get() {
             own.update(self);
         }
         let families = self.inner.families.load_full();
-        render::families(format, &families.ordered, |family| self.shown(family), out)?;
+        let sourced = sources.families(&said, rules.series_limit);
+        render::families(format, &families.ordered, |family| self.shown(family), sourced, out)?;
         if format == Exposition::OpenMetrics {
             self.inner.shared.generation.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
@@ -290,7 +297,7 @@ impl MetricRecorder {
             let mut claims = lock(&self.inner.claims);
             let is_others =
                 |claim: String| claims.get(&claim).is_some_and(|owner| **owner != *name);
-            if names.claims().any(is_others) {
+            if names.claims().any(is_others) || self.inner.sources.own(name) {
                 return None;
             }
             claims.extend(names.claims().map(|claim| (claim, name.into())));

@@ -1,14 +1,16 @@
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use super::builder::SECONDS;
-use super::{Exposition, InstallError, MetricBackend};
+use super::builder::{SECONDS, SERIES_LIMIT};
+use super::labels::LabelRules;
+use super::source::Sources;
+use super::{Exposition, InstallError, MetricBackend, MetricSource, render};
 use crate::catalog::Catalog;
 
 /// The exporter `metrics-exporter-prometheus` as a backend, for who knows it and needs nothing that
@@ -30,6 +32,10 @@ pub struct StockPrometheus {
     /// Until it is installed.
     recorder: Mutex<Option<PrometheusRecorder>>,
     handle: PrometheusHandle,
+    catalog: Catalog,
+    asked: Vec<Arc<dyn MetricSource>>,
+    sources: Sources,
+    labels: LabelRules,
 }
 
 impl StockPrometheus {
@@ -43,7 +49,24 @@ impl StockPrometheus {
             with_buckets(builder, Some(metric.name), metric.buckets)
         });
         let recorder = builder.build_recorder();
-        Self { handle: recorder.handle(), recorder: Mutex::new(Some(recorder)) }
+        Self {
+            handle: recorder.handle(),
+            recorder: Mutex::new(Some(recorder)),
+            catalog: catalog.clone(),
+            asked: Vec::new(),
+            sources: Sources::default(),
+            labels: LabelRules::default(),
+        }
+    }
+
+    /// Asks there, too, whenever it is shown what there is. What sources say is written behind what the exporter
+    /// writes, with the limits that [`MetricRecorder`](super::MetricRecorder) has; that nothing is recorded under one of their names
+    /// is not checked.
+    #[must_use]
+    pub fn with_source(mut self, source: impl MetricSource) -> Self {
+        self.asked.push(Arc::new(source));
+        self.sources = Sources::new(self.asked.clone(), &mut self.catalog.clone());
+        self
     }
 }
 
@@ -75,7 +98,10 @@ impl MetricBackend for StockPrometheus {
     }
 
     fn render(&self, _: Exposition, mut out: &mut dyn Write) -> io::Result<()> {
-        self.handle.render_to_write(&mut out)
+        self.handle.render_to_write(&mut out)?;
+        let said = self.sources.ask(Instant::now, &self.labels, SERIES_LIMIT);
+        let sourced = self.sources.families(&said, SERIES_LIMIT);
+        render::families(Exposition::Text, &[], |_| None, sourced, out)
     }
 
     fn upkeep(&self, _: Instant) {

@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::log::LogVolume;
-use crate::metric::{MetricRecorder, MetricRecorderBuilder};
+use crate::metric::{MetricRecorder, MetricRecorderBuilder, MetricSource};
 use crate::record::{
     Filter, Limits, Note, RecordLayer, RecordLayerBuilder, RecordSink, RedactedKeys, Resource,
     Value,
@@ -51,6 +51,7 @@ pub struct ObservabilityBuilder {
     sinks: Vec<Arc<dyn RecordSink>>,
     unredacted: Vec<Unredacted>,
     catalog: Catalog,
+    sources: Vec<Arc<dyn MetricSource>>,
     metrics: Box<dyn FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send>,
     environment: Environment,
     self_test: SelfTest,
@@ -74,6 +75,7 @@ impl ObservabilityBuilder {
             sinks: Vec::new(),
             unredacted: Vec::new(),
             catalog: Catalog::new(),
+            sources: Vec::new(),
             metrics: Box::new(|builder| builder),
             environment: Environment::default(),
             self_test: SelfTest::default(),
@@ -165,6 +167,13 @@ impl ObservabilityBuilder {
         self
     }
 
+    /// Asks there, too, whenever metrics are shown. A table that disagrees with others is an error of
+    /// [`install`](Self::install).
+    pub fn metric_source(mut self, source: impl MetricSource) -> Self {
+        self.sources.push(Arc::new(source));
+        self
+    }
+
     /// What is done with a probe at the start: instead of [`SelfTest::Report`].
     pub const fn self_test(mut self, self_test: SelfTest) -> Self {
         self.self_test = self_test;
@@ -211,7 +220,9 @@ impl ObservabilityBuilder {
     pub fn install(mut self) -> Result<Guard, SetupError> {
         let needs_logger = self.needs_logger();
         check_free(needs_logger)?;
+        let sources = std::mem::take(&mut self.sources);
         let catalog = joined(std::mem::take(&mut self.catalog))
+            .and_then(|known| sources.iter().map(|it| it.metrics()).try_fold(known, Catalog::with))
             .map_err(|error| SetupError::new(SetupErrorKind::Catalog, "").because(error))?;
         let own = std::mem::take(&mut self.resource);
         let resource = with_environment(self.environment.resource(own), self.profile);
@@ -230,7 +241,8 @@ impl ObservabilityBuilder {
         let layer = self.layer(&started, filter.clone()).sink(Arc::clone(&volume) as _).build();
         let records = layer.handle();
         let recorder = MetricRecorder::builder().redacted_keys(self.keys).clock(self.now);
-        let metrics = (self.metrics)(recorder.catalog(catalog.clone())).build();
+        let recorder = recorder.catalog(catalog.clone()).steady_clock(self.clock);
+        let metrics = (self.metrics)(recorder.sources(sources)).build();
         let keeper = Arc::new(Keeper::new(records.clone(), self.clock));
         keep(&keeper, &metrics, &volume)
             .map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;

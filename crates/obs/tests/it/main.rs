@@ -33,6 +33,7 @@ mod redaction;
 mod setup;
 #[cfg(feature = "redact-patterns")]
 mod shapes;
+mod sources;
 mod support;
 mod volume;
 mod writer;

@@ -13,8 +13,10 @@ use super::Exposition;
 use super::cell::{CounterCell, GaugeCell};
 use super::exemplar::Exemplar;
 use super::family::{Family, Kinds, Shown};
-use super::histogram::HistogramCell;
+use super::histogram::{Bounds, HistogramCell};
+use super::source::{Sample, SampleValue, SourceFamily};
 use super::table::Series;
+use crate::catalog::Exposed;
 
 /// What is gathered before it is written.
 const PART: usize = 64 * 1024;
@@ -28,11 +30,12 @@ struct Page<'a> {
     out: &'a mut dyn Write,
 }
 
-/// Writes all families that have a name.
+/// Writes all families that have a name, and then what sources said.
 pub(crate) fn families<'f>(
     format: Exposition,
     families: &'f [Arc<Family>],
     shown: impl Fn(&'f Family) -> Option<&'f Shown>,
+    sourced: impl Iterator<Item = (&'f SourceFamily, Vec<&'f Sample>)>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut page = Page { format, text: Vec::with_capacity(PART + ROOM), out };
@@ -42,6 +45,9 @@ pub(crate) fn families<'f>(
         {
             page.family(family, shown)?;
         }
+    }
+    for (family, samples) in sourced {
+        page.sourced(family, &samples)?;
     }
     if format == Exposition::OpenMetrics {
         page.text.extend_from_slice(b"# EOF\n");
@@ -53,6 +59,11 @@ pub(crate) fn families<'f>(
 /// keeps its name whatever a collector asks for.
 pub(crate) fn bounds(family: &Family) -> Box<[Box<str>]> {
     let Kinds::Histogram(_, bounds) = &family.table else { return Box::default() };
+    bounds_of(bounds)
+}
+
+/// The same, of any bounds.
+pub(crate) fn bounds_of(bounds: &Bounds) -> Box<[Box<str>]> {
     let bound = |bound: f64| {
         let mut text = Vec::new();
         write_f64(bound, &mut text);
@@ -71,7 +82,7 @@ impl Page<'_> {
     }
 
     fn family(&mut self, family: &Family, shown: &Shown) -> io::Result<()> {
-        self.head(family, shown);
+        self.head(&shown.names, family.help.get().map(|help| &**help));
         let name = shown.names.family.as_str();
         match &family.table {
             Kinds::Counter(table) => {
@@ -85,6 +96,62 @@ impl Page<'_> {
                     page.histogram(&names, &shown.bounds, series);
                 })
             }
+        }
+    }
+
+    /// A family of which nothing is said is not there.
+    fn sourced(&mut self, family: &SourceFamily, samples: &[&Sample]) -> io::Result<()> {
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let names = &family.names;
+        self.head(names, Some(family.metric.help));
+        let total = if names.kind == MetricKind::Counter { "_total" } else { "" };
+        let (name, histogram) =
+            (format!("{}{total}", names.family), HistogramNames::new(&names.family));
+        for sample in samples {
+            match &sample.value {
+                SampleValue::Number(value) => {
+                    self.sample(&name, &sample.labels);
+                    write_f64(*value, &mut self.text);
+                    self.text.push(b'\n');
+                }
+                SampleValue::Buckets { buckets, sum } => {
+                    self.buckets(&histogram, &sample.labels, buckets, *sum);
+                }
+            }
+            if self.text.len() > PART {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// OpenMetrics has either both of sum and count or none.
+    fn buckets(
+        &mut self,
+        names: &HistogramNames,
+        labels: &str,
+        buckets: &[(Box<str>, u64)],
+        sum: Option<f64>,
+    ) {
+        let comma = if labels.is_empty() { "" } else { "," };
+        let mut count = 0_u64;
+        for (bound, values) in buckets {
+            count = count.saturating_add(*values);
+            self.words(&[&names.bucket, "{", labels, comma, bound, "} "]);
+            write_u64(count, &mut self.text);
+            self.text.push(b'\n');
+        }
+        if let Some(sum) = sum {
+            self.sample(&names.sum, labels);
+            write_f64(sum, &mut self.text);
+            self.text.push(b'\n');
+        }
+        if sum.is_some() || self.format == Exposition::Text {
+            self.sample(&names.count, labels);
+            write_u64(count, &mut self.text);
+            self.text.push(b'\n');
         }
     }
 
@@ -102,8 +169,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn head(&mut self, family: &Family, shown: &Shown) {
-        let names = &shown.names;
+    fn head(&mut self, names: &Exposed, help: Option<&str>) {
         let (kind, is_counter) = match names.kind {
             MetricKind::Counter => ("counter", true),
             MetricKind::Histogram => ("histogram", false),
@@ -112,7 +178,7 @@ impl Page<'_> {
         let is_open_metrics = self.format == Exposition::OpenMetrics;
         // The text format names samples, OpenMetrics families.
         let total = if is_counter && !is_open_metrics { "_total" } else { "" };
-        if let Some(help) = family.help.get() {
+        if let Some(help) = help {
             self.words(&["# HELP ", &names.family, total, " "]);
             self.help(help);
             self.text.push(b'\n');
