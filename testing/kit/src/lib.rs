@@ -3,7 +3,6 @@
 
 mod canary;
 mod capture;
-mod encoding;
 mod errors;
 mod files;
 mod logs;

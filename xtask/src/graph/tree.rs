@@ -34,6 +34,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "obs", features: Features::With("admin"), at_most: 35 },
     Budget { package: "obs", features: Features::With("http"), at_most: 35 },
     Budget { package: "request-context", features: Features::Default, at_most: 6 },
+    Budget { package: "secret-canary", features: Features::Default, at_most: 1 },
     // Nearly all of it is the SDKs' own: HTTP, TLS, signatures.
     Budget { package: "secrets-aws", features: Features::All, at_most: 175 },
     Budget { package: "secrets-core", features: Features::Default, at_most: 15 },

@@ -17,6 +17,7 @@ mod metrics;
 mod record;
 mod records;
 mod scope;
+mod secret;
 mod strays;
 mod value;
 
@@ -26,5 +27,6 @@ pub use metrics::CapturedMetrics;
 pub use record::{CapturedRecord, CapturedSpan};
 pub use records::Records;
 pub(crate) use scope::Scope;
+pub use secret_canary::Canary;
 pub use strays::{StraysError, watch_strays};
 pub use value::FieldValue;

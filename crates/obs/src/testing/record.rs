@@ -101,6 +101,53 @@ fn last<'a>(fields: &'a [(String, FieldValue)], name: &str) -> Option<&'a FieldV
     fields.iter().rev().find_map(|(known, value)| (known == name).then_some(value))
 }
 
+/// A text of a record, and where it stands.
+pub(super) struct Text<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) text: &'a str,
+}
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    Message,
+    Target,
+    FieldName,
+    Field(&'a str),
+    Ids,
+}
+
+impl Place<'_> {
+    /// The place, but for what is a secret itself.
+    pub(super) fn shown(self, secret: &secret_canary::Canary) -> String {
+        match self {
+            Self::Message => "the message".to_owned(),
+            Self::Target => "the target".to_owned(),
+            Self::FieldName => "the name of a field".to_owned(),
+            Self::Field(name) if secret.find(name.as_bytes()).is_none() => {
+                format!("the field `{name}`")
+            }
+            Self::Field(_) => "a field".to_owned(),
+            Self::Ids => "the ids".to_owned(),
+        }
+    }
+}
+
+impl CapturedRecord {
+    /// Every text in it.
+    pub(super) fn texts(&self) -> impl Iterator<Item = Text<'_>> + '_ {
+        let text = |place, text| Text { place, text };
+        let own = [text(Place::Message, &*self.message), text(Place::Target, &*self.target)];
+        let fields = self.spans.iter().flat_map(|span| &span.fields).chain(&self.fields);
+        let fields = fields.flat_map(move |(name, value)| {
+            let value = value.as_str().unwrap_or_default();
+            [text(Place::FieldName, &**name), text(Place::Field(name), value)]
+        });
+        let ids = [&self.ids.request_id, &self.ids.correlation_id].into_iter().flatten();
+        own.into_iter().chain(fields).chain(ids.map(move |id| text(Place::Ids, id.as_str())))
+    }
+}
+
 /// As one line: `WARN app::jobs: "job failed" attempt=3 in http_request > job (src/jobs.rs:42)`.
 impl fmt::Display for CapturedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use obs::metric::{Exposition, MetricRecorder};
 use obs::record::{Carried, REDACTED, RecordLayer, RedactedKeys};
-use obs::testing::{Capture, FieldValue, Records, watch_strays};
+use obs::testing::{Canary, Capture, FieldValue, Records, watch_strays};
 use request_context::{Context, Id};
 use tracing::Level;
 use tracing::instrument::WithSubscriber;
@@ -319,4 +319,46 @@ fn a_metric_that_is_missing_is_told_with_what_is_like_it() {
     let some = said(|| metrics.expect_none("jobs.done"));
     assert_eq!(some, "expected no metric `jobs.done`, found:\n    jobs.done{queue=\"mail\"} 2");
     metrics.expect_none("jobs.lost");
+}
+
+#[test]
+fn a_secret_is_found_wherever_it_got_to() {
+    let secret = Canary::named("wherever");
+    let plant = |work: &dyn Fn(&str)| {
+        let capture = Capture::new();
+        capture.run(|| work(secret.text()));
+        said(|| capture.expect_no_secret(&secret))
+    };
+    let text = plant(&|secret| tracing::info!(name = secret, "m"));
+    let begin = "the secret was found in 1 places:\n    as it is, in the field `name` of a record at INFO (";
+    assert!(text.starts_with(begin), "{text}");
+    let hex = |secret: &str| secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert!(
+        plant(&|secret| tracing::info!("{}", hex(secret))).contains("hexadecimal, in the message")
+    );
+    let span = plant(&|secret| {
+        let span = tracing::info_span!("s", late = tracing::field::Empty).entered();
+        span.record("late", format!("{:?}", secret.as_bytes()));
+        tracing::info!("m");
+    });
+    assert!(span.contains("a list of numbers, in the field `late` of a record"), "{span}");
+    let label = plant(&|secret| metrics::counter!("c", "who" => secret.to_owned()).increment(1));
+    assert!(label.contains("as it is, in the metric `c_total`"), "{label}");
+    let name = plant(&|secret| metrics::gauge!(format!("g.{secret}")).set(1.0));
+    assert!(name.contains("in the metric `…`"), "{name}");
+    let help = plant(&|secret| {
+        metrics::describe_gauge!("g", secret.to_owned());
+        metrics::gauge!("g").set(1.0);
+    });
+    assert!(help.contains("in the metric `g`"), "{help}");
+    let many = plant(&|secret| (0..25).for_each(|_| tracing::info!("{secret}")));
+    assert!(
+        many.starts_with("the secret was found in 25 places:\n") && many.ends_with("and 5 more")
+    );
+    for text in [text, span, label, name, help, many] {
+        assert_eq!(secret.find(text.as_bytes()), None, "{text}");
+    }
+    let capture = Capture::new();
+    capture.run(|| tracing::info!(password = secret.text(), "token={}", secret.text()));
+    capture.expect_no_secret(&secret);
 }

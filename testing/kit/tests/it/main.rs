@@ -9,5 +9,4 @@
 )]
 
 mod channels;
-mod forms;
 mod stack;
