@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::rt::{ReadBufCursor, Sleep, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::admin::message::AdminResponse;
+use crate::admin::metrics;
 use crate::admin::router::Router;
 
 /// How long a request's head may take, and a connection as a whole, with all that is read and written.
@@ -63,10 +65,21 @@ pub(super) async fn serve(
 }
 
 async fn answer(router: &Router, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
-    let (head, mut body) = request.into_parts();
-    if let Some(refused) = router.refused(&head) {
-        return refused;
-    }
+    let (head, body) = request.into_parts();
+    let answer = match router.refused(&head) {
+        Some(refused) => refused,
+        None => answer_to(router, &head, body, peer).await,
+    };
+    metrics::count(router.route_of(&head), answer.status);
+    answer
+}
+
+async fn answer_to(
+    router: &Router,
+    head: &Parts,
+    mut body: Incoming,
+    peer: SocketAddr,
+) -> AdminResponse {
     let mut read = Vec::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return AdminResponse::problem(400, "no whole request") };
@@ -76,7 +89,7 @@ async fn answer(router: &Router, request: Request<Incoming>, peer: SocketAddr) -
         }
         read.extend_from_slice(&data);
     }
-    router.answer(&head, &read, peer)
+    router.answer(head, &read, peer)
 }
 
 fn response(answer: AdminResponse, waiting: &Arc<AtomicUsize>) -> Response<Page> {

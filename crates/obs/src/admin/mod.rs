@@ -4,6 +4,7 @@ mod connection;
 mod error;
 mod json;
 mod message;
+mod metrics;
 mod own;
 mod route;
 mod router;
@@ -11,5 +12,6 @@ mod server;
 
 pub use error::{AdminError, AdminErrorKind};
 pub use message::{AdminMethod, AdminRequest, AdminResponse};
+pub use metrics::METRICS;
 pub use route::{Access, AdminAuthorizer, AdminRoute};
 pub use server::{AdminServer, AdminServerBuilder};

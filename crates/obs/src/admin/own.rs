@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use request_context::Context;
 use tracing_core::Level;
 
 use crate::admin::json;
@@ -81,7 +82,7 @@ fn output(output: &OutputStatus) -> String {
     ])
 }
 
-/// `GET /loggers` and `PUT /loggers?for=600`: the filter of logs.
+/// `GET /loggers` and `PUT /loggers?target=app::store&for=600`: the filter of logs.
 #[derive(Debug)]
 pub(super) struct LoggersRoute(pub(super) Observability);
 
@@ -96,7 +97,7 @@ impl AdminRoute for LoggersRoute {
 
     fn answer(&self, request: &AdminRequest<'_>) -> AdminResponse {
         if request.method() == AdminMethod::Put {
-            match asked(request) {
+            match asked(request, &self.0.filter()) {
                 Ok((filter, expiry)) => self.set(request, filter, expiry),
                 Err(detail) => {
                     return AdminResponse::problem_with_detail(400, "no such filter", &detail);
@@ -114,21 +115,36 @@ impl AdminRoute for LoggersRoute {
 
 impl LoggersRoute {
     fn set(&self, request: &AdminRequest<'_>, filter: Filter, expiry: Expiry) {
-        let (new, peer) = (filter.to_string(), request.peer().to_string());
+        let (new, peer) = (filter.to_string(), request.peer().ip().to_string());
         self.0.set_filter(filter, expiry);
-        let fields = [("filter", Value::Text(&new)), ("peer", Value::Text(&peer))];
+        let actor = Context::current().and_then(|context| context.actor);
+        let user = actor.as_ref().map_or("", |actor| actor.id.as_str());
+        // By the names of OpenTelemetry's conventions, 1.44.0.
+        let fields = [
+            ("filter", Value::Text(&new)),
+            ("user.id", Value::Text(user)),
+            ("network.peer.address", Value::Text(&peer)),
+        ];
         let note = Note::new(Level::WARN, "obs::admin").with_fields(&fields);
         self.0.records().record(&note, &"the filter of logs was changed");
     }
 }
 
-/// The filter is the body, and the query says for how many seconds it holds.
-fn asked(request: &AdminRequest<'_>) -> Result<(Filter, Expiry), String> {
+/// The filter is the body, or a level for the one target that the query names; and the query says for how many
+/// seconds it holds.
+fn asked(request: &AdminRequest<'_>, now: &Filter) -> Result<(Filter, Expiry), String> {
     let text = std::str::from_utf8(request.body()).map_err(|_| "it is not UTF-8".to_owned())?;
     if text.trim().is_empty() {
         return Err("the body is a filter, as `info,app::store=debug`".to_owned());
     }
-    let filter = text.trim().parse::<Filter>().map_err(|error| error.to_string())?;
+    let filter = match request.query("target") {
+        Some(target) if target.contains([',', '=']) || text.contains([',', '=']) => {
+            return Err("`target` is one target, and the body its level".to_owned());
+        }
+        Some(target) => format!("{now},{target}={}", text.trim()),
+        None => text.trim().to_owned(),
+    };
+    let filter = filter.parse::<Filter>().map_err(|error| error.to_string())?;
     let expiry = match request.query("for").map(str::parse::<u32>) {
         None => Expiry::Never,
         Some(Ok(seconds)) if seconds > 0 => Expiry::After(Duration::from_secs(seconds.into())),
@@ -138,7 +154,10 @@ fn asked(request: &AdminRequest<'_>) -> Result<(Filter, Expiry), String> {
 }
 
 /// `GET /config`: what the settings are, as the application explains them.
-pub(super) struct ConfigRoute(pub(super) Box<dyn Fn() -> String + Send + Sync>);
+pub(super) struct ConfigRoute {
+    pub(super) explain: Box<dyn Fn() -> String + Send + Sync>,
+    pub(super) observability: Observability,
+}
 
 impl AdminRoute for ConfigRoute {
     fn path(&self) -> &str {
@@ -150,7 +169,8 @@ impl AdminRoute for ConfigRoute {
     }
 
     fn answer(&self, _: &AdminRequest<'_>) -> AdminResponse {
-        AdminResponse::ok("text/plain; charset=utf-8", (self.0)().into_bytes())
+        let shown = self.observability.records().redacted((self.explain)());
+        AdminResponse::ok("text/plain; charset=utf-8", shown.into_bytes())
     }
 }
 

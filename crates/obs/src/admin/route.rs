@@ -1,5 +1,7 @@
 use std::fmt;
 
+use request_context::Actor;
+
 use crate::admin::message::{AdminMethod, AdminRequest, AdminResponse};
 
 /// Who may use a route.
@@ -22,22 +24,25 @@ pub trait AdminRoute: fmt::Debug + Send + Sync + 'static {
 
     /// Answers. It is called in the listener's thread, one request after another: it does not wait for
     /// anything, least of all for the application's runtime. A panic is an answer of 500.
+    ///
+    /// It runs in a [`Context`](request_context::Context) that has who asked, from where, and an id of the request:
+    /// what it logs and what it tells an audit trail has them.
     fn answer(&self, request: &AdminRequest<'_>) -> AdminResponse;
 }
 
 /// Decides who may use the routes that change or reveal something.
 ///
-/// Any function on a request is one. Compare tokens in constant time.
+/// Any function from a request to who it is from is one. Compare tokens in constant time.
 pub trait AdminAuthorizer: Send + Sync + 'static {
-    /// Whether this request may go on. It does not wait for anything.
-    fn allows(&self, request: &AdminRequest<'_>) -> bool;
+    /// Who asks, if that one may; nothing refuses the request. It does not wait for anything.
+    fn authorize(&self, request: &AdminRequest<'_>) -> Option<Actor>;
 }
 
 impl<F> AdminAuthorizer for F
 where
-    F: Fn(&AdminRequest<'_>) -> bool + Send + Sync + 'static,
+    F: Fn(&AdminRequest<'_>) -> Option<Actor> + Send + Sync + 'static,
 {
-    fn allows(&self, request: &AdminRequest<'_>) -> bool {
+    fn authorize(&self, request: &AdminRequest<'_>) -> Option<Actor> {
         self(request)
     }
 }

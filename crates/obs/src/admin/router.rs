@@ -3,9 +3,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hyper::http::request::Parts;
+use request_context::{Context, Id, Origin};
 
 use crate::admin::message::{AdminMethod, AdminRequest, AdminResponse};
 use crate::admin::route::{Access, AdminAuthorizer, AdminRoute};
+use crate::record::random_trace_id;
 
 /// Finds who answers, and whether the one who asks may have it.
 pub(super) struct Router {
@@ -21,7 +23,7 @@ impl Router {
         if !self.is_called(head) {
             return Some(AdminResponse::problem(421, "not the host that is asked for"));
         }
-        if is_from_another_site(head) {
+        if is_from_another_site(head) || is_from_another_origin(head) {
             return Some(forbidden());
         }
         None
@@ -48,18 +50,31 @@ impl Router {
         };
         // What panics here is not ours, and what it leaves behind neither.
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            if self.is_allowed(access, &request) { route.answer(&request) } else { forbidden() }
+            let context = self.admitted(access, &request)?;
+            Some(context.sync_scope(|| route.answer(&request)))
         }));
-        answered.unwrap_or_else(|_| AdminResponse::problem(500, "it failed"))
+        match answered {
+            Ok(answer) => answer.unwrap_or_else(forbidden),
+            Err(_) => AdminResponse::problem(500, "it failed"),
+        }
     }
 
-    fn is_allowed(&self, access: Access, request: &AdminRequest<'_>) -> bool {
+    /// What is known of a request that may go on.
+    fn admitted(&self, access: Access, request: &AdminRequest<'_>) -> Option<Context> {
+        let mut context = Context::new().with_origin(Origin::of_peer(request.peer));
+        context.request_id = Id::new(&random_trace_id().to_string()).ok();
         match access {
-            Access::Open => true,
+            Access::Open => Some(context),
             Access::Authorized => {
-                self.authorizer.as_ref().is_some_and(|authorizer| authorizer.allows(request))
+                Some(context.with_actor(self.authorizer.as_ref()?.authorize(request)?))
             }
         }
+    }
+
+    /// The path of the route that answers a request; what is asked for otherwise can be anything.
+    pub(super) fn route_of(&self, head: &Parts) -> Option<&str> {
+        let mut paths = self.routes.iter().map(|route| route.path());
+        paths.find(|path| *path == head.uri.path())
     }
 
     /// A page of others whose name was made to stand for this machine asks by its own name: DNS
@@ -87,6 +102,19 @@ fn without_port(host: &str) -> &str {
 fn is_from_another_site(head: &Parts) -> bool {
     let site = head.headers.get("sec-fetch-site");
     site.is_some_and(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"))
+}
+
+/// To an address that is neither `https` nor of loopback browsers say no more than this (Fetch, "`Origin` header"), and
+/// for some requests not even this: none that changes anything.
+fn is_from_another_origin(head: &Parts) -> bool {
+    let (Some(origin), Some(host)) = (head.headers.get("origin"), head.headers.get("host")) else {
+        return false;
+    };
+    let name = |origin: &[u8]| {
+        let at = origin.windows(3).position(|part| part == b"://")?;
+        origin.get(at + 3..).map(<[u8]>::to_ascii_lowercase)
+    };
+    name(origin.as_bytes()) != Some(host.as_bytes().to_ascii_lowercase())
 }
 
 /// The same for every reason.

@@ -26,6 +26,7 @@ use crate::setup::Observability;
 /// | `GET /info` | JSON: the resource, the build, how log outputs are | everybody |
 /// | `GET /loggers` | JSON: the filter, and when it expires | who is authorized |
 /// | `PUT /loggers?for=600` | sets the filter that the body is, for so many seconds, or for good without `for` | who is authorized |
+/// | `PUT /loggers?target=app::store&for=600` | sets the level that the body is, for that target alone | who is authorized |
 /// | `GET /config` | what [`config`](AdminServerBuilder::config) gives | who is authorized |
 ///
 /// Without an [`AdminAuthorizer`] nobody is authorized. A connection has one request. What comes by a
@@ -138,9 +139,11 @@ impl AdminServerBuilder {
         self
     }
 
-    /// What `/config` shows: the explanation of the settings, without secrets, as service-settings has it.
+    /// What `/config` shows: the explanation of the settings, as service-settings has it. It is redacted as the message
+    /// of a record; a secret that nothing names is not found so.
     pub fn config(mut self, explain: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        self.routes.push(Arc::new(ConfigRoute(Box::new(explain))));
+        let (explain, observability) = (Box::new(explain), self.own.clone());
+        self.routes.push(Arc::new(ConfigRoute { explain, observability }));
         self
     }
 

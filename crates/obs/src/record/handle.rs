@@ -8,6 +8,8 @@ use crate::record::capture::contained;
 use crate::record::core::{Core, current_span};
 use crate::record::fields::{Fields, Value};
 use crate::record::filter::Filter;
+#[cfg(feature = "admin")]
+use crate::record::redact::Part;
 use crate::record::span::SpanRecord;
 
 /// Something to be logged that no macro logs: a panic, what a library says in a way of its own.
@@ -123,6 +125,13 @@ impl RecordHandle {
 
     fn takes(&self, note: &Note<'_>) -> bool {
         note.level <= self.0.filter.load().level_of(note.target)
+    }
+
+    /// A text without what may not be shown of it.
+    #[cfg(feature = "admin")]
+    pub(crate) fn redacted(&self, mut text: String) -> String {
+        self.0.redaction.redact(&mut text, Part { start: 0, is_cut: false });
+        text
     }
 
     /// Brings what every sink took to where it goes, for so long at most in all; whether all of it is

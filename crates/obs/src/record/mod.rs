@@ -26,7 +26,9 @@ pub(crate) use core::current_span;
 pub(crate) use core::span_of;
 pub(crate) use ids::random as random_number;
 #[cfg(feature = "http")]
-pub(crate) use ids::{random_span_id, random_trace_id};
+pub(crate) use ids::random_span_id;
+#[cfg(any(feature = "admin", feature = "http"))]
+pub(crate) use ids::random_trace_id;
 pub(crate) use name::{Mark, PREFIX, Seen};
 
 #[cfg(feature = "log-bridge")]

@@ -24,11 +24,10 @@ use crate::setup::probe::{self, Path, SelfTest, SelfTestFailure, TARGET, Tap};
 use crate::setup::{Guard, Observability, Profile, SetupError, SetupErrorKind};
 
 /// What is done with panics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Panics {
     /// They are logged and counted, instead of what the hook did that was there ([`PanicHook`](crate::log::PanicHook)).
-    #[default]
     Log,
     /// The same, with a backtrace.
     LogWithBacktraces,
@@ -55,7 +54,7 @@ pub struct ObservabilityBuilder {
     metrics: Box<dyn FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send>,
     environment: Environment,
     self_test: SelfTest,
-    panics: Panics,
+    panics: Option<Panics>,
     #[cfg(feature = "log-bridge")]
     has_bridge: bool,
     within: Duration,
@@ -79,7 +78,7 @@ impl ObservabilityBuilder {
             metrics: Box::new(|builder| builder),
             environment: Environment::default(),
             self_test: SelfTest::default(),
-            panics: Panics::default(),
+            panics: None,
             #[cfg(feature = "log-bridge")]
             has_bridge: false,
             within: Duration::from_secs(5),
@@ -180,9 +179,9 @@ impl ObservabilityBuilder {
         self
     }
 
-    /// What is done with panics: instead of [`Panics::Log`].
+    /// What is done with panics: instead of what the [profile](Profile::panics) has.
     pub const fn panics(mut self, panics: Panics) -> Self {
-        self.panics = panics;
+        self.panics = Some(panics);
         self
     }
 
@@ -250,7 +249,8 @@ impl ObservabilityBuilder {
             keeper.end();
             return Err(error);
         }
-        if let Err(error) = join_others(&records, self.panics, needs_logger) {
+        let panics = self.panics.unwrap_or_else(|| self.profile.panics());
+        if let Err(error) = join_others(&records, panics, needs_logger) {
             keeper.end();
             return Err(error);
         }
@@ -295,6 +295,8 @@ fn joined(catalog: Catalog) -> Result<Catalog, CatalogError> {
     let catalog = own.into_iter().try_fold(catalog, Catalog::with)?;
     #[cfg(feature = "http")]
     let catalog = catalog.with(crate::http::METRICS)?;
+    #[cfg(feature = "admin")]
+    let catalog = catalog.with(crate::admin::METRICS)?;
     Ok(catalog)
 }
 

@@ -106,6 +106,7 @@ pub(super) fn keep(
                 metrics.upkeep((keeper.clock)());
             }
         }
+        volume.publish();
     };
     std::thread::Builder::new().name("obs-keeper".to_owned()).spawn(run).map(drop)
 }

@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use crate::setup::Panics;
 use crate::setup::output::Format;
 
 /// What sort of place a service runs in: it chooses what nothing else is said of.
@@ -32,6 +33,15 @@ impl Profile {
         match self {
             Self::Development => Format::Console,
             Self::Staging | Self::Production => Format::Json,
+        }
+    }
+
+    /// What is done with panics there: somebody who develops, and a test, sees them as Rust shows them.
+    #[must_use]
+    pub const fn panics(self) -> Panics {
+        match self {
+            Self::Development => Panics::LogThenPrevious,
+            Self::Staging | Self::Production => Panics::Log,
         }
     }
 }

@@ -11,7 +11,8 @@ use obs::admin::{
 };
 use obs::log::FileTarget;
 use obs::record::Resource;
-use obs::setup::{Guard, Observability, Output};
+use obs::setup::{Guard, Observability, Output, Panics};
+use request_context::{Actor, Context, Id};
 use serde_json::Value;
 
 use crate::child;
@@ -28,6 +29,7 @@ fn with_server(
         let guard = Observability::builder()
             .resource(Resource::new("orders"))
             .output(Output::file("file", FileTarget::builder(path)))
+            .panics(Panics::LogThenPrevious)
             .install()
             .unwrap();
         let builder = AdminServer::builder(guard.observability()).address(loopback());
@@ -91,9 +93,10 @@ fn put(address: SocketAddr, path: &str, headers: &str, body: &str) -> Answer {
 const TOKEN: &str = "Authorization: Bearer let-me-in\r\n";
 
 fn authorized(builder: AdminServerBuilder) -> AdminServerBuilder {
-    let is_known =
-        |request: &AdminRequest<'_>| request.header("authorization") == Some("Bearer let-me-in");
-    builder.authorizer(is_known)
+    builder.authorizer(|request: &AdminRequest<'_>| {
+        let is_known = request.header("authorization") == Some("Bearer let-me-in");
+        is_known.then(|| Actor::user(Id::new("alice").unwrap()))
+    })
 }
 
 #[test]
@@ -192,7 +195,12 @@ fn who_is_authorized_changes_the_filter_for_a_time() {
         assert!(guard.observability().records().flush(WITHIN));
         let log = std::fs::read_to_string(child::folder().unwrap().join("log")).unwrap();
         let told = log.lines().find(|line| line.contains("the filter of logs was changed"));
-        assert!(told.unwrap().contains("\"peer\":\"127.0.0.1:"), "{log}");
+        let told: Value = serde_json::from_str(told.unwrap()).unwrap();
+        assert_eq!(
+            (&told["user.id"], &told["network.peer.address"]),
+            (&"alice".into(), &"127.0.0.1".into())
+        );
+        assert_eq!(told["request_id"].as_str().unwrap().len(), 32);
         let seen = get(address, "/loggers", TOKEN).json();
         assert_eq!(seen["filter"], "app::store=debug,info");
         for (path, body) in [("/loggers", "loud"), ("/loggers?for=soon", "info"), ("/loggers", "")]
@@ -201,8 +209,82 @@ fn who_is_authorized_changes_the_filter_for_a_time() {
             assert_eq!((refused.status, &refused.json()["title"]), (400, &"no such filter".into()));
         }
         assert_eq!(guard.observability().filter().to_string(), "app::store=debug,info");
+        let one = put(address, "/loggers?target=app::http&for=60", TOKEN, "trace").json();
+        assert_eq!(one["filter"], "app::store=debug,app::http=trace,info");
+        for (target, level) in
+            [("app", "loud"), ("", "info"), ("a[b]", "info"), ("app", "info,x=trace")]
+        {
+            let path = format!("/loggers?target={target}");
+            assert_eq!(put(address, &path, TOKEN, level).status, 400, "{target} {level}");
+        }
         assert_eq!(get(address, "/config", TOKEN).body, "port = 8080 (app.toml:1)");
         assert_eq!(get(address, "/config", "").status, 403);
+    });
+}
+
+#[test]
+fn secrets_in_the_settings_are_not_shown() {
+    let settings =
+        "url = postgres://app:hunter2@db/orders\npassword = hunter2 (app.toml:2)\nport = 1";
+    let change = |builder: AdminServerBuilder| authorized(builder).config(|| settings.to_owned());
+    with_server("secrets_in_the_settings_are_not_shown", change, |server, _| {
+        let shown = get(server.address(), "/config", TOKEN).body;
+        assert!(shown.contains("postgres://app:[REDACTED]@db/orders"), "{shown}");
+        assert!(shown.ends_with("\nport = 1") && !shown.contains("hunter2"), "{shown}");
+    });
+}
+
+/// A route that says in which context it runs.
+#[derive(Debug)]
+struct WhoAmI;
+
+impl AdminRoute for WhoAmI {
+    fn path(&self) -> &str {
+        "/who"
+    }
+
+    fn methods(&self) -> &[(AdminMethod, Access)] {
+        &[(AdminMethod::Get, Access::Open), (AdminMethod::Post, Access::Authorized)]
+    }
+
+    fn answer(&self, _: &AdminRequest<'_>) -> AdminResponse {
+        let context = Context::current().unwrap();
+        let actor = context.actor.map_or("nobody".to_owned(), |actor| actor.id.to_string());
+        let address = context.origin.unwrap().client.value;
+        AdminResponse::ok("text/plain", format!("{actor} {address}").into_bytes())
+    }
+}
+
+#[test]
+fn a_route_knows_who_asks() {
+    let change = |builder: AdminServerBuilder| authorized(builder).route(Arc::new(WhoAmI));
+    with_server("a_route_knows_who_asks", change, |server, _| {
+        let address = server.address();
+        assert_eq!(get(address, "/who", TOKEN).body, "nobody 127.0.0.1");
+        let request = format!("POST /who HTTP/1.1\r\nHost: {address}\r\n{TOKEN}\r\n");
+        assert_eq!(send(address, &request).body, "alice 127.0.0.1");
+    });
+}
+
+#[test]
+fn requests_are_counted_by_route_and_status() {
+    with_server("requests_are_counted_by_route_and_status", authorized, |server, _| {
+        let address = server.address();
+        get(address, "/config", "");
+        get(address, "/loggers", "");
+        get(address, "/loggers", "");
+        get(address, "/loggers", TOKEN);
+        send(address, "GET /loggers HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+        let page = get(address, "/metrics", "").body;
+        for (labels, count) in [
+            ("http_response_status_code=\"404\"", 1),
+            ("http_response_status_code=\"403\",http_route=\"/loggers\"", 2),
+            ("http_response_status_code=\"200\",http_route=\"/loggers\"", 1),
+            ("http_response_status_code=\"421\",http_route=\"/loggers\"", 1),
+        ] {
+            let line = format!("\nobs_admin_requests_total{{{labels}}} {count}\n");
+            assert!(page.contains(&line), "{line}{page}");
+        }
     });
 }
 
@@ -225,6 +307,11 @@ fn names_of_others_and_pages_of_others_are_refused() {
         assert_eq!(ask(&format!("{site}cross-site\r\n")), 403);
         assert_eq!(ask(&format!("{site}same-site\r\n")), 403);
         assert_eq!(ask(&format!("{site}none\r\n")), 200);
+        let origin = "Host: 127.0.0.1:9464\r\nOrigin: ";
+        assert_eq!(ask(&format!("{origin}http://127.0.0.1:9464\r\n")), 200);
+        for other in ["http://127.0.0.1:8080", "https://evil.example", "null", ""] {
+            assert_eq!(ask(&format!("{origin}{other}\r\n")), 403, "{other}");
+        }
     });
 }
 

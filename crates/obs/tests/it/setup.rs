@@ -30,7 +30,9 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(std::ffi::OsString, std::ffi::OsStr
 
 fn to_file(builder: ObservabilityBuilder) -> ObservabilityBuilder {
     let path = child::folder().unwrap().join("log");
-    builder.output(Output::file("file", FileTarget::builder(path)))
+    // What fails here is seen.
+    let panics = Panics::LogThenPrevious;
+    builder.panics(panics).output(Output::file("file", FileTarget::builder(path)))
 }
 
 fn lines() -> Vec<Value> {
@@ -413,7 +415,7 @@ fn what_a_panic_says_is_not_on_the_standard_error_unless_asked_for() {
         let panics = match std::env::var(PANICS).unwrap().as_str() {
             "then previous" => Panics::LogThenPrevious,
             "backtraces" => Panics::LogWithBacktraces,
-            _ => Panics::default(),
+            _ => Panics::Log,
         };
         let guard = to_file(Observability::builder()).panics(panics).install().unwrap();
         std::thread::spawn(|| panic!("hunter2-canary")).join().unwrap_err();
