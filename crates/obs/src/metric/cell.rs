@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use metrics::{CounterFn, GaugeFn};
 
+use super::exemplar::{Examples, Exemplar};
 use super::histogram::add_to;
 use super::table::Series;
 
@@ -35,24 +36,35 @@ impl Shared {
 
 /// The state of one series.
 pub(crate) trait Cell {
-    /// Whether anything was measured since this was last asked.
-    fn changed(&self) -> bool;
+    /// Whether anything was measured since this was last asked, or it stands for something that has
+    /// not ended.
+    fn is_in_use(&self) -> bool;
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CounterCell {
     value: AtomicU64,
     seen: AtomicU64,
+    example: Examples,
 }
 
 impl CounterCell {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { value: zero(), seen: zero(), example: Examples::new(shared, 1) }
+    }
+
     pub(crate) fn value(&self) -> u64 {
         self.value.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn example(&self) -> Option<Exemplar> {
+        self.example.read(0)
     }
 }
 
 impl Cell for CounterCell {
-    fn changed(&self) -> bool {
+    fn is_in_use(&self) -> bool {
         let value = self.value();
         self.seen.swap(value, Ordering::Relaxed) != value
     }
@@ -60,7 +72,9 @@ impl Cell for CounterCell {
 
 impl CounterFn for Series<CounterCell> {
     fn increment(&self, value: u64) {
-        self.cell().value.fetch_add(value, Ordering::Relaxed);
+        let cell = self.cell();
+        cell.value.fetch_add(value, Ordering::Relaxed);
+        cell.example.keep(0, approximate(value));
     }
 
     fn absolute(&self, value: u64) {
@@ -75,12 +89,15 @@ pub(crate) struct GaugeCell {
     value: AtomicU64,
     /// A gauge that is set to what it was is in use as well.
     touched: AtomicBool,
+    /// Whether what it says is made of steps up and down: whoever went up will come down again, and
+    /// must find it where it was.
+    steps: AtomicBool,
 }
 
 impl GaugeCell {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let shared = Arc::clone(shared);
-        Self { shared, value: AtomicU64::new(0), touched: AtomicBool::new(false) }
+        let no = || AtomicBool::new(false);
+        Self { shared: Arc::clone(shared), value: AtomicU64::new(0), touched: no(), steps: no() }
     }
 
     pub(crate) fn value(&self) -> f64 {
@@ -91,6 +108,7 @@ impl GaugeCell {
         if value.is_finite() {
             add_to(&self.value, value);
             self.touched.store(true, Ordering::Relaxed);
+            self.steps.store(true, Ordering::Relaxed);
         } else {
             self.shared.reject(1);
         }
@@ -98,8 +116,10 @@ impl GaugeCell {
 }
 
 impl Cell for GaugeCell {
-    fn changed(&self) -> bool {
-        self.touched.swap(false, Ordering::Relaxed)
+    fn is_in_use(&self) -> bool {
+        let is_up = self.steps.load(Ordering::Relaxed) && self.value() != 0.0;
+        // Asked in any case: it forgets what it saw.
+        self.touched.swap(false, Ordering::Relaxed) || is_up
     }
 }
 
@@ -117,8 +137,14 @@ impl GaugeFn for Series<GaugeCell> {
         if value.is_finite() {
             cell.value.store(value.to_bits(), Ordering::Relaxed);
             cell.touched.store(true, Ordering::Relaxed);
+            cell.steps.store(false, Ordering::Relaxed);
         } else {
             cell.shared.reject(1);
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an example says about how much")]
+const fn approximate(count: u64) -> f64 {
+    count as f64
 }

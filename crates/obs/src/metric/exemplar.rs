@@ -1,9 +1,12 @@
 //! One example of what was measured: the value, when, and in which trace.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use request_context::{Context, SpanId, TraceContext, TraceFlags, TraceId};
+
+use super::cell::Shared;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Exemplar {
@@ -14,17 +17,58 @@ pub(crate) struct Exemplar {
 
 /// The trace of the running task if it is sampled: an example that nobody can look up is none.
 #[inline]
-pub(crate) fn sampled() -> Option<TraceContext> {
+fn sampled() -> Option<TraceContext> {
     Context::with_current(|context| {
         context?.trace.filter(|trace| trace.flags.contains(TraceFlags::SAMPLED))
     })
+}
+
+/// The examples of a series. They have room once there is one: a service that traces nothing has none.
+#[derive(Debug)]
+pub(crate) struct Examples {
+    shared: Arc<Shared>,
+    slots: OnceLock<Box<[Slot]>>,
+    places: usize,
+}
+
+impl Examples {
+    /// For so many, each in a place of its own.
+    pub(crate) fn new(shared: &Arc<Shared>, places: usize) -> Self {
+        Self { shared: Arc::clone(shared), slots: OnceLock::new(), places }
+    }
+
+    /// The first sampled value of a place after each exposition is its example. No clock is asked
+    /// but for that one.
+    #[inline]
+    pub(crate) fn keep(&self, place: usize, value: f64) {
+        let generation = self.shared.generation.load(Ordering::Relaxed);
+        let slot = self.slots.get().and_then(|slots| slots.get(place));
+        if slot.is_some_and(|slot| slot.is_of(generation)) {
+            return;
+        }
+        if let Some(trace) = sampled() {
+            self.write(place, generation, trace, value);
+        }
+    }
+
+    #[cold]
+    fn write(&self, place: usize, generation: u64, trace: TraceContext, value: f64) {
+        let slots = self.slots.get_or_init(|| (0..self.places).map(|_| Slot::new()).collect());
+        if let Some(slot) = slots.get(place) {
+            slot.write(generation, &Exemplar { trace, value, time: (self.shared.clock)() });
+        }
+    }
+
+    pub(crate) fn read(&self, place: usize) -> Option<Exemplar> {
+        self.slots.get()?.get(place)?.read()
+    }
 }
 
 /// A place for one example, written by many and read by anyone, never torn: a sequence lock all of
 /// whose fields are atomics (H. Boehm, "Can Seqlocks Get Along With Programming Language Memory
 /// Models?", 2012). A writer that meets another one leaves the place to it.
 #[derive(Debug)]
-pub(crate) struct Slot {
+struct Slot {
     /// Odd while it is written.
     sequence: AtomicU64,
     generation: AtomicU64,
@@ -40,7 +84,7 @@ pub(crate) struct Slot {
 const READS: usize = 4;
 
 impl Slot {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let zero = || AtomicU64::new(0);
         Self {
             sequence: zero(),
@@ -55,11 +99,11 @@ impl Slot {
 
     /// Whether it was written since exemplars were shown for the `generation`th time.
     #[inline]
-    pub(crate) fn is_of(&self, generation: u64) -> bool {
+    fn is_of(&self, generation: u64) -> bool {
         self.generation.load(Ordering::Relaxed) == generation
     }
 
-    pub(crate) fn write(&self, generation: u64, exemplar: &Exemplar) {
+    fn write(&self, generation: u64, exemplar: &Exemplar) {
         let before = self.sequence.load(Ordering::Relaxed);
         let is_free = before.is_multiple_of(2)
             && self
@@ -87,7 +131,7 @@ impl Slot {
     }
 
     /// The example; `None` if there is none, or it is written again and again.
-    pub(crate) fn read(&self) -> Option<Exemplar> {
+    fn read(&self) -> Option<Exemplar> {
         (0..READS).find_map(|_| self.read_once()).flatten()
     }
 

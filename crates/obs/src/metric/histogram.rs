@@ -1,12 +1,12 @@
 //! A distribution: buckets, their sum, and an example for each bucket.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use metrics::HistogramFn;
 
 use super::cell::{Cell, Shared};
-use super::exemplar::{Exemplar, Slot, sampled};
+use super::exemplar::{Examples, Exemplar};
 use super::table::Series;
 
 /// The upper bounds of buckets, without the last one, which has none.
@@ -47,19 +47,20 @@ pub(crate) struct HistogramCell {
     buckets: Box<[AtomicU64]>,
     /// The bits of an `f64`.
     sum: AtomicU64,
-    /// Made with the first example: a service that traces nothing has none.
-    slots: OnceLock<Box<[Slot]>>,
+    /// One for each bucket.
+    examples: Examples,
     seen: AtomicU64,
 }
 
 impl HistogramCell {
     pub(crate) fn new(bounds: &Arc<Bounds>, shared: &Arc<Shared>) -> Self {
+        let buckets: Box<[_]> = (0..=bounds.bounds.len()).map(|_| AtomicU64::new(0)).collect();
         Self {
-            buckets: (0..=bounds.bounds.len()).map(|_| AtomicU64::new(0)).collect(),
+            examples: Examples::new(shared, buckets.len()),
+            buckets,
             bounds: Arc::clone(bounds),
             shared: Arc::clone(shared),
             sum: AtomicU64::new(0),
-            slots: OnceLock::new(),
             seen: AtomicU64::new(0),
         }
     }
@@ -70,10 +71,8 @@ impl HistogramCell {
 
     /// How many values each bucket has, with the example of it, in order.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, Option<Exemplar>)> + '_ {
-        self.buckets.iter().enumerate().map(|(place, count)| {
-            let slot = self.slots.get().and_then(|slots| slots.get(place));
-            (count.load(Ordering::Relaxed), slot.and_then(Slot::read))
-        })
+        let buckets = self.buckets.iter().enumerate();
+        buckets.map(|(place, count)| (count.load(Ordering::Relaxed), self.examples.read(place)))
     }
 
     pub(crate) fn sum(&self) -> f64 {
@@ -91,25 +90,7 @@ impl HistogramCell {
         }
         // At most 2^64 values: what is lost of their number as `f64` is lost in the sum anyway.
         add_to(&self.sum, value * count as f64);
-        self.keep_example(place, value);
-    }
-
-    /// The first sampled value of a bucket after each exposition is its example. No clock is asked
-    /// but for that one.
-    #[inline]
-    fn keep_example(&self, place: usize, value: f64) {
-        let generation = self.shared.generation.load(Ordering::Relaxed);
-        let slot = self.slots.get().and_then(|slots| slots.get(place));
-        if slot.is_some_and(|slot| slot.is_of(generation)) {
-            return;
-        }
-        let Some(trace) = sampled() else { return };
-        let slots = self
-            .slots
-            .get_or_init(|| self.buckets.iter().map(|_| Slot::new()).collect::<Box<[Slot]>>());
-        if let Some(slot) = slots.get(place) {
-            slot.write(generation, &Exemplar { trace, value, time: (self.shared.clock)() });
-        }
+        self.examples.keep(place, value);
     }
 }
 
@@ -131,7 +112,7 @@ pub(crate) fn add_to(bits: &AtomicU64, value: f64) {
 }
 
 impl Cell for HistogramCell {
-    fn changed(&self) -> bool {
+    fn is_in_use(&self) -> bool {
         let count =
             self.buckets.iter().map(|it| it.load(Ordering::Relaxed)).fold(0, u64::wrapping_add);
         self.seen.swap(count, Ordering::Relaxed) != count

@@ -39,7 +39,9 @@ impl LabelRules {
                 let value = self.value(label);
                 is_faithful &=
                     matches!(value, Cow::Borrowed(shown) if std::ptr::eq(shown, label.value()));
-                (label_name(label.key()), label.key(), value)
+                let name = longest(label.key(), LONGEST_NAME);
+                is_faithful &= name.len() == label.key().len();
+                (label_name(name), label.key(), value)
             })
             .collect();
         labels.sort();
@@ -74,9 +76,16 @@ impl LabelRules {
         if value.len() <= self.longest {
             return value.into();
         }
-        let kept = value.get(..value.floor_char_boundary(self.longest)).unwrap_or_default();
-        format!("{kept}{CUT}").into()
+        format!("{}{CUT}", longest(value, self.longest)).into()
     }
+}
+
+/// Bytes of a label's name.
+const LONGEST_NAME: usize = 256;
+
+/// So much of a text.
+fn longest(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 
 /// Backslash, quote and line feed, as both formats ask.

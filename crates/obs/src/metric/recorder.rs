@@ -28,7 +28,7 @@ use crate::record::Resource;
 ///   what comes after them is summed in one with the label `otel_metric_overflow="true"`.
 /// - Values of labels are cut, and redacted where the label's name tells of something sensitive.
 /// - Numbers that are not finite are not recorded, but counted (`obs.metric.rejected`).
-/// - The buckets of histograms keep one exemplar each, of sampled traces
+/// - Counters and the buckets of histograms keep one exemplar each, of sampled traces
 ///   ([`Context`](request_context::Context)).
 ///
 /// ```
@@ -122,7 +122,7 @@ impl MetricRecorder {
     /// Writes everything that was recorded, and what sources say ([`MetricSource`]). No lock is held while something is written, and no more
     /// than 64 KiB are gathered for one write.
     ///
-    /// After each [`OpenMetrics`](Exposition::OpenMetrics) exposition every bucket keeps a new exemplar.
+    /// After each [`OpenMetrics`](Exposition::OpenMetrics) exposition every counter and bucket keeps a new exemplar.
     ///
     /// # Errors
     /// Those of the writer.
@@ -144,7 +144,8 @@ impl MetricRecorder {
     /// Forgets series that nobody holds a handle of and that were not changed for the window
     /// ([`idle_after`](MetricRecorderBuilder::idle_after)); says how many. It is to be called now and
     /// then, a few times within the window, whether anybody reads expositions or not. What a handle records is
-    /// never lost: a series of which there is one does not expire.
+    /// never lost: a series of which there is one does not expire. Nor does a gauge that went up or down by
+    /// steps and is not back at zero: whoever went up comes down again.
     pub fn sweep(&self, now: Instant) -> usize {
         let Some(window) = self.inner.rules.idle_after else { return 0 };
         let began = *self.inner.began.get_or_init(|| now);
@@ -228,14 +229,15 @@ impl MetricRecorder {
             return None;
         }
         let family = Arc::new(Family::new(name, self.table(name, kind)));
-        if let Some(help) = self.help(name) {
-            let _ = family.help.set(help);
-        }
         let mut families = Families::clone(&families);
         families.by_name.insert(name.into(), Arc::clone(&family));
         let place = families.ordered.partition_point(|other| *other.name < *name);
         families.ordered.insert(place, Arc::clone(&family));
         inner.families.store(Arc::new(families));
+        // Now: who describes it from here on finds it, and who did before is found.
+        if let Some(help) = self.help(name) {
+            let _ = family.help.set(help);
+        }
         Some(family)
     }
 
@@ -333,8 +335,8 @@ impl Recorder for MetricRecorder {
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         let counter = self.in_family(key, MetricKind::Counter, |table, inner| {
             let Kinds::Counter(table) = table else { return None };
-            let series = table.series(key, &inner.rules.labels, CounterCell::default);
-            Some(Counter::from_arc(series))
+            let cell = || CounterCell::new(&inner.shared);
+            Some(Counter::from_arc(table.series(key, &inner.rules.labels, cell)))
         });
         counter.unwrap_or_else(Counter::noop)
     }

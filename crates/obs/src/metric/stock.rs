@@ -3,6 +3,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use metric_table::{Metric, MetricKind};
+use metrics::Recorder as _;
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -39,8 +41,8 @@ pub struct StockPrometheus {
 }
 
 impl StockPrometheus {
-    /// With the buckets that the catalog declares, those of OpenTelemetry's HTTP conventions for other histograms,
-    /// and names with units and `_total`.
+    /// With the descriptions, units and buckets that the catalog declares, the buckets of OpenTelemetry's HTTP conventions for
+    /// other histograms, and names with `_total` and with units, as far as the facade `metrics` has a word for them.
     #[must_use]
     pub fn new(catalog: &Catalog) -> Self {
         let builder = PrometheusBuilder::new().with_recommended_naming(true);
@@ -49,6 +51,7 @@ impl StockPrometheus {
             with_buckets(builder, Some(metric.name), metric.buckets)
         });
         let recorder = builder.build_recorder();
+        catalog.iter().for_each(|metric| describe(&recorder, metric));
         Self {
             handle: recorder.handle(),
             recorder: Mutex::new(Some(recorder)),
@@ -67,6 +70,15 @@ impl StockPrometheus {
         self.asked.push(Arc::new(source));
         self.sources = Sources::new(self.asked.clone(), &mut self.catalog.clone());
         self
+    }
+}
+
+fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
+    let (name, unit, help) = (metric.name.into(), Some(metric.facade_unit()), metric.help.into());
+    match metric.kind {
+        MetricKind::Counter => recorder.describe_counter(name, unit, help),
+        MetricKind::Histogram => recorder.describe_histogram(name, unit, help),
+        _ => recorder.describe_gauge(name, unit, help),
     }
 }
 

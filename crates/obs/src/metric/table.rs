@@ -132,9 +132,11 @@ impl<C: Cell> Table<C> {
 
     /// The series, and whether it is the overflow.
     fn of_labels(&self, labels: &str, cell: impl FnOnce() -> C) -> (Arc<Series<C>>, bool) {
+        // A label that is called so belongs to what is beyond the limit: no two series have one text.
+        let is_overflow = labels == OVERFLOW;
         let find = |store: &Store<C>| {
             let known = store.by_labels.get(labels).map(|series| (Arc::clone(series), false));
-            let is_full = store.ordered.len() >= self.limit;
+            let is_full = is_overflow || store.ordered.len() >= self.limit;
             known.or_else(|| {
                 let overflow = store.overflow.as_ref().filter(|_| is_full)?;
                 Some((Arc::clone(overflow), true))
@@ -148,7 +150,7 @@ impl<C: Cell> Table<C> {
         if let Some(found) = find(&store) {
             return found;
         }
-        if store.ordered.len() >= self.limit {
+        if is_overflow || store.ordered.len() >= self.limit {
             let series = Series::new(OVERFLOW.into(), cell());
             store.overflow = Some(Arc::clone(&series));
             return (series, true);
@@ -177,7 +179,7 @@ impl<C: Cell> Table<C> {
         let is_idle = |series: &Series<C>| {
             let mut active = lock(&series.active);
             // Asked in any case: it notes what it saw.
-            if series.cell.changed() || active.is_none() {
+            if series.cell.is_in_use() || active.is_none() {
                 *active = Some(now);
             }
             active.is_some_and(|active| now.saturating_sub(active) >= window)
@@ -199,7 +201,7 @@ impl<C: Cell> Table<C> {
             // What the last holder recorded is seen after its reference is seen to be gone.
             fence(Ordering::Acquire);
             let mut active = lock(&series.active);
-            if series.cell.changed() {
+            if series.cell.is_in_use() {
                 *active = Some(now);
             }
             active.is_some_and(|active| now.saturating_sub(active) >= window)

@@ -39,9 +39,11 @@ fn filled() -> MetricRecorder {
             for seconds in [0.05, 0.1, 5.0, 1e9] {
                 histogram!("job.duration", "job.kind" => "\"mail\"\n").record(seconds);
             }
+            counter!("traced.jobs").increment(2);
         });
         histogram!("falling").record(-3);
         metrics::describe_histogram!("falling", "a sum that falls");
+        metrics::describe_counter!("traced.jobs", "counted in a trace");
     });
     recorder
 }
@@ -74,6 +76,12 @@ fn the_strict_parser_reads_open_metrics_and_finds_what_was_recorded() {
     assert_eq!((&jobs["type"], &jobs["unit"]), (&json!("counter"), &json!("")));
     assert_eq!(jobs["help"], "jobs \\ that \"were\"\ndone");
     assert_eq!(by_label(jobs, "outcome"), counted());
+
+    let traced = &family(&families, "traced_jobs")["samples"][0];
+    assert_eq!(
+        (&traced["exemplar"]["labels"]["trace_id"], &traced["exemplar"]["value"]),
+        (&json!(TRACE), &json!(2.0))
+    );
 
     let usage = family(&families, "pool_usage_ratio");
     assert_eq!((&usage["type"], &usage["unit"]), (&json!("gauge"), &json!("ratio")));
@@ -165,6 +173,9 @@ fn prometheus_stores_the_series_and_their_exemplars() {
     for series in exemplars.as_array().unwrap() {
         assert_eq!(series["exemplars"][0]["labels"]["trace_id"], TRACE);
     }
+    let query = "/api/v1/query_exemplars?query=traced_jobs_total&start=0&end=9999999999";
+    let counted_in = prometheus.ask(query).unwrap();
+    assert_eq!(counted_in[0]["exemplars"][0]["labels"]["trace_id"], TRACE, "{counted_in}");
     let answer = eventually(&prometheus, "/api/v1/query?query=jobs_done_total", |answer| {
         answer["result"].as_array().unwrap().len() == HOSTILE.len()
     });

@@ -1,6 +1,7 @@
 //! The recorder: what is recorded is shown, and no more of it than there may be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -185,6 +186,32 @@ fn labels_that_become_one_are_joined_and_sensitive_ones_are_not_shown() {
 }
 
 #[test]
+fn who_calls_a_label_like_the_overflow_is_counted_there() {
+    let recorder = MetricRecorder::builder().series_limit(1).build();
+    with_local_recorder(&recorder, || {
+        counter!("requests", "otel.metric.overflow" => "true").increment(1);
+        counter!("requests", "path" => "/a").increment(2);
+        counter!("requests", "path" => "/b").increment(4);
+    });
+    let text = others(&recorder, Exposition::Text);
+    assert_eq!(text.matches("requests_total{").count(), 2, "{text}");
+    assert!(text.contains("requests_total{otel_metric_overflow=\"true\"} 5\n"), "{text}");
+}
+
+#[test]
+fn names_of_labels_are_bounded_as_well() {
+    let recorder = MetricRecorder::builder().build();
+    with_local_recorder(&recorder, || {
+        for last in ["x", "y"] {
+            let name = format!("{}{last}", "n".repeat(100_000));
+            counter!("requests", name => "/").increment(1);
+        }
+    });
+    let sample = format!("requests_total{{{}=\"/\"}}", "n".repeat(256));
+    assert_eq!(value(&recorder, &sample), Some(2.0));
+}
+
+#[test]
 fn beyond_the_limit_everything_is_in_one_series_and_the_sum_is_exact() {
     const VALUES: u64 = 20_000;
     let recorder = MetricRecorder::builder().series_limit(100).build();
@@ -302,6 +329,29 @@ fn a_gauge_that_is_set_to_what_it_was_is_in_use() {
 }
 
 #[test]
+fn a_gauge_that_went_up_by_steps_is_there_when_it_comes_down() {
+    let window = Duration::from_secs(1);
+    let recorder = MetricRecorder::builder().idle_after(window).build();
+    let start = Instant::now();
+    with_local_recorder(&recorder, || gauge!("jobs.running", "kind" => "mail").increment(2));
+    for seconds in 0..5 {
+        assert_eq!(recorder.sweep(start + window * seconds), 0);
+    }
+    with_local_recorder(&recorder, || gauge!("jobs.running", "kind" => "mail").decrement(1));
+    assert_eq!(value(&recorder, "jobs_running{kind=\"mail\"}"), Some(1.0));
+    // Back at zero, or set to something, it is like any other.
+    with_local_recorder(&recorder, || gauge!("jobs.running", "kind" => "mail").decrement(1));
+    recorder.sweep(start + window * 5);
+    assert_eq!(recorder.sweep(start + window * 6), 1);
+    with_local_recorder(&recorder, || {
+        gauge!("jobs.running", "kind" => "mail").increment(2);
+        gauge!("jobs.running", "kind" => "mail").set(7);
+    });
+    recorder.sweep(start + window * 7);
+    assert_eq!(recorder.sweep(start + window * 8), 1);
+}
+
+#[test]
 fn nothing_that_is_recorded_while_series_expire_is_lost() {
     let recorder = MetricRecorder::builder().idle_after(Duration::ZERO).build();
     let (ends, start) = (AtomicBool::new(false), Instant::now());
@@ -368,6 +418,28 @@ fn a_bucket_keeps_one_exemplar_of_a_sampled_trace_an_exposition() {
         in_trace(SAMPLED, || duration.record(0.9));
         assert!(text(&recorder, Exposition::OpenMetrics).contains("\"} 0.9 1700000000.007\n"));
     });
+}
+
+#[test]
+fn a_counter_keeps_one_exemplar_of_a_sampled_trace_an_exposition() {
+    let clock = || std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_007);
+    let recorder =
+        MetricRecorder::builder().catalog(Catalog::new().with(TABLE).unwrap()).clock(clock).build();
+    with_local_recorder(&recorder, || {
+        let jobs = counter!("jobs.done", "outcome" => "done");
+        jobs.increment(1);
+        in_trace(&SAMPLED.replace("-01", "-00"), || jobs.increment(1));
+        assert!(!text(&recorder, Exposition::OpenMetrics).contains("trace_id"));
+        in_trace(SAMPLED, || {
+            jobs.increment(3);
+            jobs.increment(4);
+        });
+    });
+    let exemplar = "jobs_done_total{outcome=\"done\"} 9 # {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\",\
+                    span_id=\"00f067aa0ba902b7\"} 3 1700000000.007\n";
+    assert!(!text(&recorder, Exposition::Text).contains("trace_id"));
+    let with = text(&recorder, Exposition::OpenMetrics);
+    assert!(with.contains(exemplar), "{with}");
 }
 
 #[test]
@@ -439,6 +511,53 @@ fn a_collector_that_goes_away_stops_nothing() {
     let failed = recorder.render(Exposition::Text, &mut Short(70_000)).unwrap_err();
     assert_eq!(failed.kind(), std::io::ErrorKind::BrokenPipe);
     assert_eq!(text(&recorder, Exposition::Text).matches("requests_total{").count(), 1_500);
+}
+
+/// A collector that takes nothing until it is let.
+struct Stuck {
+    writes: mpsc::Sender<()>,
+    is_let: mpsc::Receiver<()>,
+}
+
+impl std::io::Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.writes.send(()).unwrap();
+        self.is_let.recv().map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_collector_that_hangs_keeps_nobody_waiting() {
+    let recorder = MetricRecorder::builder().idle_after(Duration::from_secs(60)).build();
+    let recorder = &recorder;
+    let count = || with_local_recorder(recorder, || counter!("requests").increment(1));
+    count();
+    let ((writes, writing), (lets, is_let)) = (mpsc::channel(), mpsc::channel());
+    thread::scope(|scope| {
+        let hangs = scope
+            .spawn(move || recorder.render(Exposition::OpenMetrics, &mut Stuck { writes, is_let }));
+        writing.recv_timeout(Duration::from_secs(60)).unwrap();
+        // Whoever records, adds, describes, sweeps or collects meanwhile; a thread, so that it fails and does not hang.
+        let (done, is_done) = mpsc::channel();
+        scope.spawn(move || {
+            count();
+            with_local_recorder(recorder, || {
+                metrics::describe_gauge!("depth", metrics::Unit::Count, "said meanwhile");
+                gauge!("depth").set(1);
+            });
+            recorder.sweep(Instant::now());
+            done.send(text(recorder, Exposition::Text)).unwrap();
+        });
+        let page = is_done.recv_timeout(Duration::from_secs(60));
+        drop(lets);
+        assert!(page.unwrap().contains("\nrequests_total 2\n"));
+        assert!(hangs.join().unwrap().is_err());
+    });
 }
 
 proptest! {

@@ -122,6 +122,42 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..40)
 }
 
+#[cfg(feature = "stock-prometheus")]
+#[test]
+fn both_backends_call_what_a_catalog_declares_alike() {
+    use metric_table::Metric;
+    use obs::catalog::Catalog;
+    use obs::metric::{MetricBackend, StockPrometheus};
+
+    const TABLE: &[Metric] = &[
+        Metric::counter("jobs.done", "{job}", "jobs that were done"),
+        Metric::gauge("heap.usage", "By", "memory in use"),
+        Metric::histogram("job.duration", "s", "how long").with_buckets(&[1.0, 2.0]),
+    ];
+    let name = "oracle::both_backends_call_what_a_catalog_declares_alike";
+    crate::child::alone(name, || {
+        let catalog = Catalog::new().with(TABLE).unwrap();
+        let ours = MetricRecorder::builder().catalog(catalog.clone()).build();
+        let theirs = StockPrometheus::new(&catalog);
+        let work = || {
+            metrics::counter!("jobs.done").increment(1);
+            metrics::gauge!("heap.usage").set(2);
+            metrics::histogram!("job.duration").record(1.5);
+        };
+        metrics::with_local_recorder(&ours, work);
+        theirs.install().unwrap();
+        work();
+        let page = |backend: &dyn MetricBackend| {
+            let mut text = Vec::new();
+            backend.render(Exposition::Text, &mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let (ours, theirs) = (page(&ours), page(&theirs));
+        assert_eq!(samples(&ours), samples(&theirs), "\n{ours}\n{theirs}");
+        assert!(theirs.contains("# HELP job_duration_seconds how long\n"), "{theirs}");
+    });
+}
+
 proptest! {
     #[test]
     fn ours_and_theirs_show_the_same(steps in steps()) {

@@ -62,7 +62,7 @@ pub const METRICS: &[Metric] = &[
         "for how long the one of the held secrets that has been stale longest has been so",
     )
     .with_labels(&[MANAGER]),
-    Metric::gauge(name::RUNNING, "1", "1 while the run future is alive, else 0")
+    Metric::gauge(name::RUNNING, "{manager}", "1 while the run future is alive, else 0")
         .with_labels(&[MANAGER]),
     Metric::counter(name::AUDIT_LOST, "{event}", "audit events that were not taken")
         .with_labels(&[MANAGER]),

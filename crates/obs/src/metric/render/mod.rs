@@ -223,6 +223,7 @@ impl Page<'_> {
     fn counter(&mut self, name: &str, series: &Series<CounterCell>) {
         self.sample(name, series.labels());
         write_u64(series.cell().value(), &mut self.text);
+        self.exemplar(series.cell().example());
         self.text.push(b'\n');
     }
 
@@ -245,11 +246,7 @@ impl Page<'_> {
             count = count.wrapping_add(values);
             self.words(&[&names.bucket, "{", labels, comma, bound, "} "]);
             write_u64(count, &mut self.text);
-            if self.format == Exposition::OpenMetrics
-                && let Some(exemplar) = exemplar
-            {
-                self.exemplar(&exemplar);
-            }
+            self.exemplar(exemplar);
             self.text.push(b'\n');
         }
         let sum = cell.sum();
@@ -266,7 +263,11 @@ impl Page<'_> {
         }
     }
 
-    fn exemplar(&mut self, exemplar: &Exemplar) {
+    /// Only OpenMetrics has them. The labels take 63 characters of the 128 that it allows.
+    fn exemplar(&mut self, exemplar: Option<Exemplar>) {
+        let Some(exemplar) = exemplar.filter(|_| self.format == Exposition::OpenMetrics) else {
+            return;
+        };
         self.text.extend_from_slice(b" # {trace_id=\"");
         self.text.extend_from_slice(&exemplar.trace.trace_id.to_hex());
         self.text.extend_from_slice(b"\",span_id=\"");
