@@ -8,6 +8,7 @@ mod crypto;
 mod harness;
 mod live;
 mod names;
+mod obs;
 mod start;
 mod store;
 
@@ -31,6 +32,7 @@ const SUITES: &[Suite] = &[
     ("start", start::rows),
     ("aws", aws::rows),
     ("cache", cache::rows),
+    ("obs", obs::rows),
 ];
 
 fn main() -> ExitCode {

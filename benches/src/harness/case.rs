@@ -14,6 +14,8 @@ pub(crate) struct Case {
     /// Whether a part of the operations runs untimed before each sample.
     pub(super) is_warmed_up: bool,
     pub(super) calls: Option<Calls>,
+    /// How many allocations an operation is to make at most.
+    pub(super) most_allocations: Option<f64>,
 }
 
 /// What counts of the time that an operation takes.
@@ -55,7 +57,27 @@ impl Case {
             most_samples: usize::MAX,
             is_warmed_up: true,
             calls: None,
+            most_allocations: None,
         }
+    }
+
+    /// An operation is to make so many allocations at most.
+    pub(crate) fn at_most_allocations(self, bound: f64) -> Self {
+        Self { most_allocations: Some(bound), ..self }
+    }
+
+    /// With `change` made to what each thread runs.
+    pub(crate) fn map<W>(
+        self,
+        change: impl Fn(Box<dyn FnMut(u64)>) -> W + Send + Sync + 'static,
+    ) -> Self
+    where
+        W: FnMut(u64) + 'static,
+    {
+        let prepare = self.prepare;
+        let prepare: Box<dyn Fn() -> Work + Send + Sync> =
+            Box::new(move || Box::new(change(prepare())));
+        Self { prepare, ..self }
     }
 
     /// Counts the time that passes instead of that in which the thread computes, on any CPU.
@@ -127,16 +149,30 @@ pub(crate) struct Peer {
     pub(crate) case: Case,
     /// The ratio of ours to it that we want to reach, if there is one.
     pub(crate) at_most: Option<f64>,
+    /// How much longer than it ours may take, if there is a bound: what ours adds to it.
+    pub(crate) margin: Option<Duration>,
+    /// Whether its allocations are shown.
+    pub(crate) is_counted: bool,
 }
 
 impl Peer {
     /// A peer that is shown for information.
     pub(crate) fn new(name: &'static str, case: Case) -> Self {
-        Self { name, case, at_most: None }
+        Self { name, case, at_most: None, margin: None, is_counted: false }
     }
 
     /// Ours is to take at most this part of the peer's time.
     pub(crate) fn at_most(self, ratio: f64) -> Self {
         Self { at_most: Some(ratio), ..self }
+    }
+
+    /// Ours contains it, and is to take at most so much longer.
+    pub(crate) fn plus_at_most(self, margin: Duration) -> Self {
+        Self { margin: Some(margin), ..self }
+    }
+
+    /// Its allocations are shown, too.
+    pub(crate) fn counted(self) -> Self {
+        Self { is_counted: true, ..self }
     }
 }

@@ -79,8 +79,10 @@ impl<'a> Line<'a> {
         let (ours, peers) = (&self.sides[0], &self.sides[1..]);
         let spread = ours.samples.spread();
         let Row { path, threads, size, unit, within, .. } = *self.row;
-        let comparison = |(peer, side): (&Peer, &Side<'_>)| {
-            Comparison::new(peer, spread, side.samples.spread(), side.tally())
+        let comparison = |(peer, side): (&Peer, &Side<'_>)| Comparison {
+            calls: side.tally(),
+            allocations: peer.is_counted.then(|| allocations(side.case, side.operations, probe)),
+            ..Comparison::new(peer, spread, side.samples.spread())
         };
         Outcome {
             path,
@@ -90,6 +92,7 @@ impl<'a> Line<'a> {
             within,
             ours: spread,
             ours_allocations: allocations(ours.case, ours.operations, probe),
+            most_allocations: ours.case.most_allocations,
             ours_calls: ours.tally(),
             peers: self.row.peers.iter().zip(peers).map(comparison).collect(),
         }

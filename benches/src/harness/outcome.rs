@@ -16,6 +16,7 @@ pub(crate) struct Outcome {
     pub(crate) within: Option<Duration>,
     pub(crate) ours: Spread,
     pub(crate) ours_allocations: f64,
+    pub(crate) most_allocations: Option<f64>,
     pub(crate) ours_calls: Option<Tally>,
     pub(crate) peers: Vec<Comparison>,
 }
@@ -34,6 +35,10 @@ pub(crate) struct Comparison {
     pub(crate) at_most: Option<f64>,
     pub(crate) time: Spread,
     pub(crate) calls: Option<Tally>,
+    /// How much longer than the peer ours may take.
+    pub(crate) margin: Option<Duration>,
+    /// Of the peer, where they are shown.
+    pub(crate) allocations: Option<f64>,
     /// Ours as a part of the peer's.
     pub(crate) ratio: f64,
     /// The least and the most of the runs' ratios.
@@ -41,14 +46,21 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(peer: &Peer, ours: Spread, time: Spread, calls: Option<Tally>) -> Self {
-        let Peer { name, at_most, .. } = *peer;
+    pub(super) fn new(peer: &Peer, ours: Spread, time: Spread) -> Self {
+        let Peer { name, at_most, margin, .. } = *peer;
         let ratio = ours.median / time.median;
-        Self { name, at_most, time, calls, ratio, ratios: (ratio, ratio) }
+        let (calls, allocations, ratios) = (None, None, (ratio, ratio));
+        Self { name, at_most, time, calls, margin, allocations, ratio, ratios }
     }
 
     pub(crate) fn is_missed(&self) -> bool {
         self.at_most.is_some_and(|at_most| self.ratio > at_most * (1.0 + RESOLUTION))
+            || self.margin.is_some_and(|margin| self.added() > margin.as_nanos() as f64)
+    }
+
+    /// How many nanoseconds longer than the peer ours takes.
+    pub(crate) fn added(&self) -> f64 {
+        (self.ratio - 1.0) * self.time.median
     }
 
     /// How far the runs were from their median, as a part of it.
@@ -75,6 +87,11 @@ impl Outcome {
     pub(crate) fn is_missed(&self) -> bool {
         self.within.is_some_and(|within| self.ours.median > within.as_nanos() as f64)
     }
+
+    pub(crate) fn allocates_too_much(&self) -> bool {
+        // A buffer that grows once in ten thousand operations is no allocation of each.
+        self.most_allocations.is_some_and(|most| self.ours_allocations > most + 0.005)
+    }
 }
 
 /// The medians of several runs of the same rows.
@@ -93,6 +110,11 @@ fn merge_row(runs: &[&Outcome]) -> Outcome {
         Comparison {
             time: Spread::of_runs(of_runs.iter().map(|comparison| comparison.time)),
             calls: Tally::of_runs(of_runs.iter().map(|comparison| comparison.calls)),
+            allocations: of_runs
+                .iter()
+                .map(|comparison| comparison.allocations)
+                .collect::<Option<_>>()
+                .map(median),
             ratios: (least, most),
             ..*of_runs[0]
         }
@@ -114,6 +136,8 @@ fn merge_row(runs: &[&Outcome]) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Comparison, Outcome, Tally, merge};
     use crate::harness::statistics::Spread;
 
@@ -129,6 +153,8 @@ mod tests {
             at_most: Some(1.5),
             time: spread(peer),
             calls: None,
+            margin: None,
+            allocations: None,
             ratio,
             ratios: (ratio, ratio),
         };
@@ -140,6 +166,7 @@ mod tests {
             within: None,
             ours: spread(ours),
             ours_allocations: 0.0,
+            most_allocations: None,
             ours_calls: Some(tally(ours)),
             peers: vec![comparison],
         }]
@@ -154,6 +181,25 @@ mod tests {
         assert_eq!((peer.ratios, peer.is_missed()), ((1.0, 2.0), false));
         assert_eq!((outcome.ours_calls, peer.calls), (Some(tally(12.0)), None));
         assert!((peer.wander() - 0.8 / 1.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_added_is_bounded_by_a_margin() {
+        let [outcome] = &merge(&[run(30.0, 20.0)])[..] else { panic!("one row went in") };
+        let within = |margin| Comparison { margin, at_most: None, ..outcome.peers[0].clone() };
+        assert_eq!(within(None).added(), 10.0);
+        assert!(within(Some(Duration::from_nanos(9))).is_missed());
+        assert!(!within(Some(Duration::from_nanos(10))).is_missed());
+    }
+
+    #[test]
+    fn allocations_are_bounded_but_for_what_happens_once_in_a_while() {
+        let [outcome] = &merge(&[run(1.0, 1.0)])[..] else { panic!("one row went in") };
+        let misses = |ours_allocations| {
+            Outcome { ours_allocations, most_allocations: Some(0.0), ..outcome.clone() }
+                .allocates_too_much()
+        };
+        assert_eq!([0.0, 0.001, 0.01, 1.0].map(misses), [false, false, true, true]);
     }
 
     #[test]

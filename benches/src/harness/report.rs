@@ -5,8 +5,8 @@ use crate::harness::statistics::Spread;
 
 /// Above the tables: how to read them.
 pub(crate) const LEGEND: &str = "\
-A peer's cell has its time, and ours as a part of it with the part that we want to reach; a bound that is missed
-is bold. Calls are requests that an operation makes. `*`: measured on a machine that was busy with something else.
+A peer's cell has its time, and ours as a part of it with the part that we want to reach, or what ours takes more than
+it where ours contains it; a bound that is missed is bold. Calls are requests that an operation makes. `*`: measured on a machine that was busy with something else.
 ";
 
 /// Markdown: a table for each run of rows of one path with the same peers.
@@ -36,19 +36,30 @@ fn line(row: &Outcome) -> String {
     let ours = emphasized(&time(&row.ours), row.is_missed()) + &bound.unwrap_or_default();
     let size = grouped(row.size);
     let calls = row.ours_calls.map(|tally| format!(" {} |", bounded(&tally))).unwrap_or_default();
-    let allocations = short(row.ours_allocations);
+    let allocations = emphasized(&short(row.ours_allocations), row.allocates_too_much())
+        + &row.most_allocations.map(|most| format!(" (≤ {})", short(most))).unwrap_or_default();
     format!("| {} | {size} | {ours} |{calls} {allocations} |{peers}", row.threads)
 }
 
 fn cell(peer: &Comparison) -> String {
-    let ratio = emphasized(&ratio(peer.ratio), peer.is_missed());
-    let bound = peer.at_most.map(|at_most| format!(" (≤ {})", short(at_most)));
+    let (ours, bound) = match peer.margin {
+        Some(margin) => {
+            let bound = format!(" (≤ +{})", duration(margin.as_nanos() as f64));
+            (format!("+{}", duration(peer.added())), Some(bound))
+        }
+        None => (ratio(peer.ratio), peer.at_most.map(|at_most| format!(" (≤ {})", short(at_most)))),
+    };
+    let ours = emphasized(&ours, peer.is_missed());
+    let allocations = peer.allocations.map(|count| match short(count) {
+        one if one == "1" => String::from(", 1 allocation"),
+        many => format!(", {many} allocations"),
+    });
     let calls = peer.calls.map(|tally| match bounded(&tally) {
         one if tally.calls == 1.0 => format!(", {one} call"),
         many => format!(", {many} calls"),
     });
-    let (bound, calls) = (bound.unwrap_or_default(), calls.unwrap_or_default());
-    format!("{}, {ratio}{bound}{calls}", time(&peer.time))
+    let [bound, calls, allocations] = [bound, calls, allocations].map(Option::unwrap_or_default);
+    format!("{}, {ours}{bound}{calls}{allocations}", time(&peer.time))
 }
 
 /// How many calls, and how many there may be.
@@ -88,8 +99,12 @@ pub(crate) fn json(outcomes: &[Outcome]) -> String {
 fn object(row: &Outcome, peer: &Comparison) -> String {
     let Comparison { name, time, ratio, .. } = peer;
     let calls = json_calls("peer_calls", peer.calls);
+    let allocations = peer.allocations.map(|count| format!(",\"peer_allocs\":{}", short(count)));
+    let allocations = allocations.unwrap_or_default();
     let (ours, time) = (ours(row), time.median);
-    format!("{{{ours},\"peer\":{name:?},\"peer_ns\":{time:.2}{calls},\"ratio\":{ratio:.4}}}\n")
+    format!(
+        "{{{ours},\"peer\":{name:?},\"peer_ns\":{time:.2}{calls}{allocations},\"ratio\":{ratio:.4}}}\n"
+    )
 }
 
 fn ours(row: &Outcome) -> String {
@@ -165,7 +180,9 @@ mod tests {
     fn peer(name: &'static str, at_most: Option<f64>, time: f64) -> Comparison {
         let ratio = 5.0 / time;
         let ratios = (ratio * 0.9, ratio * 1.05);
-        Comparison { name, at_most, time: spread(time, time > 15.0), calls: None, ratio, ratios }
+        let (calls, margin, allocations) = (None, None, None);
+        let time = spread(time, time > 15.0);
+        Comparison { name, at_most, time, calls, margin, allocations, ratio, ratios }
     }
 
     /// With calls, of which ours are more than there may be.
@@ -187,6 +204,7 @@ mod tests {
             within: None,
             ours: spread(5.0, false),
             ours_allocations: 0.0,
+            most_allocations: None,
             ours_calls: None,
             peers,
         }
@@ -221,6 +239,24 @@ mod tests {
         let objects = json(&[counted()]);
         let first = objects.lines().next().unwrap();
         assert!(first.contains(r#""ours_calls":30.55,"#) && first.contains(r#""peer_calls":1,"#));
+    }
+
+    #[test]
+    fn shows_what_is_added_and_what_is_allocated() {
+        let bare = |margin| Comparison {
+            margin: Some(Duration::from_nanos(margin)),
+            allocations: Some(1.0),
+            ..peer("bare", None, 4.0)
+        };
+        let row = Outcome {
+            ours_allocations: 2.0,
+            most_allocations: Some(0.0),
+            ..outcome("suite/added", vec![bare(1), bare(0)])
+        };
+        let expected = "| 2 | 1,000 | 5 ns | **2** (≤ 0) | \
+             4 ns, +1 ns (≤ +1 ns), 1 allocation | 4 ns, **+1 ns** (≤ +0 ns), 1 allocation |\n";
+        assert!(tables(std::slice::from_ref(&row)).ends_with(expected));
+        assert!(json(&[row]).contains(r#""peer_ns":4.00,"peer_allocs":1,"ratio":1.2500}"#));
     }
 
     #[test]
