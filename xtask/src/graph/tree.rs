@@ -32,6 +32,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "metric-table", features: Features::Default, at_most: 5 },
     Budget { package: "obs", features: Features::Default, at_most: 30 },
     Budget { package: "obs", features: Features::With("admin"), at_most: 35 },
+    Budget { package: "obs", features: Features::With("gzip"), at_most: 30 },
     Budget { package: "obs", features: Features::With("http"), at_most: 35 },
     Budget { package: "request-context", features: Features::Default, at_most: 6 },
     Budget { package: "secret-canary", features: Features::Default, at_most: 1 },

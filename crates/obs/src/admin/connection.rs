@@ -114,6 +114,12 @@ fn response(answer: AdminResponse, waiting: &Arc<AtomicUsize>) -> Response<Page>
     if !answer.content_type.is_empty() {
         set(header::CONTENT_TYPE, answer.content_type);
     }
+    if let Some(coding) = answer.coding {
+        set(header::CONTENT_ENCODING, coding);
+    }
+    if let Some(vary) = answer.vary {
+        set(header::VARY, vary);
+    }
     if let Some(allow) = answer.allow {
         set(header::ALLOW, &allow);
     }

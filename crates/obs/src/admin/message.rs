@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use hyper::HeaderMap;
 
 use crate::admin::json;
+use crate::metric::MetricPage;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +77,12 @@ impl<'a> AdminRequest<'a> {
         if all.next().is_some() { None } else { first.to_str().ok() }
     }
 
+    /// All headers of this name as one list (RFC 9110, section 5.3); those that are not of visible ASCII are left out.
+    pub(super) fn list(&self, name: &str) -> String {
+        let all = self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        all.collect::<Vec<_>>().join(",")
+    }
+
     /// The body; 4 KiB at most.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
@@ -106,13 +113,21 @@ pub struct AdminResponse {
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
     pub(super) allow: Option<String>,
+    pub(super) coding: Option<&'static str>,
+    pub(super) vary: Option<&'static str>,
 }
 
 impl AdminResponse {
     /// 200, with a body of this type.
     #[must_use]
     pub const fn ok(content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { status: 200, content_type, body, allow: None }
+        Self { status: 200, content_type, body, allow: None, coding: None, vary: None }
+    }
+
+    /// 200, with a page of metrics.
+    pub(super) fn page(page: MetricPage) -> Self {
+        let (coding, vary) = (page.coding().name(), Some(MetricPage::VARY));
+        Self { coding, vary, ..Self::ok(page.format().content_type(), page.into_body()) }
     }
 
     /// 200, with a document of JSON.
@@ -124,7 +139,9 @@ impl AdminResponse {
     /// 204, without a body.
     #[must_use]
     pub const fn done() -> Self {
-        Self { status: 204, content_type: "", body: Vec::new(), allow: None }
+        let mut done = Self::ok("", Vec::new());
+        done.status = 204;
+        done
     }
 
     /// A problem document (RFC 9457). `title` is the same for every request that fails in this way.
@@ -146,7 +163,7 @@ impl AdminResponse {
         }
         body.push('}');
         let content_type = "application/problem+json";
-        Self { status, content_type, body: body.into_bytes(), allow: None }
+        Self { status, ..Self::ok(content_type, body.into_bytes()) }
     }
 
     /// Its status code.

@@ -8,7 +8,7 @@ use crate::admin::json;
 use crate::admin::message::{AdminMethod, AdminRequest, AdminResponse};
 use crate::admin::route::{Access, AdminRoute};
 use crate::log::Health;
-use crate::metric::Exposition;
+use crate::metric::{ContentCoding, Exposition, MetricPage};
 use crate::record::{Filter, Note, Value};
 use crate::setup::{Expiry, Observability, OutputStatus};
 
@@ -26,10 +26,10 @@ impl AdminRoute for MetricsRoute {
     }
 
     fn answer(&self, request: &AdminRequest<'_>) -> AdminResponse {
-        let format = Exposition::accepted(request.header("accept").unwrap_or_default());
-        let mut page = Vec::new();
-        match self.0.metrics().render(format, &mut page) {
-            Ok(()) => AdminResponse::ok(format.content_type(), page),
+        let format = Exposition::accepted(&request.list("accept"));
+        let coding = ContentCoding::accepted(&request.list("accept-encoding"));
+        match MetricPage::render(self.0.metrics(), format, coding) {
+            Ok(page) => AdminResponse::page(page),
             Err(_) => AdminResponse::problem(500, "metrics cannot be written"),
         }
     }

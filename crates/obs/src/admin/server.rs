@@ -22,7 +22,7 @@ use crate::setup::Observability;
 ///
 /// | request | answer | to whom |
 /// |---|---|---|
-/// | `GET /metrics` | text or OpenMetrics, as `Accept` says | everybody |
+/// | `GET /metrics` | text or OpenMetrics, as `Accept` says; with feature `gzip`, compressed if `Accept-Encoding` says so | everybody |
 /// | `GET /info` | JSON: the resource, the build, how log outputs are | everybody |
 /// | `GET /loggers` | JSON: the filter, and when it expires | who is authorized |
 /// | `PUT /loggers?for=600` | sets the filter that the body is, for so many seconds, or for good without `for` | who is authorized |

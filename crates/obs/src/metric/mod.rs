@@ -3,6 +3,7 @@
 mod backend;
 mod builder;
 mod cell;
+mod coding;
 mod exemplar;
 mod exposition;
 mod family;
@@ -11,6 +12,7 @@ mod install;
 pub mod kit;
 mod labels;
 mod own;
+mod page;
 #[cfg(feature = "testing")]
 mod read;
 mod recorder;
@@ -23,9 +25,11 @@ mod typed;
 
 pub use backend::MetricBackend;
 pub use builder::MetricRecorderBuilder;
+pub use coding::ContentCoding;
 pub use exposition::Exposition;
 pub use install::InstallError;
 pub use own::METRICS;
+pub use page::MetricPage;
 #[cfg(feature = "testing")]
 pub(crate) use read::{Held, Reading};
 pub use recorder::MetricRecorder;

@@ -27,6 +27,8 @@ mod layouts;
 mod limit;
 mod metrics;
 mod oracle;
+#[cfg(all(feature = "admin", feature = "gzip"))]
+mod page;
 mod panics;
 mod records;
 mod redaction;
