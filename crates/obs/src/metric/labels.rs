@@ -74,9 +74,12 @@ impl LabelRules {
             return REDACTED.into();
         }
         if value.len() <= self.longest {
-            return value.into();
+            return self.redacted.redacted(value).map_or(value.into(), Cow::Owned);
         }
-        format!("{}{CUT}", longest(value, self.longest)).into()
+        // A secret that was cut is redacted, too.
+        let kept = longest(value, self.longest);
+        let kept = self.redacted.redacted(kept).map_or(kept.into(), Cow::Owned);
+        format!("{kept}{CUT}").into()
     }
 }
 

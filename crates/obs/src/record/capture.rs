@@ -72,6 +72,15 @@ impl Visit for Capture<'_> {
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        let room = self.limits.value_bytes / 2;
+        let part = Part { start: 0, is_cut: value.len() > room };
+        let said = String::from_utf8_lossy(value.get(..room).unwrap_or(value)).into_owned();
+        let mut shown = said.clone();
+        self.redaction.redact(&mut shown, part);
+        if shown != said {
+            // Of a secret in hexadecimal digits nothing could be taken out any more.
+            return self.plain(field, Value::Redacted);
+        }
         self.text(field, |text| {
             for byte in value {
                 if write!(text, "{byte:02x}").is_err() {

@@ -242,7 +242,7 @@ impl Fields {
         key: &str,
         limits: &Limits,
         value: Value<'_>,
-        redact: impl FnOnce(&mut String, Part),
+        redact: impl Fn(&mut String, Part),
     ) {
         let value = match value {
             Value::Text(value) => {
@@ -257,7 +257,7 @@ impl Fields {
             Value::Redacted => Stored::Plain(Value::Redacted),
         };
         if self.entries.len() < limits.fields {
-            let (key, mark) = self.written_key(key, limits);
+            let (key, mark) = self.written_key(key, limits, &redact);
             self.add(key, mark, value, limits);
         } else {
             self.left_out += 1;
@@ -270,10 +270,10 @@ impl Fields {
         key: &str,
         limits: &Limits,
         write: impl FnOnce(&mut Bounded<'_>),
-        redact: impl FnOnce(&mut String, Part),
+        redact: impl Fn(&mut String, Part),
     ) {
         if self.entries.len() < limits.fields {
-            let (key, mark) = self.written_key(key, limits);
+            let (key, mark) = self.written_key(key, limits, &redact);
             let range = self.written(limits, write, redact);
             self.add(key, mark, Stored::Text(range), limits);
         } else {
@@ -281,8 +281,14 @@ impl Fields {
         }
     }
 
-    fn written_key(&mut self, key: &str, limits: &Limits) -> (Key, Mark) {
-        let range = self.written(limits, |text| text.push(key), |_, _| {});
+    /// A name that was made up may say what a text may.
+    fn written_key(
+        &mut self,
+        key: &str,
+        limits: &Limits,
+        redact: impl Fn(&mut String, Part),
+    ) -> (Key, Mark) {
+        let range = self.written(limits, |text| text.push(key), redact);
         let mark = Mark::of(self.text.get(range.clone()).unwrap_or_default());
         (Key::Text(range), mark)
     }

@@ -120,7 +120,9 @@ impl RecordHandle {
         fill: impl FnOnce(&mut Fields, &Core),
     ) {
         let core = &*self.0;
-        core.give(note, span, |scratch| fill(&mut scratch.fields, core));
+        let target = core.redaction.target(note.target);
+        let note = Note { target: &target, ..*note };
+        core.give(&note, span, |scratch| fill(&mut scratch.fields, core));
     }
 
     fn takes(&self, note: &Note<'_>) -> bool {

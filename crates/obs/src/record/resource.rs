@@ -1,3 +1,6 @@
+use crate::record::fields::REDACTED;
+use crate::record::redact::RedactedKeys;
+
 /// What a service says of itself on every line, by the names that OpenTelemetry gives to it
 /// ([Resource semantic conventions](https://opentelemetry.io/docs/specs/semconv/resource/), 1.44.0).
 /// Each layout writes it by the names of its reader.
@@ -41,11 +44,19 @@ impl Resource {
         self.with(Self::ENVIRONMENT, environment)
     }
 
-    /// With something else that is known of it, in the place of what had this name.
+    /// With something else that is known of it, in the place of what had this name. What
+    /// [`RedactedKeys::default`] hides by its name, or in its text, is not kept: it would be on every line, and in
+    /// `target_info` and `/info`.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.0.retain(|(known, _)| **known != *name);
-        self.0.push((name.into(), value.into()));
+        self.0.push((name.into(), shown(&RedactedKeys::default(), name, value)));
+        self
+    }
+
+    /// Without what these keys hide, too.
+    pub(crate) fn redacted(mut self, keys: &RedactedKeys) -> Self {
+        self.0.iter_mut().for_each(|(name, value)| *value = shown(keys, name, value));
         self
     }
 
@@ -59,4 +70,11 @@ impl Resource {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
+}
+
+fn shown(keys: &RedactedKeys, name: &str, value: &str) -> Box<str> {
+    if keys.is_sensitive(name) {
+        return REDACTED.into();
+    }
+    keys.redacted(value).map_or_else(|| value.into(), String::into_boxed_str)
 }

@@ -225,6 +225,7 @@ impl ObservabilityBuilder {
             .map_err(|error| SetupError::new(SetupErrorKind::Catalog, "").because(error))?;
         let own = std::mem::take(&mut self.resource);
         let resource = with_environment(self.environment.resource(own), self.profile);
+        let resource = resource.redacted(&self.keys);
         let mut outputs = std::mem::take(&mut self.outputs);
         if outputs.is_empty() {
             outputs.push(Output::stdout());

@@ -13,6 +13,8 @@
 mod admin;
 #[cfg(feature = "log-bridge")]
 mod bridge;
+#[cfg(all(feature = "testing", feature = "log-bridge", feature = "admin", feature = "axum"))]
+mod canary;
 #[cfg(feature = "testing")]
 mod capture;
 mod carried;

@@ -143,7 +143,7 @@ impl Default for RedactedKeys {
 }
 
 impl RedactedKeys {
-    /// No names at all: everything is shown. Whoever asks for it knows that no credential can come
+    /// No names at all: everything is shown but passwords in URLs. Whoever asks for it knows that no credential can come
     /// into a log, or that nobody reads it.
     #[must_use]
     pub const fn insecure_none() -> Self {

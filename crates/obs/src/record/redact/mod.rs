@@ -5,6 +5,8 @@ mod keys;
 mod shapes;
 mod text;
 
+use std::borrow::Cow;
+
 pub use keys::RedactedKeys;
 #[cfg(feature = "redact-patterns")]
 pub use shapes::{RedactedShapes, Shape};
@@ -35,6 +37,24 @@ impl Redaction {
             shapes.redact(text, part);
         }
         self.keys.redact(text, part.start);
+    }
+
+    /// A target as it may be shown: those that are no path of a module may say anything.
+    pub(crate) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !self.has_shapes() && target.split("::").all(|part| part.bytes().all(is_of_name)) {
+            return target.into();
+        }
+        let mut shown = target.to_owned();
+        self.redact(&mut shown, Part { start: 0, is_cut: false });
+        shown.into()
+    }
+
+    const fn has_shapes(&self) -> bool {
+        #[cfg(feature = "redact-patterns")]
+        return self.shapes.is_some();
+        #[cfg(not(feature = "redact-patterns"))]
+        return false;
     }
 
     /// Whether a number is shaped like what may not be shown.

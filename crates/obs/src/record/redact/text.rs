@@ -21,6 +21,16 @@ impl RedactedKeys {
         }
     }
 
+    /// What may be shown of a text, if that is not all of it.
+    pub(crate) fn redacted(&self, text: &str) -> Option<String> {
+        if !text.bytes().any(begins_pair) {
+            return None;
+        }
+        let mut shown = text.to_owned();
+        self.redact(&mut shown, 0);
+        (shown != text).then_some(shown)
+    }
+
     #[cold]
     fn redact_pairs(&self, text: &mut String, start: usize) {
         let mut from = start;
