@@ -45,6 +45,7 @@ mod grpc;
 mod ids;
 mod metrics;
 mod server;
+mod traced;
 
 pub use grpc::{GrpcBody, GrpcFuture, GrpcLayer, GrpcService};
 pub use ids::{

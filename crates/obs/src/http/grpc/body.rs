@@ -31,12 +31,16 @@ impl<B: Body> Body for GrpcBody<B> {
         self: Pin<&mut Self>,
         task: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
+        let mut this = self.project();
         let Some(call) = this.call else { return this.inner.poll_frame(task) };
-        let frame = ready!(call.run(|| this.inner.poll_frame(task)));
+        let frame = ready!(call.run(|| this.inner.as_mut().poll_frame(task)));
         match &frame {
             Some(Ok(frame)) => frame.trailers_ref().into_iter().for_each(|t| call.told(t)),
             Some(Err(_)) | None => call.end(Code::UNKNOWN),
+        }
+        if this.inner.is_end_stream() {
+            // Servers do not ask again.
+            call.end(Code::UNKNOWN);
         }
         Poll::Ready(frame)
     }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, StatusCode, Uri};
+use request_context::Context;
 
 use super::meter::{CallMeter, Code};
 
@@ -11,6 +12,9 @@ pub(super) struct Call {
     pub(super) meter: Arc<CallMeter>,
     pub(super) uri: Uri,
     pub(super) begun: Instant,
+    pub(super) now: fn() -> Instant,
+    /// The trace that examples name, if it is sampled.
+    pub(super) context: Option<Context>,
     pub(super) is_running: bool,
     pub(super) is_ended: bool,
 }
@@ -44,8 +48,15 @@ impl Call {
     }
 
     pub(super) fn end(&mut self, code: Code) {
-        if !std::mem::replace(&mut self.is_ended, true) {
-            self.meter.record(self.uri.path(), code, self.begun.elapsed().as_secs_f64());
+        if std::mem::replace(&mut self.is_ended, true) {
+            return;
+        }
+        let took = (self.now)().saturating_duration_since(self.begun).as_secs_f64();
+        let context = self.context.take();
+        let record = || self.meter.record(self.uri.path(), code, took);
+        match context {
+            Some(context) => context.sync_scope(record),
+            None => record(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
 use http::Response;
+use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::GrpcBody;
@@ -28,6 +29,7 @@ impl<F> GrpcFuture<F> {
 impl<F, R, E> Future for GrpcFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
 {
     type Output = Result<Response<GrpcBody<R>>, E>;
 
@@ -44,6 +46,10 @@ where
                 Ok(response) => {
                     call.told(response.headers());
                     call.answered(response.status());
+                    if response.body().is_end_stream() {
+                        // Neither here nor in trailers: nothing follows.
+                        call.end(Code::UNKNOWN);
+                    }
                 }
                 Err(_) => call.end(Code::UNKNOWN),
             }

@@ -10,6 +10,9 @@ use crate::http::metrics::{label, name};
 /// The most methods that have series of their own.
 const MOST_METHODS: usize = 1024;
 
+/// Bytes of a method's name: what is longer is a path that something answers whatever it is.
+const LONGEST_METHOD: usize = 256;
+
 static METADATA: Metadata<'static> =
     Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -90,6 +93,9 @@ impl CallMeter {
     }
 
     fn learn(&self, name: &str) -> Option<Arc<Method>> {
+        if name.len() > LONGEST_METHOD {
+            return None;
+        }
         let _alone = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut methods = HashMap::clone(&self.methods.load());
         if !methods.contains_key(name) && methods.len() >= MOST_METHODS {

@@ -7,17 +7,25 @@ use pin_project_lite::pin_project;
 use request_context::Context;
 
 pin_project! {
-    /// The body of an answer, which runs in the context of its request.
+    /// The body of an answer, which runs in the context of its request, and is dropped in it.
     pub struct ScopedBody<B> {
+        // Until this is dropped.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         context: Context,
+    }
+
+    impl<B> PinnedDrop for ScopedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.context.clone().sync_scope(|| this.inner.set(None));
+        }
     }
 }
 
 impl<B> ScopedBody<B> {
     pub(super) const fn new(inner: B, context: Context) -> Self {
-        Self { inner, context }
+        Self { inner: Some(inner), context }
     }
 }
 
@@ -30,15 +38,16 @@ impl<B: Body> Body for ScopedBody<B> {
         task: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        this.context.clone().sync_scope(|| this.inner.poll_frame(task))
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
+        this.context.clone().sync_scope(|| inner.poll_frame(task))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@ use request_context::{Id, TraceContext};
 use crate::http::metrics::name;
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,14 +34,21 @@ pub(super) fn take_id(
     })
 }
 
-/// The parent that the caller names; several are none, by section 3.2.1 of W3C Trace Context.
-pub(super) fn take_parent(headers: &mut HeaderMap) -> Option<TraceContext> {
-    take(headers, &TRACEPARENT, "traceparent", |value| {
+/// The parent that the caller names, if it is `wanted`; several are none, by section 3.2.1 of W3C Trace Context.
+/// Without a parent that counts, what else the caller says of its trace does not go on (section 3.3).
+pub(super) fn take_parent(headers: &mut HeaderMap, wanted: bool) -> Option<TraceContext> {
+    let parent = take(headers, &TRACEPARENT, "traceparent", |value| {
         if value.len() > LONGEST {
             return Err(Refused::TooLong);
         }
         value.parse().map_err(|_| Refused::Invalid)
-    })
+    });
+    let parent = parent.filter(|_| wanted);
+    if parent.is_none() {
+        headers.remove(&TRACEPARENT);
+        headers.remove(&TRACESTATE);
+    }
+    parent
 }
 
 fn take<T>(

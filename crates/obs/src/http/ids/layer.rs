@@ -75,7 +75,8 @@ impl RequestIdLayer {
     }
 
     /// Begins a trace with each request, whatever the caller says: for services that anybody reaches,
-    /// who otherwise chooses which traces his requests belong to and whether they are sampled.
+    /// who otherwise chooses which traces his requests belong to and whether they are sampled. What the caller
+    /// says is taken out of the request, so that nobody behind us follows it either.
     pub const fn start_traces(mut self) -> Self {
         self.config.follows_traces = false;
         self
@@ -116,7 +117,7 @@ impl Config {
         let mut context = known(request.extensions());
         let headers = request.headers_mut();
         // Read even if it is known already: what is no id does not go on.
-        let parent = take_parent(headers).filter(|_| self.follows_traces);
+        let parent = take_parent(headers, self.follows_traces);
         let correlation_id = take_id(headers, &self.correlation_header, "correlation_id");
         let trusted = self.trusts_request_id.then_some(&self.request_header);
         let request_id = trusted.and_then(|header| take_id(headers, header, "request_id"));

@@ -21,12 +21,22 @@ pin_project! {
 }
 
 pin_project! {
-    /// The body of an answer; its end is that of the request.
+    /// The body of an answer; its end is that of the request. It is polled and dropped in the request's span.
     pub struct MeteredBody<B> {
-        // Dropped before the exchange, which tells how it ended.
+        // Until this is dropped.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         exchange: Option<Exchange>,
+    }
+
+    impl<B> PinnedDrop for MeteredBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(exchange) = this.exchange {
+                // Before the exchange, which tells how it ended.
+                exchange.leave(|| this.inner.set(None));
+            }
+        }
     }
 }
 
@@ -38,7 +48,7 @@ impl<B> CountedBody<B> {
 
 impl<B> MeteredBody<B> {
     pub(super) fn new(inner: B, exchange: Option<Exchange>) -> Self {
-        Self { inner, exchange: exchange.filter(|exchange| !exchange.is_finished) }
+        Self { inner: Some(inner), exchange: exchange.filter(|exchange| !exchange.is_finished) }
     }
 }
 
@@ -80,15 +90,16 @@ impl<B: Body> Body for MeteredBody<B> {
         self: Pin<&mut Self>,
         task: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let Some(exchange) = this.exchange.as_mut() else { return this.inner.poll_frame(task) };
-        let frame = ready!(exchange.run(|| this.inner.as_mut().poll_frame(task)));
+        let this = self.project();
+        let Some(mut inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
+        let Some(exchange) = this.exchange.as_mut() else { return inner.poll_frame(task) };
+        let frame = ready!(exchange.run(|| inner.as_mut().poll_frame(task)));
         match &frame {
             Some(Ok(frame)) => exchange.response_bytes += size::<B>(frame),
             Some(Err(_)) => exchange.fail(Failure::Body),
             None => exchange.finish(),
         }
-        if this.inner.is_end_stream() {
+        if inner.is_end_stream() {
             exchange.finish();
         }
         if exchange.is_finished {
@@ -98,11 +109,11 @@ impl<B: Body> Body for MeteredBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::Span;
 
 use super::labels::{Failure, Labels};
 use super::meter::Route;
+use crate::http::traced::in_span;
 
 /// A request from its head to the end of its answer, however that comes about: it is measured once, when
 /// it is told to be finished or when it is dropped.
@@ -27,8 +28,6 @@ pub(super) struct Exchange {
     pub(super) response_bytes: u64,
     /// What the answer will have, if that is known.
     pub(super) expected: Option<u64>,
-    /// The answer to it has no body, whatever its head says.
-    pub(super) is_head: bool,
     /// What a record of the request says of it beyond labels.
     pub(super) access: Option<Box<(Method, Uri)>>,
     pub(super) is_running: bool,
@@ -47,15 +46,34 @@ impl Exchange {
         result
     }
 
+    /// Drops what is not ours in the request's span. If it panicked before, that stays how the request ended.
+    pub(super) fn leave(&mut self, drop: impl FnOnce()) {
+        let has_panicked = self.is_running;
+        self.run(drop);
+        self.is_running = has_panicked;
+    }
+
     /// Takes note of the head of the answer; it may be all there is.
     pub(super) fn answered<B: Body>(&mut self, status: StatusCode, headers: &HeaderMap, body: &B) {
         self.labels.status = Some(status);
         self.labels.failure = status.is_server_error().then_some(Failure::Status(status));
         let declared = || headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         self.expected = body.size_hint().exact().or_else(declared);
-        if self.is_head || body.is_end_stream() {
+        if self.has_no_body(status) || body.is_end_stream() {
             self.finish();
         }
+    }
+
+    /// What servers send no body for, whatever there is of one (RFC 9110, section 6.4.1; of `CONNECT` and
+    /// 101 the rest of the connection is none).
+    fn has_no_body(&self, status: StatusCode) -> bool {
+        let by_method = match self.labels.method {
+            "HEAD" => true,
+            "CONNECT" => status.is_success(),
+            _ => false,
+        };
+        let by_status = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        by_method || by_status || status.is_informational()
     }
 
     /// The request ended in an error that is not in its status.
@@ -73,7 +91,7 @@ impl Exchange {
         let duration = (self.now)().saturating_duration_since(self.begun).as_secs_f64();
         let read = self.request_bytes.load(Ordering::Relaxed);
         self.tell_span();
-        match self.context.take() {
+        match self.context.take().map(|context| in_span(context, &self.span)) {
             Some(context) => context.sync_scope(|| self.measure(duration, read)),
             None => self.measure(duration, read),
         }
@@ -90,6 +108,8 @@ impl Exchange {
         }
         if let Some(failure) = &self.labels.failure {
             self.span.record("error.type", failure.as_str());
+            // What tracing-opentelemetry makes the span's status of: 4xx leaves it unset.
+            self.span.record("otel.status_code", "ERROR");
         }
     }
 

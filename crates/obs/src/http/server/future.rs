@@ -12,18 +12,28 @@ use super::exchange::Exchange;
 use super::labels::Failure;
 
 pin_project! {
-    /// The answer of a [`ServerService`](super::ServerService).
+    /// The answer of a [`ServerService`](super::ServerService). It is polled and dropped in the request's span.
     pub struct ServerFuture<F> {
-        // Dropped before the exchange, which tells how it ended.
+        // Until this is dropped.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         exchange: Option<Exchange>,
+    }
+
+    impl<F> PinnedDrop for ServerFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(exchange) = this.exchange {
+                // Before the exchange, which tells how it ended.
+                exchange.leave(|| this.inner.set(None));
+            }
+        }
     }
 }
 
 impl<F> ServerFuture<F> {
     pub(super) const fn new(inner: F, exchange: Exchange) -> Self {
-        Self { inner, exchange: Some(exchange) }
+        Self { inner: Some(inner), exchange: Some(exchange) }
     }
 }
 
@@ -36,10 +46,11 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
         let result = match this.exchange {
-            Some(exchange) => exchange.run(|| this.inner.poll(task)),
+            Some(exchange) => exchange.run(|| inner.poll(task)),
             // Polled after its end: the inner future says what it thinks of that.
-            None => this.inner.poll(task),
+            None => inner.poll(task),
         };
         let result = ready!(result);
         let mut exchange = this.exchange.take();

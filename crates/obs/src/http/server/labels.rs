@@ -83,3 +83,10 @@ pub(super) struct Labels {
     pub(super) status: Option<StatusCode>,
     pub(super) failure: Option<Failure>,
 }
+
+impl Labels {
+    /// Without what a client chooses.
+    pub(super) const fn merged(self) -> Self {
+        Self { method: OTHER, version: OTHER, ..self }
+    }
+}

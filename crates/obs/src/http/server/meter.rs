@@ -11,6 +11,10 @@ use crate::http::metrics::{label, name};
 /// The most routes that have series of their own. Whoever has more gives paths instead of patterns.
 const MOST_ROUTES: usize = 1024;
 
+/// The most kinds of requests of one route that have series of their own. A client chooses among ten methods, three
+/// versions and two schemes: all of them on some routes would take what the recorder has for all routes.
+const MOST_KINDS: usize = 64;
+
 static METADATA: Metadata<'static> =
     Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -126,20 +130,24 @@ impl Route {
 
     /// Calls `measure` with the series of these labels.
     pub(super) fn with_series(&self, labels: &Labels, measure: impl FnOnce(&Series)) {
-        let find = |series: &[Arc<Series>]| series.iter().position(|one| one.labels == *labels);
-        let known = self.series.load();
-        if let Some(series) = find(&known).and_then(|at| known.get(at)) {
+        if let Some(series) = find(&self.series.load(), labels) {
             return measure(series);
         }
+        measure(&self.add(labels));
+    }
+
+    #[cold]
+    fn add(&self, labels: &Labels) -> Arc<Series> {
         let _alone = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = Vec::clone(&self.series.load());
-        if let Some(series) = find(&known).and_then(|at| known.get(at)) {
-            return measure(series);
+        if let Some(series) = find(&known, labels) {
+            return Arc::clone(series);
         }
-        let series = Arc::new(self.bind(labels));
+        let labels = if known.len() < MOST_KINDS { *labels } else { labels.merged() };
+        let series = Arc::new(self.bind(&labels));
         known.push(Arc::clone(&series));
         self.series.store(Arc::new(known));
-        measure(&series);
+        series
     }
 
     fn bind(&self, labels: &Labels) -> Series {
@@ -164,4 +172,10 @@ impl Route {
             response_size: histogram(name::RESPONSE_SIZE),
         }
     }
+}
+
+/// The series of these labels, or what stands for them once there are as many as there may be.
+fn find<'a>(known: &'a [Arc<Series>], labels: &Labels) -> Option<&'a Arc<Series>> {
+    let of = |labels: &Labels| known.iter().find(|series| series.labels == *labels);
+    of(labels).or_else(|| if known.len() < MOST_KINDS { None } else { of(&labels.merged()) })
 }

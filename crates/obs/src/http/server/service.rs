@@ -3,7 +3,7 @@ use std::sync::Once;
 use std::sync::atomic::AtomicU64;
 use std::task::{self, Poll};
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use request_context::Context;
 use tower_service::Service;
@@ -65,9 +65,8 @@ impl<S> ServerService<S> {
         };
         let span = self.span(request, context, route, &labels);
         let active = self.meter.active(labels.method, labels.scheme);
-        active.increment(1);
         let logs = self.config.logs_access;
-        Exchange {
+        let exchange = Exchange {
             route: self.meter.route(route),
             active,
             begun: (self.config.now)(),
@@ -77,12 +76,14 @@ impl<S> ServerService<S> {
             request_bytes: Arc::new(AtomicU64::new(0)),
             response_bytes: 0,
             expected: None,
-            is_head: request.method() == Method::HEAD,
             access: logs.then(|| Box::new((request.method().clone(), request.uri().clone()))),
             labels,
             is_running: false,
             is_finished: false,
-        }
+        };
+        // Last: what panics before this has not begun, and leaves nothing to count down.
+        exchange.active.increment(1);
+        exchange
     }
 
     fn span<B>(

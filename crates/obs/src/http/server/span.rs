@@ -42,5 +42,6 @@ pub(super) fn of<B>(request: &Request<B>, parts: &Parts<'_>, context: Option<&Co
         network.peer.address = origin().map(|origin| display(origin.peer.ip())),
         http.response.status_code = Empty,
         error.type = Empty,
+        otel.status_code = Empty,
     )
 }

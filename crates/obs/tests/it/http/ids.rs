@@ -130,6 +130,105 @@ fn traceparents_that_are_none_begin_a_trace() {
     });
 }
 
+/// The headers that a service within the layer is left with.
+fn left_with(layer: RequestIdLayer, headers: &[(&str, &str)]) -> (HeaderMap, Context) {
+    use tower::{Layer, ServiceExt, service_fn};
+    let mut request = http::Request::builder();
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let inner = service_fn(async |request: http::Request<Body>| {
+        let mut response = Response::new(Body::empty());
+        *response.headers_mut() = request.headers().clone();
+        let context = request.extensions().get::<Context>().unwrap().clone();
+        response.extensions_mut().insert(context);
+        Ok::<_, std::convert::Infallible>(response)
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let service = layer.layer(inner).oneshot(request.body(Body::empty()).unwrap());
+    let (parts, _) = runtime.block_on(service).unwrap().into_parts();
+    let context = parts.extensions.get::<Context>().unwrap().clone();
+    (parts.headers, context)
+}
+
+#[test]
+fn traceparents_are_read_as_the_specification_says() {
+    // The cases of the specification's own test suite (w3c/trace-context, test/test.py), as far as one header tells them.
+    let rest = format!("{TRACE}-00f067aa0ba902b7-01");
+    let taken = [
+        format!("00-{rest}"),
+        format!("cc-{rest}"),
+        format!("cc-{rest}-what-the-future-will-be-like"),
+        format!("00-{TRACE}-00f067aa0ba902b7-00"),
+        format!("00-{TRACE}-00f067aa0ba902b7-ff"),
+    ];
+    for header in &taken {
+        let (headers, context) =
+            left_with(RequestIdLayer::new(), &[("traceparent", header), ("tracestate", "a=1")]);
+        assert_eq!(context.trace.unwrap().trace_id.to_string(), TRACE, "{header}");
+        assert_eq!(headers["tracestate"], "a=1", "{header}");
+    }
+    let refused = [
+        String::new(),
+        "00".to_owned(),
+        format!("00-{rest}."),
+        format!("00-{rest}-"),
+        format!("00-{rest}-what-the-future-will-be-like"),
+        format!("cc-{rest}.what-the-future-will-be-like"),
+        format!("ff-{rest}"),
+        format!("0-{rest}"),
+        format!("000-{rest}"),
+        format!(".0-{rest}"),
+        format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+        format!("00-{TRACE}-0000000000000000-01"),
+        format!("00-.{}-00f067aa0ba902b7-01", &TRACE[1..]),
+        format!("00-{}-00f067aa0ba902b7-01", &TRACE[1..]),
+        format!("00-{TRACE}0-00f067aa0ba902b7-01"),
+        format!("00-{TRACE}-00f067aa0ba902b-01"),
+        format!("00-{TRACE}-00f067aa0ba902b70-01"),
+        format!("00-{TRACE}-00f067aa0ba902b7-.0"),
+        format!("00-{TRACE}-00f067aa0ba902b7-1"),
+        format!("00-{TRACE}-00f067aa0ba902b7-001"),
+        format!("00-{}-00f067aa0ba902b7-01", TRACE.to_uppercase()),
+    ];
+    for header in &refused {
+        let (headers, context) =
+            left_with(RequestIdLayer::new(), &[("traceparent", header), ("tracestate", "a=1")]);
+        assert_ne!(context.trace.unwrap().trace_id.to_string(), TRACE, "{header}");
+        assert!(
+            headers.is_empty(),
+            "what is said of no trace does not go on: {header} {headers:?}"
+        );
+    }
+    let (headers, _) = left_with(RequestIdLayer::new(), &[("tracestate", "a=1")]);
+    assert!(headers.is_empty());
+}
+
+#[test]
+fn nobody_behind_a_service_that_begins_traces_follows_another_one() {
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let layer = RequestIdLayer::new().start_traces();
+    let (headers, context) = left_with(layer, &[("traceparent", &parent), ("tracestate", "a=1")]);
+    assert!(headers.is_empty(), "{headers:?}");
+    assert_ne!(context.trace.unwrap().trace_id.to_string(), TRACE);
+}
+
+#[test]
+fn a_tracestate_goes_on_with_its_own_trace_only() {
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    for (trace, is_kept) in [(parent.clone(), true), (parent.replace("4bf", "5bf"), false)] {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", parent.parse().unwrap());
+        headers.insert("tracestate", "a=1".parse().unwrap());
+        let context = Context::new().with_trace(trace.parse().unwrap());
+        context.sync_scope(|| write_outgoing_headers(&mut headers));
+        assert_eq!(
+            (headers["traceparent"].to_str().unwrap(), headers.contains_key("tracestate")),
+            (trace.as_str(), is_kept)
+        );
+    }
+}
+
 #[test]
 fn a_header_of_a_megabyte_is_not_even_taken_by_the_layer() {
     // Servers have limits of their own; the layer is asked without one.

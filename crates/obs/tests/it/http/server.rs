@@ -10,6 +10,7 @@ use axum::routing::{any, get, post};
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use obs::http::{Arrival, RequestIdLayer, ServerLayer};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tracing_subscriber::layer::SubscriberExt;
@@ -189,9 +190,17 @@ fn errors_are_told_by_their_status() {
         layered(router, RequestIdLayer::new(), ServerLayer::new().log_access()),
         async |served| {
             served.get("/503", "").await;
-            assert_eq!(served.lines.last()["error.type"], "503");
+            let line = served.lines.last();
+            assert_eq!(
+                (&line["error.type"], &line["otel.status_code"]),
+                (&json!("503"), &json!("ERROR"))
+            );
             served.get("/404", "").await;
-            assert!(served.lines.last().get("error.type").is_none());
+            let line = served.lines.last();
+            assert!(
+                line.get("error.type").is_none() && line.get("otel.status_code").is_none(),
+                "{line}"
+            );
             assert_eq!(count(&served, &[r#"error_type="503""#, r#"status_code="503""#]), 1.0);
             assert_eq!(count(&served, &["error_type"]), 1.0);
         },
@@ -383,6 +392,177 @@ fn an_upgrade_ends_the_request_and_the_connection_goes_on() {
         stream.read_to_end(&mut pong).await.unwrap();
         assert_eq!(pong, b"pong");
         assert_eq!((count(&served, &[]), count(&served, &["error_type"])), (1.0, 0.0));
+    });
+}
+
+#[test]
+fn answers_that_have_no_body_end_with_their_head() {
+    // Of a kind that does not know that nothing follows; servers do not ask it.
+    let empty = |status: u16, length: &'static str| {
+        let body = Body::from_stream(stream::empty::<Result<Bytes, std::convert::Infallible>>());
+        let response = Response::builder().status(status);
+        if length.is_empty() {
+            return response.body(body).unwrap();
+        }
+        response.header("content-length", length).body(body).unwrap()
+    };
+    let router = Router::new()
+        .route("/204", get(move || async move { empty(204, "") }))
+        .route("/304", get(move || async move { empty(304, "8") }))
+        .route("/tunnel", any(move || async move { empty(200, "") }));
+    let router = usual(router);
+    serve(router.clone(), async |served| {
+        for path in ["/204", "/304"] {
+            served.get(path, "").await;
+        }
+        use tower::ServiceExt;
+        let tunnel =
+            Request::builder().method("CONNECT").uri("/tunnel").body(Body::empty()).unwrap();
+        drop(router.clone().oneshot(tunnel).await.unwrap());
+        served.until_idle().await;
+        assert_eq!((count(&served, &[]), count(&served, &["error_type"])), (3.0, 0.0));
+        // Any other answer of this kind is given up.
+        drop(router.clone().oneshot(Request::get("/tunnel").body(Body::empty()).unwrap()).await);
+        assert_eq!(count(&served, &[r#"error_type="cancelled""#]), 1.0);
+    });
+}
+
+#[test]
+fn exemplars_name_the_span_of_the_server_and_not_that_of_the_caller() {
+    let handler = || async { tracing::info!("handled") };
+    serve(usual(Router::new().route("/", get(handler))), async |served| {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        served.get("/", &format!("traceparent: 00-{trace}-00f067aa0ba902b7-01\r\n")).await;
+        served.until_idle().await;
+        let page = crate::metrics::text(&served.recorder, obs::metric::Exposition::OpenMetrics);
+        let span = served.lines.last()["span_id"].as_str().unwrap().to_owned();
+        let exemplar = format!("# {{trace_id=\"{trace}\",span_id=\"{span}\"}}");
+        // Duration and both sizes.
+        assert_eq!(page.matches(&exemplar).count(), 3, "{page}");
+        assert!(!page.contains("00f067aa0ba902b7"), "{page}");
+    });
+}
+
+/// Says so when it is dropped.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        tracing::info!("let go");
+    }
+}
+
+#[test]
+fn what_is_logged_while_a_request_is_given_up_belongs_to_it() {
+    let hangs = || async {
+        let _guard = Guard;
+        std::future::pending::<()>().await;
+    };
+    let streams = || async {
+        let guard = Guard;
+        let parts = stream::once(async { Ok::<_, std::convert::Infallible>("part") });
+        let rest = stream::unfold(guard, |guard| async move {
+            std::future::pending::<()>().await;
+            Some((Ok("never"), guard))
+        });
+        Body::from_stream(parts.chain(rest))
+    };
+    let router = Router::new().route("/hangs", get(hangs)).route("/streams", get(streams));
+    serve(usual(router), async |served| {
+        for path in ["/hangs", "/streams"] {
+            let before = served.lines.all().len();
+            let mut stream = served.connect().await;
+            let head =
+                format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-correlation-id: order-7\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            served.until(|served| served.active() == 1.0).await;
+            if path == "/streams" {
+                assert!(stream.read(&mut [0; 512]).await.unwrap() > 0);
+            }
+            drop(stream);
+            served.until_idle().await;
+            served.until(|served| served.lines.all().len() > before).await;
+            let line = served.lines.last();
+            assert_eq!(line["message"], "let go");
+            assert_eq!(
+                (&line["correlation_id"], &line["http.route"]),
+                (&json!("order-7"), &json!(path))
+            );
+        }
+    });
+}
+
+#[test]
+fn a_client_cannot_take_the_series_of_other_routes() {
+    use tower::{Layer, ServiceExt, service_fn};
+    let catalog = obs::catalog::Catalog::new().with(obs::http::METRICS).unwrap();
+    let recorder = obs::metric::MetricRecorder::builder().catalog(catalog).build();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let inner = service_fn(async |_: http::Request<obs::http::CountedBody<Body>>| {
+        Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+    });
+    let service = RequestIdLayer::new().layer(ServerLayer::new().layer(inner));
+    let methods =
+        ["GET", "PUT", "POST", "HEAD", "PATCH", "TRACE", "DELETE", "OPTIONS", "CONNECT", "BREW"];
+    let versions = [
+        http::Version::HTTP_09,
+        http::Version::HTTP_10,
+        http::Version::HTTP_11,
+        http::Version::HTTP_2,
+        http::Version::HTTP_3,
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for method in methods {
+        for version in versions {
+            for uri in ["http://x/", "https://x/"] {
+                let request = Request::builder().method(method).version(version).uri(uri);
+                let request = request.body(Body::empty()).unwrap();
+                runtime.block_on(service.clone().oneshot(request)).unwrap();
+            }
+        }
+    }
+    let page = crate::metrics::text(&recorder, obs::metric::Exposition::Text);
+    let counts: Vec<f64> = page
+        .lines()
+        .filter(|line| line.starts_with(COUNT))
+        .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        .collect();
+    // 64 of their own, and one for the rest of each scheme.
+    assert_eq!((counts.len(), counts.iter().sum::<f64>()), (66, 100.0), "{page}");
+}
+
+#[test]
+fn routes_of_nested_routers_are_patterns_as_a_whole() {
+    let inner =
+        Router::new().route("/{id}", get(|| async {})).route("/files/{*path}", get(|| async {}));
+    let service = Router::new().route("/deep/{x}", get(|| async {}));
+    let router = Router::new()
+        .nest("/orders", inner)
+        .nest_service("/service", service)
+        .route("/", get(|| async {}))
+        .fallback(|| async { StatusCode::NOT_FOUND });
+    serve(usual(router), async |served| {
+        for path in
+            ["/orders/7", "/orders/files/a/b", "/service/deep/7", "/orders/7/none", "/none/7"]
+        {
+            served.get(path, "").await;
+        }
+        served.send(b"POST /orders/7 HTTP/1.0\r\n\r\n").await;
+        served.until_idle().await;
+        let samples = served.samples(COUNT).join("\n");
+        assert_eq!(
+            count(&served, &[r#"http_route="/orders/{id}""#, r#"status_code="200""#]),
+            1.0,
+            "{samples}"
+        );
+        assert_eq!(
+            count(&served, &[r#"http_route="/orders/{id}""#, r#"status_code="405""#]),
+            1.0,
+            "{samples}"
+        );
+        assert_eq!(count(&served, &[r#"http_route="/orders/files/{*path}""#]), 1.0, "{samples}");
+        assert_eq!(count(&served, &[r#"status_code="404""#]), 2.0, "{samples}");
+        assert!(!samples.contains("/7") && !samples.contains("none"), "{samples}");
     });
 }
 

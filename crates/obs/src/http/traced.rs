@@ -1,0 +1,33 @@
+//! Which span the examples of metrics name: the one that measures, not that of the caller.
+
+use request_context::{Context, TraceContext, TraceFlags};
+use tracing::Span;
+
+use crate::record::{Ids, current_ids, span_of};
+
+/// The context of a request with its own span, if its trace is sampled and it has one.
+pub(super) fn in_span(mut context: Context, span: &Span) -> Context {
+    if let Some(trace) = context.trace.as_mut().filter(|trace| is_sampled(trace))
+        && let Some(Some(record)) = span.with_subscriber(|(id, dispatch)| span_of(dispatch, id))
+    {
+        name(trace, record.ids());
+    }
+    context
+}
+
+/// The trace of the running task with the span that this thread is in, if it is sampled.
+pub(super) fn trace_of_span() -> Option<Context> {
+    let mut trace = Context::with_current(|context| context?.trace.filter(is_sampled))?;
+    name(&mut trace, &current_ids());
+    Some(Context::new().with_trace(trace))
+}
+
+fn is_sampled(trace: &TraceContext) -> bool {
+    trace.flags.contains(TraceFlags::SAMPLED)
+}
+
+fn name(trace: &mut TraceContext, ids: &Ids) {
+    if let Some(span) = ids.span_id.filter(|_| ids.trace_id == Some(trace.trace_id)) {
+        trace.span_id = span;
+    }
+}
