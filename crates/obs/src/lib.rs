@@ -8,6 +8,8 @@ pub mod catalog;
 pub mod http;
 pub mod log;
 pub mod metric;
+#[cfg(feature = "process")]
+pub mod process;
 pub mod record;
 pub mod setup;
 #[cfg(feature = "testing")]

@@ -40,15 +40,24 @@ impl PrometheusClient {
         self.ask("text", text)
     }
 
+    /// What its collector of process metrics says of a process, in the same form.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn process(&self, process: u32) -> Result<Value, PeerError> {
+        self.answer(&json!({ "process": process }))
+    }
+
     fn ask(&self, format: &str, text: &str) -> Result<Value, PeerError> {
+        self.answer(&json!({ "format": format, "text": text }))
+    }
+
+    fn answer(&self, request: &Value) -> Result<Value, PeerError> {
         let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = pipes
-            .write(&json!({ "format": format, "text": text }))
-            .and_then(|()| pipes.read())
-            .map_err(|error| {
-                let failed = PeerError::new(format!("prometheus_client does not answer: {error}"));
-                failed.with_output(&self.python.log())
-            })?;
+        let answer = pipes.write(request).and_then(|()| pipes.read()).map_err(|error| {
+            let failed = PeerError::new(format!("prometheus_client does not answer: {error}"));
+            failed.with_output(&self.python.log())
+        })?;
         let mut answer: Value = serde_json::from_str(&answer).unwrap_or_default();
         match answer.get_mut("families") {
             Some(families) => Ok(families.take()),

@@ -173,6 +173,18 @@ impl ObservabilityBuilder {
         self
     }
 
+    /// Asks the kernel for what it knows of this process, its control group, its host and TCP, too
+    /// ([`process`](crate::process)). Who wants to choose file systems, ports or disks gives the sources themselves.
+    #[cfg(feature = "process")]
+    pub fn with_process_metrics(self) -> Self {
+        use crate::process::{CgroupMetrics, HostMetrics, ProcessMetrics, TcpMetrics};
+
+        self.metric_source(ProcessMetrics::new())
+            .metric_source(CgroupMetrics::new())
+            .metric_source(HostMetrics::new())
+            .metric_source(TcpMetrics::new())
+    }
+
     /// What is done with a probe at the start: instead of [`SelfTest::Report`].
     pub const fn self_test(mut self, self_test: SelfTest) -> Self {
         self.self_test = self_test;

@@ -32,6 +32,8 @@ mod oracle;
 #[cfg(all(feature = "admin", feature = "gzip"))]
 mod page;
 mod panics;
+#[cfg(feature = "process")]
+mod process;
 mod records;
 mod redaction;
 mod setup;

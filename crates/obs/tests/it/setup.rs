@@ -469,3 +469,32 @@ fn the_facade_log_is_taken_too_unless_somebody_has_it() {
         child::run(command);
     }
 }
+
+#[cfg(feature = "process")]
+#[test]
+fn the_kernel_is_asked_too() {
+    alone("the_kernel_is_asked_too", || {
+        let guard = Observability::builder().with_process_metrics().install().unwrap();
+        let observability = guard.observability();
+        assert!(observability.catalog().get("process.cpu").is_some());
+        let mut page = Vec::new();
+        observability.metrics().render(Exposition::Text, &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.contains("\nprocess_cpu_seconds_total "), "{page}");
+        assert!(page.contains("\nsystem_memory_limit_bytes "), "{page}");
+    });
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn a_source_that_disagrees_with_the_catalog_is_an_error() {
+    use metric_table::Metric;
+    use obs::catalog::Catalog;
+
+    const OTHER: &[Metric] = &[Metric::gauge("process.cpu", "s", "another one")];
+    alone("a_source_that_disagrees_with_the_catalog_is_an_error", || {
+        let catalog = Catalog::new().with(OTHER).unwrap();
+        let builder = Observability::builder().catalog(catalog).with_process_metrics();
+        assert_eq!(builder.install().unwrap_err().kind(), SetupErrorKind::Catalog);
+    });
+}

@@ -16,7 +16,11 @@ class PrometheusClient:
     def answer(self, request):
         from prometheus_client import parser
         from prometheus_client.openmetrics import parser as strict
+        from prometheus_client.process_collector import ProcessCollector
 
+        if "process" in request:
+            collector = ProcessCollector(pid=lambda: request["process"], registry=None)
+            return {"families": [self.family(family) for family in collector.collect()]}
         read = strict if request["format"] == "openmetrics" else parser
         try:
             families = list(read.text_string_to_metric_families(request["text"]))
