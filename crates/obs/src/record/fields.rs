@@ -350,7 +350,10 @@ impl Fields {
         write(&mut bounded);
         let is_full = bounded.is_full;
         redact(&mut self.text, Part { start, is_cut: is_full });
-        if is_full {
+        // What stands for secrets may be longer than they were.
+        let is_longer = self.text.len() > start + room;
+        self.text.truncate(self.text.floor_char_boundary(start + room));
+        if is_full || is_longer {
             self.text.push_str(CUT);
         }
         start..self.text.len()

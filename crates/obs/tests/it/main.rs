@@ -26,6 +26,7 @@ mod foreign;
 mod http;
 mod kits;
 mod layouts;
+mod leaks;
 mod limit;
 mod metrics;
 mod oracle;

@@ -77,7 +77,7 @@ fn names_are_judged_by_their_words() {
 }
 
 /// The rules themselves: none of them can go without somebody noticing it here.
-const WORDS: [&str; 62] = [
+const WORDS: [&str; 76] = [
     "password",
     "passwd",
     "pwd",
@@ -87,12 +87,10 @@ const WORDS: [&str; 62] = [
     "otp",
     "totp",
     "secret",
-    "secrets",
     "token",
     "jwt",
     "bearer",
     "credential",
-    "credentials",
     "authorization",
     "cookie",
     "signature",
@@ -139,7 +137,23 @@ const WORDS: [&str; 62] = [
     "social security",
     "passport number",
     "tax id",
-    "awsaccess key",
+    "sessid",
+    "mnemonic",
+    "seed phrase",
+    "security code",
+    "verification code",
+    "backup code",
+    "auth key",
+    "ssh key",
+    "subscription key",
+    "decryption key",
+    "key material",
+    "basic auth",
+    "access tokens",
+    "refresh tokens",
+    "session tokens",
+    "auth tokens",
+    "api tokens",
 ];
 
 #[test]

@@ -13,12 +13,10 @@ const SENSITIVE: &[&str] = &[
     "otp",
     "totp",
     "secret",
-    "secrets",
     "token",
     "jwt",
     "bearer",
     "credential",
-    "credentials",
     "authorization",
     "cookie",
     "signature",
@@ -65,9 +63,48 @@ const SENSITIVE: &[&str] = &[
     "social security",
     "passport number",
     "tax id",
-    // Query parameters of presigned URLs (OpenTelemetry's semantic conventions for `url.query`).
-    "awsaccess key",
+    "sessid",
+    "mnemonic",
+    "seed phrase",
+    "security code",
+    "verification code",
+    "backup code",
+    "auth key",
+    "ssh key",
+    "subscription key",
+    "decryption key",
+    "key material",
+    "basic auth",
+    "access tokens",
+    "refresh tokens",
+    "session tokens",
+    "auth tokens",
+    "api tokens",
 ];
+
+/// Those of them that are found at the end of a word, too: `pgpassword`, `clientsecret`, `oauth2token`.
+const JOINED: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "authorization",
+    "cookie",
+    "apikey",
+    "privatekey",
+    "secretkey",
+    "accesskey",
+    "sessionid",
+    "sessid",
+];
+
+/// The shortest word that is found with an `s` behind it, in bytes: `cookies`, not `pins`.
+const SHORTEST_OF_MANY: usize = 5;
+
+/// Many of them are counted, by whoever works with models of languages, and are no secret.
+const COUNTED: &str = "token";
 
 /// Words that make a name tell of a sensitive thing without being it.
 const HARMLESS_ENDINGS: &[&str] = &[
@@ -111,15 +148,33 @@ const HARMLESS_ENDINGS: &[&str] = &[
     "file",
 ];
 
-/// Longest run of words that is looked at.
-const MOST_WORDS: usize = 4;
+/// How types and variants begin that tell what is wrong with a sensitive thing: `InvalidToken("at 7")`.
+const COMPLAINTS: &[&str] = &[
+    "bad",
+    "duplicate",
+    "empty",
+    "expected",
+    "expired",
+    "invalid",
+    "malformed",
+    "missing",
+    "no",
+    "not",
+    "revoked",
+    "unexpected",
+    "unknown",
+    "unsupported",
+    "weak",
+    "wrong",
+];
 
 /// Which names are of things that are not shown: fields, and what stands before a `=` or `:` in
 /// messages and in the output of `Debug`.
 ///
 /// A name is taken apart into words at `_`, `-`, `.`, spaces and where capital letters
-/// or digits begin, in lower case. It is sensitive if some of its words in a row are, unless its last word says that it
-/// only tells of the thing: `db.password` and `X-Api-Key` are, `password_policy` and `tokens` are not.
+/// or digits begin, in lower case. It is sensitive if some of its words in a row are, one or many of them, unless its last
+/// word says that it only tells of the thing: `db.password`, `X-Api-Key`, `PGPASSWORD` and `cookies` are, `password_policy`
+/// and `tokens` (which are counted) are not.
 ///
 /// ```
 /// use obs::record::RedactedKeys;
@@ -132,13 +187,14 @@ const MOST_WORDS: usize = 4;
 pub struct RedactedKeys {
     sensitive: BTreeSet<Box<str>>,
     harmless: BTreeSet<Box<str>>,
+    /// Words of the longest of them.
+    most_words: usize,
 }
 
 impl Default for RedactedKeys {
     /// The names of credentials, keys, sessions and payment data.
     fn default() -> Self {
-        let sensitive = SENSITIVE.iter().map(|words| Box::from(*words)).collect();
-        Self { sensitive, harmless: BTreeSet::new() }
+        SENSITIVE.iter().fold(Self::insecure_none(), |keys, words| keys.and(words))
     }
 }
 
@@ -147,13 +203,15 @@ impl RedactedKeys {
     /// into a log, or that nobody reads it.
     #[must_use]
     pub const fn insecure_none() -> Self {
-        Self { sensitive: BTreeSet::new(), harmless: BTreeSet::new() }
+        Self { sensitive: BTreeSet::new(), harmless: BTreeSet::new(), most_words: 0 }
     }
 
     /// With these words, too: `patient id` is in `patientId`, `patient_id` and `x-patient-id`.
     #[must_use]
     pub fn and(mut self, words: &str) -> Self {
-        self.sensitive.insert(normal(words).into());
+        let words = normal(words);
+        self.most_words = self.most_words.max(places(&words).count());
+        self.sensitive.insert(words.into());
         self
     }
 
@@ -168,25 +226,65 @@ impl RedactedKeys {
     #[must_use]
     pub fn is_sensitive(&self, name: &str) -> bool {
         let name = normal(name);
-        let words: Vec<&str> = name.split(' ').collect();
-        let tells_only = words.last().is_some_and(|last| HARMLESS_ENDINGS.contains(last));
-        if tells_only && !self.sensitive.contains(name.as_str())
-            || self.harmless.contains(name.as_str())
-        {
+        let last = name.rsplit(' ').next().unwrap_or_default();
+        let tells_only = HARMLESS_ENDINGS.contains(&last) && !self.sensitive.contains(&*name);
+        if tells_only || self.harmless.contains(&*name) {
             return false;
         }
-        (1..=MOST_WORDS.min(words.len())).any(|length| {
-            words.windows(length).any(|run| self.sensitive.contains(run.join(" ").as_str()))
-        })
+        let mut ends = places(&name);
+        ends.any(|end| self.ends_sensitive(name.get(..end).unwrap_or_default(), 1))
     }
+
+    /// Whether these words, with others before them or not, are the name of something that is not shown: at least so
+    /// many of them, and nothing behind them.
+    pub(super) fn is_phrase(&self, words: &str, at_least: usize) -> bool {
+        let words = normal(words);
+        !self.harmless.contains(&*words) && self.ends_sensitive(&words, at_least)
+    }
+
+    /// Whether a type of this name holds something that is not shown.
+    pub(super) fn is_type(&self, name: &str) -> bool {
+        let words = normal(name);
+        let first = words.split(' ').next().unwrap_or_default();
+        let complains = words.len() > first.len() && COMPLAINTS.contains(&first);
+        !complains && !self.harmless.contains(&*words) && self.ends_sensitive(&words, 1)
+    }
+
+    /// Whether the last words are sensitive: at least so many.
+    fn ends_sensitive(&self, words: &str, at_least: usize) -> bool {
+        let begins = words.rmatch_indices(' ').map(|(at, _)| at + 1).chain([0]);
+        let mut begins = begins.take(self.most_words).skip(at_least - 1);
+        begins.any(|begin| self.is_run(words.get(begin..).unwrap_or_default()))
+    }
+
+    /// Whether just these words are sensitive, or one of what they name many of.
+    fn is_run(&self, run: &str) -> bool {
+        let one = run.strip_suffix('s').filter(|one| one.len() >= SHORTEST_OF_MANY);
+        let one = one.filter(|one| !one.ends_with(COUNTED));
+        let is_known = |run: &str| {
+            let is_end = |end: &&str| run.ends_with(*end) && self.sensitive.contains(*end);
+            self.sensitive.contains(run) || !run.contains(' ') && JOINED.iter().any(is_end)
+        };
+        is_known(run) || one.is_some_and(is_known)
+    }
+}
+
+/// Where the words of a normal name end.
+fn places(name: &str) -> impl Iterator<Item = usize> + '_ {
+    name.match_indices(' ').map(|(at, _)| at).chain([name.len()])
 }
 
 /// Its words in lower case, with a space between them.
 fn normal(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
     let mut before = ' ';
-    for character in name.chars() {
-        let begins = character.is_uppercase() && (before.is_lowercase() || before.is_numeric())
+    let mut characters = name.chars().peekable();
+    while let Some(character) = characters.next() {
+        // `APIKey` is two words, `apiKey` and `api2` are.
+        let ends_capitals =
+            before.is_uppercase() && characters.peek().is_some_and(|next| next.is_lowercase());
+        let begins = character.is_uppercase()
+            && (before.is_lowercase() || before.is_numeric() || ends_capitals)
             || character.is_numeric() && before.is_alphabetic();
         if (begins || !character.is_alphanumeric()) && !words.is_empty() && !words.ends_with(' ') {
             words.push(' ');

@@ -4,6 +4,12 @@ mod keys;
 #[cfg(feature = "redact-patterns")]
 mod shapes;
 mod text;
+mod url;
+mod value;
+
+use std::ops::Range;
+
+use crate::record::fields::REDACTED;
 
 use std::borrow::Cow;
 
@@ -16,7 +22,6 @@ pub use shapes::{RedactedShapes, Shape};
 pub(crate) struct Part {
     pub(crate) start: usize,
     /// Whether more should have come, for which there was no room.
-    #[cfg_attr(not(feature = "redact-patterns"), expect(dead_code, reason = "shapes look at it"))]
     pub(crate) is_cut: bool,
 }
 
@@ -36,7 +41,7 @@ impl Redaction {
         if let Some(shapes) = &self.shapes {
             shapes.redact(text, part);
         }
-        self.keys.redact(text, part.start);
+        self.keys.redact(text, part);
     }
 
     /// A target as it may be shown: those that are no path of a module may say anything.
@@ -66,4 +71,20 @@ impl Redaction {
         let _ = number;
         false
     }
+}
+
+/// Puts what stands for something that is not shown in the place of each of these parts of what was
+/// written from `start` on. They are in order, and none of them begins in another one.
+fn take_out(text: &mut String, start: usize, found: &[Range<usize>]) {
+    if found.is_empty() {
+        return;
+    }
+    let written = text.split_off(start);
+    let mut from = 0;
+    for range in found {
+        text.push_str(written.get(from..range.start).unwrap_or_default());
+        text.push_str(REDACTED);
+        from = range.end;
+    }
+    text.push_str(written.get(from..).unwrap_or_default());
 }

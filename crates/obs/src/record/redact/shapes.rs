@@ -3,8 +3,7 @@
 
 use std::ops::Range;
 
-use crate::record::fields::REDACTED;
-use crate::record::redact::Part;
+use crate::record::redact::{Part, take_out};
 
 /// What is recognised by its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +68,7 @@ impl RedactedShapes {
     /// Takes out of what was written what has one of the shapes.
     pub(crate) fn redact(&self, text: &mut String, part: Part) {
         let found = self.find(text.get(part.start..).unwrap_or_default(), part.is_cut);
-        if found.is_empty() {
-            return;
-        }
-        let written = text.split_off(part.start);
-        let mut from = 0;
-        for range in found {
-            text.push_str(written.get(from..range.start).unwrap_or_default());
-            text.push_str(REDACTED);
-            from = range.end;
-        }
-        text.push_str(written.get(from..).unwrap_or_default());
+        take_out(text, part.start, &found);
     }
 
     /// Where they are, in order.

@@ -1,0 +1,190 @@
+//! Where values end.
+
+use std::ops::Range;
+
+use crate::record::fields::REDACTED;
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// As it is.
+    None,
+    /// With percent signs, in a part of a URL.
+    Percent,
+}
+
+/// Schemes of `Authorization` (RFC 9110): the credential is the word after them.
+const SCHEMES: [&str; 8] =
+    ["bearer", "basic", "digest", "negotiate", "token", "dpop", "apikey", "aws4-hmac-sha256"];
+
+/// That of `aws4-hmac-sha256`, in bytes.
+const LONGEST_SCHEME: usize = 16;
+
+/// Headers whose values have parts of their own, to the end of the line.
+const LINES: [&str; 2] = ["authorization", "cookie"];
+
+/// How a private key begins (RFC 7468): it has spaces and lines in it.
+const PEM: &str = "-----BEGIN ";
+
+/// How long the value of `name` is.
+pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
+    if how == Encoding::Percent {
+        let end =
+            value.find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | '>'));
+        let plain = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+        return plain.find("%26").unwrap_or(plain.len());
+    }
+    if value.starts_with(PEM) {
+        return pem(value);
+    }
+    // What was taken out already may be the beginning of more.
+    if let Some(rest) = value.strip_prefix(REDACTED) {
+        let more = if rest.starts_with(is_of_word) || is_header(name) {
+            length_of(rest, name, how)
+        } else {
+            0
+        };
+        return if more == 0 { 0 } else { REDACTED.len() + more };
+    }
+    let is_plain = quoted(value.as_bytes()).is_none() && !value.starts_with(['(', '[', '{']);
+    if is_header(name) && is_plain && !is_wrapped(value) {
+        return value.find(['\n', '\r']).unwrap_or(value.len());
+    }
+    let head = value.get(..value.floor_char_boundary(LONGEST_SCHEME + 1)).unwrap_or_default();
+    let first = head.split([' ', '\t']).next().unwrap_or_default();
+    if SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)) {
+        let ends = |c: char| matches!(c, '"' | '\'' | '\n' | '\r' | '}' | ']' | ')');
+        return value.find(ends).unwrap_or(value.len());
+    }
+    bare(value.as_bytes())
+}
+
+fn is_header(name: &str) -> bool {
+    LINES.iter().any(|line| name.to_lowercase().ends_with(line))
+}
+
+/// Whether it is what `Debug` makes of a type around something: `Some(…`, `Value { …`.
+fn is_wrapped(value: &str) -> bool {
+    let rest = value.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+    rest.len() < value.len() && (rest.starts_with('(') || rest.starts_with(" {"))
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric()
+        || matches!(c, '_' | '-' | '.' | '/' | '+' | '@' | '#' | '$' | '%' | '^' | '*' | '!' | '~')
+}
+
+/// A value that is told by its brackets and quotes, or else ends with its word.
+fn bare(bytes: &[u8]) -> usize {
+    let (mut at, mut open) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if let Some(length) = quoted(rest) {
+            let quote = backslashes(rest) + 1;
+            if open == 0 && at > 0 && !goes_on(rest, quote) {
+                return at;
+            }
+            at += length;
+        } else if matches!(byte, b'\'' | b'`') && (at == 0 || open == 0 && goes_on(rest, 1)) {
+            at += if at == 0 { single_quoted(rest, *byte) } else { 1 };
+        } else {
+            match byte {
+                b'(' | b'[' | b'{' => open += 1,
+                b')' | b']' | b'}' if open == 0 => return at,
+                b')' | b']' | b'}' => open -= 1,
+                b' ' if open == 0 && rest.starts_with(b" {") && is_name(bytes, at) => {}
+                b',' | b'&' | b';' | b'\'' | b'`' if open == 0 => return at,
+                byte if byte.is_ascii_whitespace() && open == 0 => return at,
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            }
+            at += 1;
+            if !matches!(byte, b')' | b']' | b'}') {
+                continue;
+            }
+        }
+        // Behind quotes and brackets: what follows without a gap is a part of it.
+        if open == 0 && !goes_on(bytes, at) {
+            return at;
+        }
+    }
+    bytes.len()
+}
+
+/// Whether a word goes on there.
+fn goes_on(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(|byte| !byte.is_ascii() || is_of_word(char::from(*byte)))
+}
+
+/// Whether what ends there is the name of a type.
+fn is_name(bytes: &[u8], end: usize) -> bool {
+    let name = bytes.get(..end).unwrap_or_default();
+    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// The length of what stands in single quotes or backticks, as SQL and shells have it: a quote that stands
+/// twice, or behind a backslash, is a part of it.
+fn single_quoted(text: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while let Some(byte) = text.get(at) {
+        at += match byte {
+            b'\\' => 2,
+            byte if *byte == quote && text.get(at + 1) == Some(&quote) => 2,
+            byte if *byte == quote => return at + 1,
+            _ => 1,
+        };
+    }
+    text.len()
+}
+
+/// The length of a private key, to the end of the text if it is not ended.
+fn pem(value: &str) -> usize {
+    let end = value.find("-----END ").map(|end| end + "-----END ".len());
+    let closed = end.and_then(|end| Some(end + value.get(end..)?.find("-----")? + "-----".len()));
+    closed.unwrap_or(value.len())
+}
+
+/// The length of what stands in quotes at the beginning of `text`, with them; to its end if they are
+/// not closed. Quotes that `Debug` escaped, however often, are closed by one that is escaped alike.
+pub(super) fn quoted(text: &[u8]) -> Option<usize> {
+    let depth = backslashes(text);
+    if text.get(depth) != Some(&b'"') {
+        return None;
+    }
+    let mut at = depth + 1;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let run = backslashes(rest);
+        if rest.get(run) == Some(&b'"') && run == depth {
+            return Some(at + run + 1);
+        }
+        at += run + 1;
+    }
+    Some(text.len())
+}
+
+fn backslashes(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b'\\').count()
+}
+
+/// Longest tag of an element that is looked at, in bytes.
+const LONGEST_TAG: usize = 256;
+
+/// The name and the place of the text of an element of XML that has nothing but text in it.
+pub(super) fn element(text: &str, is_cut: bool) -> Option<(&str, Range<usize>)> {
+    let tag = text.strip_prefix('<')?;
+    let tag = tag.get(..tag.floor_char_boundary(LONGEST_TAG))?;
+    let tag = tag.get(..tag.find(['>', '<'])?)?;
+    let begin = 1 + tag.len() + 1;
+    let name = tag.split_whitespace().next()?;
+    let inner = text.get(begin..).filter(|_| text.as_bytes().get(begin - 1) == Some(&b'>'))?;
+    let (end, sign) = if inner.starts_with("<![CDATA[") { ("]]>", "]]>") } else { ("<", "</") };
+    let length = match inner.find(end) {
+        Some(end) => inner.get(end..)?.starts_with(sign).then_some(end)?,
+        // What was not ended was cut off.
+        None if is_cut || end != "<" => inner.len(),
+        None => return None,
+    };
+    Some((name.rsplit(':').next().unwrap_or(name), begin..begin + length))
+}
