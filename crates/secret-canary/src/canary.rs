@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::form::{Form, compact, forms};
+use crate::form::Forms;
 
 /// A secret that a test plants, and every form in which it may reappear.
 ///
@@ -13,7 +13,7 @@ use crate::form::{Form, compact, forms};
 #[derive(Clone)]
 pub struct Canary {
     text: String,
-    forms: Vec<Form>,
+    forms: Forms,
 }
 
 /// What is shorter would be found where it is not.
@@ -35,7 +35,7 @@ impl Canary {
             let at = usize::try_from(state >> 59).unwrap_or(0);
             text.extend(ALPHABET.get(at).copied().map(char::from));
         }
-        Self { forms: forms(text.as_bytes()), text }
+        Self { forms: Forms::of(text.as_bytes()), text }
     }
 
     /// A secret that the test got from elsewhere, such as a generated password.
@@ -50,7 +50,7 @@ impl Canary {
             panic!("a canary has six bytes at least");
         }
         let text = std::str::from_utf8(secret).unwrap_or_default().to_owned();
-        Self { forms: forms(secret), text }
+        Self { forms: Forms::of(secret), text }
     }
 
     /// The canary as text, to plant it; empty if it is none.
@@ -62,9 +62,7 @@ impl Canary {
     /// The form in which it is in these bytes, if it is there.
     #[must_use]
     pub fn find(&self, bytes: &[u8]) -> Option<&'static str> {
-        let compact = compact(bytes);
-        let form = self.forms.iter().find(|form| form.is_in(bytes, &compact))?;
-        Some(form.name)
+        self.forms.find(bytes)
     }
 }
 

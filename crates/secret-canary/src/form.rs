@@ -1,32 +1,70 @@
 //! The forms in which a secret reappears where it should not.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// A form of a secret, and what it looks like in it.
 #[derive(Clone)]
-pub(crate) struct Form {
-    pub(crate) name: &'static str,
+struct Form {
+    name: &'static str,
     needle: Vec<u8>,
     /// It is looked for in what is left without line ends and spaces: programs break such forms into
     /// lines and groups.
     is_compact: bool,
 }
 
-impl Form {
-    /// Whether it is in these bytes, or in what [`compact`] leaves of them.
-    pub(crate) fn is_in(&self, bytes: &[u8], compact: &[u8]) -> bool {
-        has(if self.is_compact { compact } else { bytes }, &self.needle)
+/// All forms of a secret, found in one pass by how they begin.
+#[derive(Clone)]
+pub(crate) struct Forms {
+    all: Vec<Form>,
+    /// Those that begin with these two bytes, as a number; and whether there are any.
+    starting: HashMap<usize, Vec<usize>>,
+    starts: Vec<bool>,
+}
+
+impl Forms {
+    pub(crate) fn of(secret: &[u8]) -> Self {
+        let all = forms(secret);
+        let (mut starting, mut starts) = (HashMap::<_, Vec<_>>::new(), vec![false; 1 << 16]);
+        for (at, form) in all.iter().enumerate() {
+            let Some(start) = start(&form.needle) else { continue };
+            starting.entry(start).or_default().push(at);
+            if let Some(starts) = starts.get_mut(start) {
+                *starts = true;
+            }
+        }
+        Self { all, starting, starts }
+    }
+
+    /// The first of them that is in these bytes.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<&'static str> {
+        let as_it_is = self.first_in(bytes, false);
+        let broken_up = self.first_in(&compact(bytes), true);
+        let first = as_it_is.into_iter().chain(broken_up).min()?;
+        self.all.get(first).map(|form| form.name)
+    }
+
+    fn first_in(&self, bytes: &[u8], is_compact: bool) -> Option<usize> {
+        let pairs = bytes.windows(2).enumerate();
+        let found = pairs.filter_map(|(at, pair)| {
+            let start = start(pair).filter(|start| self.starts.get(*start) == Some(&true))?;
+            let rest = bytes.get(at..)?;
+            let is_there = |form: &&usize| {
+                let form = self.all.get(**form);
+                form.is_some_and(|f| f.is_compact == is_compact && rest.starts_with(&f.needle))
+            };
+            self.starting.get(&start)?.iter().find(is_there)
+        });
+        found.min().copied()
     }
 }
 
-fn has(bytes: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return false };
-    let starts = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
-    starts.into_iter().any(|(at, _)| bytes.get(at..).is_some_and(|rest| rest.starts_with(needle)))
+fn start(bytes: &[u8]) -> Option<usize> {
+    bytes.first_chunk().map(|pair| usize::from(u16::from_be_bytes(*pair)))
 }
 
 /// Without white space, also where it is written as `\n`.
-pub(crate) fn compact(bytes: &[u8]) -> Vec<u8> {
+fn compact(bytes: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
     while let Some((byte, after)) = rest.split_first() {
         rest = match (byte, after) {
@@ -50,7 +88,7 @@ const DISTINCT: usize = 12;
 const PART: usize = 8;
 
 /// All forms that differ from one another.
-pub(crate) fn forms(secret: &[u8]) -> Vec<Form> {
+fn forms(secret: &[u8]) -> Vec<Form> {
     let text = std::str::from_utf8(secret).ok();
     let reversed: Vec<u8> = secret.iter().rev().copied().collect();
     let hex = hex(secret, "");
