@@ -18,7 +18,7 @@ use crate::rotator::{Event, ROTATOR, new_password};
 use crate::service::{HANDLE, READ_ONCE, Seen};
 use crate::trail::Checked;
 use crate::verifier::Verifier;
-use crate::{Failure, load, names, process, store, trail};
+use crate::{Failure, load, names, observed, process, store, trail};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -41,6 +41,14 @@ struct Outcome {
     read_once_failures: u64,
     /// Logins of that service that the resource refused.
     read_once_refused: u64,
+    /// Requests that the metrics of the service with a handle tell of.
+    measured: u64,
+    /// Of those, the ones that were not answered with 200.
+    measured_failures: u64,
+    /// Requests that its log tells of, each with its ids.
+    logged: u64,
+    /// Whether a secret is in the log of a service.
+    secrets_in_logs: bool,
     /// Records of the audit trail that are in order.
     audit_records: u64,
     /// Loads by handle that it tells of, in sums.
@@ -84,7 +92,7 @@ async fn clear(folder: &Path) {
 async fn show(json: bool, folder: &Path, away: Option<&Away>) -> Result<(), Failure> {
     let say = Story { silent: json, start: Instant::now() };
     let chain_key = new_password()?;
-    let setup = fill_store(&say, folder, away, chain_key.clone()).await?;
+    let Filled { setup, secrets } = fill_store(&say, folder, away, chain_key.clone()).await?;
     let (resource, resource_at) = start_resource(folder, &setup).await?;
     say.line(&format!("resource on {resource_at}: holds two password hashes, counts refusals"));
 
@@ -93,9 +101,12 @@ async fn show(json: bool, folder: &Path, away: Option<&Away>) -> Result<(), Fail
         Part::start_as(&writer, folder, "service", &[mode, &resource_at])
     };
     let (mut handle, mut read_once) = (service(HANDLE)?, service(READ_ONCE)?);
-    let handle_at = handle.expect::<Ready>().await?.listening.to_string();
+    let Ready { listening: handle_at, admin } = handle.expect().await?;
+    let admin = admin.ok_or("the service has no metrics")?;
+    let handle_at = handle_at.to_string();
     let read_once_at = read_once.expect::<Ready>().await?.listening.to_string();
     say.line(&format!("service with a handle on {handle_at}, the other on {read_once_at}"));
+    say.line(&format!("metrics of the first at http://{admin}/metrics"));
 
     let mut load = Part::start(folder, "load", &[&handle_at, &read_once_at])?;
     let (handle_stdin, seen) = watch(handle);
@@ -104,12 +115,15 @@ async fn show(json: bool, folder: &Path, away: Option<&Away>) -> Result<(), Fail
     load.close();
     let report: load::Report = load.expect().await?;
     load.finish().await?;
+    let measured = observed::measured(admin, report.handle.requests).await?;
     drop(handle_stdin);
     let seen = seen.await??;
     let counts = counts(&resource_at).await?;
     read_once.finish().await?;
     resource.finish().await?;
 
+    let logged = observed::logged(folder, HANDLE, &secrets)?;
+    let shows_secret = observed::logged(folder, READ_ONCE, &secrets)?.shows_secret;
     let trail = trail::check(folder, &ChainKey::from_hex(chain_key.expose_secret())?)?;
     let reloads = reloads(&promoted, &seen);
     let refused = |client: &str| counts.get(client).map_or(0, |logins| logins.refused);
@@ -123,6 +137,10 @@ async fn show(json: bool, folder: &Path, away: Option<&Away>) -> Result<(), Fail
         read_once_requests: report.read_once.requests,
         read_once_failures: report.read_once.failures,
         read_once_refused: refused(READ_ONCE),
+        measured: measured.requests,
+        measured_failures: measured.requests - measured.succeeded,
+        logged: logged.requests,
+        secrets_in_logs: logged.shows_secret || shows_secret,
         audit_records: trail.records,
         audit_loads: trail.loads,
         audit_verified: trail.verified,
@@ -136,19 +154,28 @@ async fn show(json: bool, folder: &Path, away: Option<&Away>) -> Result<(), Fail
     verdict(&outcome, promoted.len())
 }
 
-/// From the `.env` file into the store. Gives what the resource is told of the secrets.
+/// What the store was filled with.
+struct Filled {
+    /// What the resource is told of the secrets.
+    setup: Setup,
+    /// What must be in no log.
+    secrets: Vec<SecretValue>,
+}
+
+/// From the `.env` file into the store.
 async fn fill_store(
     say: &Story,
     folder: &Path,
     away: Option<&Away>,
     chain_key: SecretValue,
-) -> Result<Setup, Failure> {
+) -> Result<Filled, Failure> {
     let password = store::read_env_file(&folder.join(".env")).await?;
     let admin = new_password()?;
     let setup = Setup {
         password: Verifier::of(password.expose_secret())?.to_hex(),
         admin: Verifier::of(admin.expose_secret())?.to_hex(),
     };
+    let known = vec![password.clone(), admin.clone(), chain_key.clone()];
     let secrets = [
         (names::STORED_PASSWORD, password),
         (names::STORED_ADMIN_TOKEN, admin),
@@ -168,7 +195,7 @@ async fn fill_store(
             say.line("moved the secret of a .env file into an encrypted store");
         }
     }
-    Ok(setup)
+    Ok(Filled { setup, secrets: known })
 }
 
 async fn start_resource(folder: &Path, setup: &Setup) -> Result<(Part, String), Failure> {
@@ -247,6 +274,15 @@ fn verdict(outcome: &Outcome, promoted: usize) -> Result<(), Failure> {
     if outcome.read_once_failures == 0 {
         return Err("the service that read once did not fail: nothing was shown".into());
     }
+    if (outcome.measured, outcome.logged) != (outcome.requests, outcome.requests) {
+        return Err("the metrics or the log tell of other requests than were sent".into());
+    }
+    if outcome.measured_failures > 0 {
+        return Err("the metrics tell of failures that nobody saw".into());
+    }
+    if outcome.secrets_in_logs {
+        return Err("a secret is in a log".into());
+    }
     if !outcome.audit_verified || outcome.audit_records == 0 {
         return Err("the audit trail does not verify".into());
     }
@@ -277,6 +313,8 @@ impl Story {
         self.line(&format!(
             "by handle: {requests} requests, {failures} failures, {refused} logins refused"
         ));
+        let Outcome { measured, logged, .. } = outcome;
+        self.line(&format!("its metrics tell of {measured} requests, its log of {logged}"));
         let (requests, failures) = (outcome.read_once_requests, outcome.read_once_failures);
         let refused = outcome.read_once_refused;
         self.line(&format!(

@@ -5,6 +5,9 @@
 //! that read the secret once at start, a rotator, and a load generator that sends both services the
 //! same requests. The first service fails nothing; the other fails from the first revocation on.
 //!
+//! The services log and measure each request; their numbers have to be those of the load generator, and no secret
+//! may be in their logs.
+//!
 //! The services and the rotator find their secrets by settings alone, `service.toml` and, for where the
 //! secrets are, `file.toml` or `aws.toml`; they write one audit trail, which is verified at the end.
 
@@ -15,6 +18,7 @@ mod away;
 mod demo;
 mod load;
 mod names;
+mod observed;
 mod process;
 mod resource;
 mod rotator;

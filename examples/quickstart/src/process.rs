@@ -19,6 +19,8 @@ use crate::{Failure, settings};
 pub(crate) struct Ready {
     /// Where it listens.
     pub(crate) listening: SocketAddr,
+    /// Where its metrics are, if it has any.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Ready {

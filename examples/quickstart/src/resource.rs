@@ -62,7 +62,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         .route("/counts", get(counts))
         .with_state(resource);
     let (listener, address) = listen().await?;
-    Ready { listening: address }.print()?;
+    Ready { listening: address, admin: None }.print()?;
     tokio::select! {
         ended = axum::serve(listener, routes) => Ok(ended?),
         () = parent_gone() => Ok(()),

@@ -11,6 +11,7 @@ use secrets_core::SecretValue;
 use secrets_manager::SecretHandle;
 use serde::{Deserialize, Serialize};
 
+use crate::observed::Observed;
 use crate::process::{Ready, listen, loopback, parent_gone, print_line, unix_ms};
 use crate::settings::Secrets;
 use crate::{Failure, names};
@@ -40,6 +41,7 @@ struct Service {
 
 /// Serves until standard input ends.
 pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> {
+    let observed = Observed::start(if read_once { READ_ONCE } else { HANDLE })?;
     let secrets = Secrets::start().await?;
     let resource = loopback(resource)?;
     let (client, password) = if read_once {
@@ -58,8 +60,9 @@ pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> 
         http: reqwest::Client::builder().no_proxy().build()?,
     };
     let routes = Router::new().route("/work", get(work)).with_state(Arc::new(service));
+    let routes = Observed::around(routes);
     let (listener, address) = listen().await?;
-    Ready { listening: address }.print()?;
+    Ready { listening: address, admin: Some(observed.address()) }.print()?;
     // Only now: its lines come after that of being ready.
     if let Some(handle) = followed {
         tokio::spawn(tell_changes(handle));
@@ -68,7 +71,8 @@ pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> 
         ended = axum::serve(listener, routes) => ended?,
         () = parent_gone() => {}
     }
-    secrets.end().await
+    secrets.end().await?;
+    observed.end()
 }
 
 async fn work(State(service): State<Arc<Service>>) -> StatusCode {
@@ -93,6 +97,7 @@ async fn tell_changes(handle: SecretHandle) -> Result<(), Failure> {
     while let Ok(state) = watch.changed().await {
         if let Some(secret) = state.secret() {
             let version = secret.version.id.to_string();
+            tracing::info!(version, "a version came into use");
             print_line(&Seen { version, at_ms: unix_ms() })?;
         }
     }

@@ -43,6 +43,11 @@ fn shows_it(output: Vec<u8>) {
     // The control: what reads once fails under the very same load, and the resource saw it.
     assert!(number("read_once_failures") > 0, "{outcome}");
     assert!(number("read_once_refused") > 0, "{outcome}");
+    // What it says of itself is what the load generator saw.
+    assert_eq!(number("measured"), number("requests"), "{outcome}");
+    assert_eq!(number("measured_failures"), 0, "{outcome}");
+    assert_eq!(number("logged"), number("requests"), "{outcome}");
+    assert_eq!(outcome["secrets_in_logs"], false, "{outcome}");
     // At least what the rotator wrote, promoted, and read for it, and each process its start.
     assert!(number("audit_records") > 3 + 5 * 3, "{outcome}");
     // Each request loads the password once.
