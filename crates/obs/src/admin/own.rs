@@ -54,7 +54,9 @@ impl AdminRoute for InfoRoute {
     fn answer(&self, _: &AdminRequest<'_>) -> AdminResponse {
         let resource = self.observability.resource().iter();
         let resource = json::object(resource.map(|(name, value)| (name, json::text(value))));
-        let facts = self.facts.iter().map(|(name, value)| (name.as_str(), json::text(value)));
+        let records = self.observability.records();
+        let shown = |(name, value): &(String, String)| json::text(&records.shown(name, value));
+        let facts = self.facts.iter().map(|fact| (fact.0.as_str(), shown(fact)));
         let outputs: Vec<_> = self.observability.outputs().iter().map(output).collect();
         AdminResponse::json(json::object([
             ("resource", resource),
@@ -100,6 +102,7 @@ impl AdminRoute for LoggersRoute {
             match asked(request, &self.0.filter()) {
                 Ok((filter, expiry)) => self.set(request, filter, expiry),
                 Err(detail) => {
+                    let detail = self.0.records().redacted(detail);
                     return AdminResponse::problem_with_detail(400, "no such filter", &detail);
                 }
             }

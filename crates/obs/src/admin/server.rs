@@ -133,7 +133,7 @@ impl AdminServerBuilder {
         self
     }
 
-    /// Something that `/info` tells of the build: it is seen by everybody.
+    /// Something that `/info` tells of the build: it is seen by everybody. It is redacted as a field of this name.
     pub fn fact(mut self, name: &str, value: &str) -> Self {
         self.facts.push((name.to_owned(), value.to_owned()));
         self

@@ -6,6 +6,8 @@ use tracing_core::Level;
 
 use crate::record::capture::contained;
 use crate::record::core::{Core, current_span};
+#[cfg(feature = "admin")]
+use crate::record::fields::REDACTED;
 use crate::record::fields::{Fields, Value};
 use crate::record::filter::Filter;
 #[cfg(feature = "admin")]
@@ -134,6 +136,15 @@ impl RecordHandle {
     pub(crate) fn redacted(&self, mut text: String) -> String {
         self.0.redaction.redact(&mut text, Part { start: 0, is_cut: false });
         text
+    }
+
+    /// What may be shown of a text by this name.
+    #[cfg(feature = "admin")]
+    pub(crate) fn shown(&self, name: &str, text: &str) -> String {
+        match self.0.shown(name, Value::Text(text)) {
+            Value::Redacted => REDACTED.to_owned(),
+            _ => self.redacted(text.to_owned()),
+        }
     }
 
     /// Brings what every sink took to where it goes, for so long at most in all; whether all of it is

@@ -267,8 +267,10 @@ impl ObservabilityBuilder {
             keeper.end();
             return Err(error);
         }
-        let (writers, guards) =
-            started.into_iter().map(|output| ((output.name, output.writer), output.guard)).unzip();
+        let (writers, guards) = started
+            .into_iter()
+            .map(|output| ((output.name, output.writer), (output.sink, output.guard)))
+            .unzip();
         let profile = self.profile;
         let inner = Inner { records, metrics, catalog, keeper, writers, resource, profile };
         let tested = inner.tested(self.self_test, filter, shows_probes.then_some(&*tap));

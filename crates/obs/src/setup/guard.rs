@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
-use crate::log::WriterGuard;
+use crate::log::{LogOutput, WriterGuard};
 use crate::record::RecordSink;
 use crate::setup::{Observability, OutputStatus, SelfTestFailure};
 
@@ -14,7 +14,8 @@ use crate::setup::{Observability, OutputStatus, SelfTestFailure};
 #[must_use = "when it is dropped, logs end"]
 pub struct Guard {
     observability: Observability,
-    writers: Vec<WriterGuard>,
+    /// Each with what writes through it.
+    writers: Vec<(Arc<LogOutput>, WriterGuard)>,
     sinks: Vec<Arc<dyn RecordSink>>,
     within: Duration,
     self_test: Result<(), SelfTestFailure>,
@@ -44,7 +45,7 @@ impl ShutdownReport {
 impl Guard {
     pub(super) const fn new(
         observability: Observability,
-        writers: Vec<WriterGuard>,
+        writers: Vec<(Arc<LogOutput>, WriterGuard)>,
         sinks: Vec<Arc<dyn RecordSink>>,
         within: Duration,
         self_test: Result<(), SelfTestFailure>,
@@ -80,9 +81,11 @@ impl Guard {
         for sink in sinks {
             apart(&done, move || sink.flush(within));
         }
-        for writer in std::mem::take(&mut self.writers) {
+        for (output, writer) in std::mem::take(&mut self.writers) {
             // Records that came before the end may not be written: the report tells.
             apart(&done, move || {
+                // What a limit suppressed is said now, or never.
+                output.flush(Duration::ZERO);
                 writer.shutdown(within);
                 false
             });

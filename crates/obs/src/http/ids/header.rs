@@ -1,7 +1,10 @@
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderName};
 use request_context::{Id, TraceContext};
 
 use crate::http::metrics::name;
+use crate::record::RedactedKeys;
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -30,8 +33,17 @@ pub(super) fn take_id(
         if value.len() > LONGEST {
             return Err(Refused::TooLong);
         }
+        if tells(value) {
+            return Err(Refused::Invalid);
+        }
         Id::new(value).map_err(|_| Refused::Invalid)
     })
+}
+
+/// Whether it would be redacted in any other text: ids are shown as they are, on every line.
+fn tells(id: &str) -> bool {
+    static KEYS: LazyLock<RedactedKeys> = LazyLock::new(RedactedKeys::default);
+    KEYS.redacted(id).is_some()
 }
 
 /// The parent that the caller names, if it is `wanted`; several are none, by section 3.2.1 of W3C Trace Context.

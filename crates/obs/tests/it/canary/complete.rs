@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::outputs::OUTPUTS;
+use super::process::FORMATS;
 use super::routes::ROUTES;
 
 fn source(path: &str) -> String {
@@ -41,6 +42,16 @@ fn every_layout_with_every_option_is_looked_at() {
     let listed: BTreeSet<String> = OUTPUTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(layouts(), listed);
     assert!(listed.len() >= 18);
+}
+
+#[test]
+fn every_format_of_a_set_up_is_written_to() {
+    let text = source("setup/output.rs");
+    let formats = text.split("pub enum Format {").nth(1).unwrap().split("\n}").next().unwrap();
+    let formats: BTreeSet<_> =
+        formats.lines().map(str::trim).filter(|line| line.ends_with(',')).collect();
+    let listed = FORMATS.map(|format| format!("{format:?},"));
+    assert_eq!(formats, listed.iter().map(String::as_str).collect());
 }
 
 /// What visits values has a route for each kind that can be a secret.
