@@ -32,6 +32,7 @@ pub(crate) struct Rules {
     pub(crate) clock: fn() -> SystemTime,
     pub(crate) steady_clock: fn() -> Instant,
     pub(crate) resource: Option<Resource>,
+    pub(crate) has_exemplars: bool,
     buckets: HashMap<String, Vec<f64>>,
 }
 
@@ -71,6 +72,7 @@ impl MetricRecorderBuilder {
                 clock: SystemTime::now,
                 steady_clock: Instant::now,
                 resource: None,
+                has_exemplars: true,
                 buckets: HashMap::new(),
             },
             sources: Vec::new(),
@@ -120,6 +122,12 @@ impl MetricRecorderBuilder {
     /// [`MetricRecorder::sweep`] forgets it then. Without this none is forgotten.
     pub fn idle_after(mut self, window: Duration) -> Self {
         self.rules.idle_after = Some(window);
+        self
+    }
+
+    /// Keeps no exemplars: instead of one for each bucket.
+    pub fn without_exemplars(mut self) -> Self {
+        self.rules.has_exemplars = false;
         self
     }
 

@@ -16,12 +16,14 @@ pub(crate) struct Shared {
     /// How often exemplars were shown; each bucket keeps a new one after that.
     pub(crate) generation: AtomicU64,
     pub(crate) clock: fn() -> SystemTime,
+    pub(crate) has_exemplars: bool,
     not_finite: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(clock: fn() -> SystemTime) -> Self {
-        Self { generation: AtomicU64::new(1), clock, not_finite: AtomicU64::new(0) }
+    pub(crate) fn new(clock: fn() -> SystemTime, has_exemplars: bool) -> Self {
+        let (generation, not_finite) = (AtomicU64::new(1), AtomicU64::new(0));
+        Self { generation, clock, has_exemplars, not_finite }
     }
 
     /// Counts values that are no finite numbers.

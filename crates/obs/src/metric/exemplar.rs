@@ -46,7 +46,9 @@ impl Examples {
         if slot.is_some_and(|slot| slot.is_of(generation)) {
             return;
         }
-        if let Some(trace) = sampled() {
+        if self.shared.has_exemplars
+            && let Some(trace) = sampled()
+        {
             self.write(place, generation, trace, value);
         }
     }

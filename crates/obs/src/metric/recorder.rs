@@ -97,7 +97,7 @@ impl MetricRecorder {
             adding: Mutex::new(()),
             described: Mutex::default(),
             claims: Mutex::new(claims.collect()),
-            shared: Arc::new(Shared::new(rules.clock)),
+            shared: Arc::new(Shared::new(rules.clock, rules.has_exemplars)),
             rules,
             sources,
             own: OnceLock::new(),

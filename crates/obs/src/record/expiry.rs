@@ -96,7 +96,8 @@ impl RecordHandle {
         false
     }
 
-    fn ask_again(&self) {
+    /// Asks every place that logs again: a filter is another one.
+    pub(crate) fn ask_again(&self) {
         self.0.is_unsettled.store(true, Ordering::Release);
         self.rebuild();
     }

@@ -43,6 +43,13 @@ impl Filter {
         Self { targets: Vec::new(), rest: level }
     }
 
+    /// With another level for all targets that it does not name.
+    #[must_use]
+    pub const fn with_rest(mut self, level: LevelFilter) -> Self {
+        self.rest = level;
+        self
+    }
+
     /// With another level for a target and what is below it.
     #[must_use]
     pub fn with_target(mut self, target: &str, level: LevelFilter) -> Self {

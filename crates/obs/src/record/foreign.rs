@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tracing_core::subscriber::Interest;
 use tracing_core::{LevelFilter, Metadata};
 use tracing_subscriber::Layer;
@@ -51,8 +52,14 @@ impl RecordLayer {
         filter: impl LayerFilter<Registry> + Send + Sync + 'static,
     ) -> RecordLayers {
         let core = self.handle().0;
-        let layers: Layers = vec![self.with_filter(OfCore(Arc::clone(&core))).boxed()];
+        let layers = self.beside(Layers::new());
         RecordLayers { core, layers }.with_unredacted_layer(layer, filter)
+    }
+
+    /// Puts layers beside this one, each of which has a filter of its own already.
+    pub(crate) fn beside(self, others: Layers) -> Layers {
+        let core = self.handle().0;
+        std::iter::once(self.with_filter(OfCore(core)).boxed()).chain(others).collect()
     }
 }
 
@@ -108,6 +115,39 @@ impl<S> LayerFilter<S> for Filter {
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(self.most())
+    }
+}
+
+/// A filter that several layers have, and that changes while it is used. Whoever changes it has the places that log
+/// asked again.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedFilter(Arc<ArcSwap<Filter>>);
+
+impl SharedFilter {
+    pub(crate) fn new(filter: Filter) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(filter)))
+    }
+
+    pub(crate) fn load(&self) -> Arc<Filter> {
+        self.0.load_full()
+    }
+
+    pub(crate) fn store(&self, filter: Filter) {
+        self.0.store(Arc::new(filter));
+    }
+}
+
+impl<S> LayerFilter<S> for SharedFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.0.load().takes(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        interest(&self.0.load(), metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.0.load().most())
     }
 }
 

@@ -24,6 +24,7 @@ mod span;
 pub(crate) use core::current_ids;
 pub(crate) use core::current_span;
 pub(crate) use core::span_of;
+pub(crate) use foreign::SharedFilter;
 pub(crate) use ids::random as random_number;
 #[cfg(feature = "http")]
 pub(crate) use ids::random_span_id;

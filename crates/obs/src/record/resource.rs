@@ -19,6 +19,8 @@ impl Resource {
     pub const SERVICE_NAME: &'static str = "service.name";
     /// The version of its program.
     pub const SERVICE_VERSION: &'static str = "service.version";
+    /// What tells it from services of the same name.
+    pub const SERVICE_NAMESPACE: &'static str = "service.namespace";
     /// Which of its processes this is.
     pub const SERVICE_INSTANCE_ID: &'static str = "service.instance.id";
     /// Where it runs: `production`, `staging`.

@@ -6,25 +6,31 @@ use std::time::{Duration, Instant, SystemTime};
 
 use metric_table::Metric;
 use tracing_core::{Level, LevelFilter};
+use tracing_subscriber::layer::Filter as LayerFilter;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::log::LogVolume;
 use crate::metric::{MetricRecorder, MetricRecorderBuilder, MetricSource};
+#[cfg(feature = "redact-patterns")]
+use crate::record::RedactedShapes;
 use crate::record::{
     Filter, Limits, Note, RecordLayer, RecordLayerBuilder, RecordSink, RedactedKeys, Resource,
-    Value,
+    SharedFilter, Value,
 };
+#[cfg(feature = "settings")]
+use crate::settings::ObservabilitySettings;
 use crate::setup::environment::Environment;
 use crate::setup::handle::Inner;
 use crate::setup::install::{Unredacted, check_free, install, join_others};
 use crate::setup::keeper::{Keeper, keep};
 use crate::setup::output::{Output, Started};
 use crate::setup::probe::{self, Path, SelfTest, SelfTestFailure, TARGET, Tap};
-use crate::setup::{Guard, Observability, Profile, SetupError, SetupErrorKind};
+use crate::setup::{Format, Guard, Observability, Profile, SetupError, SetupErrorKind};
 
 /// What is done with panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "settings", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Panics {
     /// They are logged and counted, instead of what the hook did that was there ([`PanicHook`](crate::log::PanicHook)).
@@ -41,18 +47,25 @@ pub enum Panics {
 /// Sets up logs and metrics of the process.
 #[must_use = "nothing is set up before `install`"]
 pub struct ObservabilityBuilder {
-    profile: Profile,
-    resource: Resource,
-    filter: Filter,
-    keys: RedactedKeys,
-    limits: Limits,
+    pub(crate) profile: Profile,
+    pub(crate) format: Option<Format>,
+    pub(crate) resource: Resource,
+    pub(crate) filter: Filter,
+    pub(crate) trace_filter: Filter,
+    pub(crate) keys: RedactedKeys,
+    #[cfg(feature = "redact-patterns")]
+    shapes: Option<RedactedShapes>,
+    pub(crate) limits: Limits,
     outputs: Vec<Output>,
     sinks: Vec<Arc<dyn RecordSink>>,
     unredacted: Vec<Unredacted>,
+    traces: Vec<Unredacted>,
     catalog: Catalog,
     sources: Vec<Arc<dyn MetricSource>>,
     metrics: Box<dyn FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send>,
     environment: Environment,
+    #[cfg(feature = "settings")]
+    pub(crate) settings: Option<ObservabilitySettings>,
     self_test: SelfTest,
     panics: Option<Panics>,
     #[cfg(feature = "log-bridge")]
@@ -66,17 +79,24 @@ impl ObservabilityBuilder {
     pub(super) fn new() -> Self {
         Self {
             profile: Profile::default(),
+            format: None,
             resource: Resource::default(),
             filter: Filter::default(),
+            trace_filter: Filter::default(),
             keys: RedactedKeys::default(),
+            #[cfg(feature = "redact-patterns")]
+            shapes: None,
             limits: Limits::default(),
             outputs: Vec::new(),
             sinks: Vec::new(),
             unredacted: Vec::new(),
+            traces: Vec::new(),
             catalog: Catalog::new(),
             sources: Vec::new(),
             metrics: Box::new(|builder| builder),
             environment: Environment::default(),
+            #[cfg(feature = "settings")]
+            settings: None,
             self_test: SelfTest::default(),
             panics: None,
             #[cfg(feature = "log-bridge")]
@@ -90,6 +110,12 @@ impl ObservabilityBuilder {
     /// What sort of place it runs in: instead of [`Profile::Production`].
     pub const fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// How outputs write that say nothing else: instead of the format of the profile.
+    pub const fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
         self
     }
 
@@ -123,6 +149,13 @@ impl ObservabilityBuilder {
         self
     }
 
+    /// What is not shown wherever it stands, whatever its name: instead of nothing.
+    #[cfg(feature = "redact-patterns")]
+    pub fn redacted_shapes(mut self, shapes: RedactedShapes) -> Self {
+        self.shapes = Some(shapes);
+        self
+    }
+
     /// How much of a record is taken.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -141,12 +174,27 @@ impl ObservabilityBuilder {
         self
     }
 
-    /// Gives every event and span to a layer of others, as it is: nothing of what it sees is redacted or bounded.
+    /// Gives events and spans that `filter` takes to a layer of others, as they are: nothing of what it sees is redacted
+    /// or bounded. What the filter of logs leaves out is not left out for it.
     pub fn with_unredacted_layer(
         mut self,
-        layer: impl Layer<Registry> + Send + Sync + 'static,
+        layer: impl Layer<Registry> + Send + Sync,
+        filter: impl LayerFilter<Registry> + Send + Sync + 'static,
     ) -> Self {
-        self.unredacted.push(Box::new(layer));
+        self.unredacted.push(layer.with_filter(filter).boxed());
+        self
+    }
+
+    /// The same for a layer that makes traces: it is given what the filter of traces takes, which may change while
+    /// the service runs.
+    pub fn with_unredacted_traces(mut self, layer: impl Layer<Registry> + Send + Sync) -> Self {
+        self.traces.push(layer.boxed());
+        self
+    }
+
+    /// Which levels of which targets layers are given that make traces: instead of everything up to `info`.
+    pub fn trace_filter(mut self, filter: Filter) -> Self {
+        self.trace_filter = filter;
         self
     }
 
@@ -231,6 +279,7 @@ impl ObservabilityBuilder {
     pub fn install(mut self) -> Result<Guard, SetupError> {
         let needs_logger = self.needs_logger();
         check_free(needs_logger)?;
+        self.leave_environment();
         let sources = std::mem::take(&mut self.sources);
         let catalog = joined(std::mem::take(&mut self.catalog))
             .and_then(|known| sources.iter().map(|it| it.metrics()).try_fold(known, Catalog::with))
@@ -242,10 +291,10 @@ impl ObservabilityBuilder {
         if outputs.is_empty() {
             outputs.push(Output::stdout());
         }
-        let format = self.profile.format();
+        let format = self.format.unwrap_or(self.profile.format());
         let shows_probes = outputs.first().is_some_and(|first| first.shows_probes(format));
         let tap = Arc::new(Tap::default());
-        let started = start(outputs, self.profile, &resource, &tap)?;
+        let started = start(outputs, format, &resource, &tap)?;
 
         let filter = self.environment.filter.clone().unwrap_or_else(|| self.filter.clone());
         let filter = self.environment.filter(filter);
@@ -254,11 +303,17 @@ impl ObservabilityBuilder {
         let records = layer.handle();
         let recorder = MetricRecorder::builder().redacted_keys(self.keys).clock(self.now);
         let recorder = recorder.catalog(catalog.clone()).steady_clock(self.clock);
-        let metrics = (self.metrics)(recorder.sources(sources)).build();
+        let recorder = recorder.resource(resource.clone()).sources(sources);
+        let metrics = (self.metrics)(recorder).build();
         let keeper = Arc::new(Keeper::new(records.clone(), self.clock));
         keep(&keeper, &metrics, &volume)
             .map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;
-        if let Err(error) = install(&metrics, layer, self.unredacted) {
+        let trace_filter = SharedFilter::new(self.trace_filter);
+        let others = self.unredacted.into_iter();
+        let traces = self.traces.into_iter();
+        let others =
+            others.chain(traces.map(|layer| layer.with_filter(trace_filter.clone()).boxed()));
+        if let Err(error) = install(&metrics, layer, others.collect()) {
             keeper.end();
             return Err(error);
         }
@@ -272,7 +327,8 @@ impl ObservabilityBuilder {
             .map(|output| ((output.name, output.writer), (output.sink, output.guard)))
             .unzip();
         let profile = self.profile;
-        let inner = Inner { records, metrics, catalog, keeper, writers, resource, profile };
+        let inner =
+            Inner { records, trace_filter, metrics, catalog, keeper, writers, resource, profile };
         let tested = inner.tested(self.self_test, filter, shows_probes.then_some(&*tap));
         inner.warn(&self.environment.warnings, tested);
         let observability = Observability(Arc::new(inner));
@@ -282,6 +338,14 @@ impl ObservabilityBuilder {
                 Err(SetupError::new(SetupErrorKind::SelfTest, "").because(failure))
             }
             _ => Ok(guard),
+        }
+    }
+
+    /// Forgets the environment if the settings say so, whenever it was given.
+    fn leave_environment(&mut self) {
+        #[cfg(feature = "settings")]
+        if self.settings.as_ref().is_some_and(|settings| !settings.reads_environment()) {
+            self.environment = Environment::default();
         }
     }
 
@@ -298,6 +362,11 @@ impl ObservabilityBuilder {
             .redacted_keys(self.keys.clone())
             .limits(self.environment.limits(self.limits))
             .clock(self.now);
+        #[cfg(feature = "redact-patterns")]
+        let layer = match &self.shapes {
+            Some(shapes) => layer.redacted_shapes(shapes.clone()),
+            None => layer,
+        };
         let outputs = started.iter().map(|output| Arc::clone(&output.sink) as Arc<dyn RecordSink>);
         let sinks = self.sinks.iter().cloned().chain(outputs);
         sinks.fold(layer, |layer, sink| layer.sink(sink))
@@ -328,7 +397,7 @@ fn with_environment(resource: Resource, profile: Profile) -> Resource {
 
 fn start(
     outputs: Vec<Output>,
-    profile: Profile,
+    format: Format,
     resource: &Resource,
     tap: &Arc<Tap>,
 ) -> Result<Vec<Started>, SetupError> {
@@ -340,7 +409,6 @@ fn start(
         }
     }
     let mut tap = Some(Arc::clone(tap));
-    let format = profile.format();
     outputs.into_iter().map(|output| output.start(format, resource, tap.take())).collect()
 }
 

@@ -6,6 +6,8 @@ use std::fmt;
 pub struct SetupError {
     kind: SetupErrorKind,
     what: Box<str>,
+    /// Where it stands in the settings, if it does.
+    place: Box<str>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -33,7 +35,12 @@ pub enum SetupErrorKind {
 
 impl SetupError {
     pub(super) fn new(kind: SetupErrorKind, what: &str) -> Self {
-        Self { kind, what: what.into(), source: None }
+        Self { kind, what: what.into(), place: Box::default(), source: None }
+    }
+
+    /// Of an output that may stand in the settings.
+    pub(super) fn output(name: &str, place: &str) -> Self {
+        Self { place: place.into(), ..Self::new(SetupErrorKind::Output, name) }
     }
 
     pub(super) fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -50,6 +57,9 @@ impl SetupError {
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
         f.write_str(match self.kind {
             SetupErrorKind::AlreadySetUp => "observability was set up before; do it once, in `main`",
             SetupErrorKind::ForeignSubscriber => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::catalog::Catalog;
 use crate::log::{Status, Writer};
 use crate::metric::MetricRecorder;
-use crate::record::{Filter, RecordHandle, Resource};
+use crate::record::{Filter, RecordHandle, Resource, SharedFilter};
 use crate::setup::keeper::{Expiry, Keeper};
 use crate::setup::{ObservabilityBuilder, Profile};
 
@@ -42,6 +42,7 @@ pub struct Observability(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) records: RecordHandle,
+    pub(super) trace_filter: SharedFilter,
     pub(super) metrics: MetricRecorder,
     pub(super) catalog: Catalog,
     pub(super) keeper: Arc<Keeper>,
@@ -87,6 +88,18 @@ impl Observability {
     /// that changed.
     pub fn reload_filter(&self, filter: Filter) {
         self.0.records.set_lasting_filter(filter);
+    }
+
+    /// Which levels of which targets layers are given now that make traces.
+    #[must_use]
+    pub fn trace_filter(&self) -> Arc<Filter> {
+        self.0.trace_filter.load()
+    }
+
+    /// Gives other events and spans to layers that make traces from now on. Logs stay as they are.
+    pub fn set_trace_filter(&self, filter: Filter) {
+        self.0.trace_filter.store(filter);
+        self.0.records.ask_again();
     }
 
     /// What logs a panic, or anything else that no macro of `tracing` logs.

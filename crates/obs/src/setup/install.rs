@@ -45,16 +45,15 @@ fn found(needs_logger: bool) -> Option<SetupErrorKind> {
 pub(super) fn install(
     metrics: &MetricRecorder,
     layer: RecordLayer,
-    unredacted: Vec<Unredacted>,
+    others: Vec<Unredacted>,
 ) -> Result<(), SetupError> {
     let kind = SetupErrorKind::ForeignRecorder;
     metrics.install().map_err(|error| SetupError::new(kind, "").because(error))?;
     let registry = tracing_subscriber::registry();
-    // No layers at all are not the same as none: an empty list turns everything off.
-    let installed = if unredacted.is_empty() {
+    let installed = if others.is_empty() {
         tracing::subscriber::set_global_default(registry.with(layer))
     } else {
-        tracing::subscriber::set_global_default(registry.with(unredacted).with(layer))
+        tracing::subscriber::set_global_default(registry.with(layer.beside(others)))
     };
     let kind = SetupErrorKind::ForeignSubscriber;
     installed.map_err(|error| SetupError::new(kind, "").because(error))

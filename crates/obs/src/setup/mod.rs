@@ -7,6 +7,7 @@ mod guard;
 mod handle;
 mod install;
 mod keeper;
+mod layout;
 mod output;
 mod probe;
 mod profile;
@@ -16,6 +17,9 @@ pub use error::{SetupError, SetupErrorKind};
 pub use guard::{Guard, ShutdownReport};
 pub use handle::{Observability, OutputStatus};
 pub use keeper::Expiry;
-pub use output::{Format, Output};
+pub use layout::Format;
+#[cfg(feature = "settings")]
+pub(crate) use layout::LayoutOptions;
+pub use output::Output;
 pub use probe::{METRICS, SelfTest, SelfTestFailure};
 pub use profile::{Profile, UnknownProfile};

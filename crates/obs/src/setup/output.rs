@@ -2,34 +2,13 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use crate::log::{
-    Console, Datadog, Ecs, FileTargetBuilder, GoogleCloud, JsonFlat, Layout, LogOutput, Logfmt,
-    NewRelic, RateLimit, Sampling, Standard, Target, Writer, WriterGuard,
+    FileTargetBuilder, Layout, LogOutput, RateLimit, Sampling, Standard, Target, Writer,
+    WriterGuard,
 };
 use crate::record::{Filter, Record, Resource};
+use crate::setup::SetupError;
+use crate::setup::layout::{Format, LayoutOptions};
 use crate::setup::probe::Tap;
-use crate::setup::{SetupError, SetupErrorKind};
-
-/// How records are written, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// For people: [`Console`], with colours on a terminal.
-    Console,
-    /// [`JsonFlat`].
-    Json,
-    /// Elastic Common Schema, with dots in names: [`Ecs::new`].
-    Ecs,
-    /// Elastic Common Schema, nested: [`Ecs::nested`].
-    EcsNested,
-    /// [`Datadog`].
-    Datadog,
-    /// [`GoogleCloud`].
-    GoogleCloud,
-    /// [`NewRelic`].
-    NewRelic,
-    /// [`Logfmt`].
-    Logfmt,
-}
 
 /// Where logs go, and how.
 #[derive(Debug)]
@@ -41,6 +20,9 @@ pub struct Output {
     sampling: Option<Sampling>,
     limit: Option<RateLimit>,
     room: Option<usize>,
+    options: LayoutOptions,
+    /// Where it stands in the settings, if it does.
+    place: Box<str>,
 }
 
 #[derive(Debug)]
@@ -92,6 +74,8 @@ impl Output {
             sampling: None,
             limit: None,
             room: None,
+            options: LayoutOptions::default(),
+            place: Box::default(),
         }
     }
 
@@ -137,11 +121,32 @@ impl Output {
         self
     }
 
+    /// What it is called in metrics, instead of by where it goes.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What its format leaves to choose.
+    #[cfg(feature = "settings")]
+    pub(crate) fn options(mut self, options: LayoutOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Where it stands in the settings, for errors.
+    #[cfg(feature = "settings")]
+    pub(crate) fn place(mut self, place: String) -> Self {
+        self.place = place.into();
+        self
+    }
+
     /// Whether a line of it has ids, and every line comes there.
     pub(super) fn shows_probes(&self, of_profile: Format) -> bool {
         let has_ids = match &self.layout {
-            How::OfProfile => of_profile != Format::Console,
-            How::Format(format) => *format != Format::Console,
+            How::OfProfile => self.options.shows_ids(of_profile),
+            How::Format(format) => self.options.shows_ids(*format),
             How::Layout(_) => false,
         };
         has_ids && self.filter.is_none() && self.sampling.is_none()
@@ -154,9 +159,9 @@ impl Output {
         resource: &Resource,
         tap: Option<Arc<Tap>>,
     ) -> Result<Started, SetupError> {
-        let name = self.name.clone();
+        let (name, place) = (self.name.clone(), self.place.clone());
         self.open(of_profile, resource, tap)
-            .map_err(|error| SetupError::new(SetupErrorKind::Output, &name).because(error))
+            .map_err(|error| SetupError::output(&name, &place).because(error))
     }
 
     fn open(
@@ -165,14 +170,14 @@ impl Output {
         resource: &Resource,
         tap: Option<Arc<Tap>>,
     ) -> io::Result<Started> {
-        let has_colours = match &self.to {
+        let is_terminal = match &self.to {
             To::Stdout => io::stdout().is_terminal(),
             To::Stderr => io::stderr().is_terminal(),
             To::File(_) | To::Target(_) => false,
         };
         let layout = match self.layout {
-            How::OfProfile => layout(of_profile, resource, has_colours),
-            How::Format(format) => layout(format, resource, has_colours),
+            How::OfProfile => self.options.layout(of_profile, resource, is_terminal),
+            How::Format(format) => self.options.layout(format, resource, is_terminal),
             How::Layout(layout) => layout,
         };
         let target: Box<dyn Target> = match self.to {
@@ -206,20 +211,6 @@ pub(super) struct Started {
     pub(super) sink: Arc<LogOutput>,
     pub(super) writer: Writer,
     pub(super) guard: WriterGuard,
-}
-
-fn layout(format: Format, resource: &Resource, has_colours: bool) -> Box<dyn Layout> {
-    match format {
-        Format::Console if has_colours => Box::new(Console::new().with_colours()),
-        Format::Console => Box::new(Console::new()),
-        Format::Json => Box::new(JsonFlat::new().with_resource(resource)),
-        Format::Ecs => Box::new(Ecs::new(resource)),
-        Format::EcsNested => Box::new(Ecs::nested(resource)),
-        Format::Datadog => Box::new(Datadog::new(resource)),
-        Format::GoogleCloud => Box::new(GoogleCloud::new(resource)),
-        Format::NewRelic => Box::new(NewRelic::new(resource)),
-        Format::Logfmt => Box::new(Logfmt::new().with_resource(resource)),
-    }
 }
 
 #[derive(Debug)]

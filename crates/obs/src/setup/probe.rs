@@ -20,6 +20,7 @@ pub const METRICS: &[Metric] =
 /// What is done with a probe at the start: a span, an event in it, which is a line in the log, and a
 /// counter, which go the way that all others will go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "settings", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SelfTest {
     /// If it does not come through, that is logged, written to the standard error and kept in

@@ -1,10 +1,11 @@
 use std::str::FromStr;
 
 use crate::setup::Panics;
-use crate::setup::output::Format;
+use crate::setup::layout::Format;
 
 /// What sort of place a service runs in: it chooses what nothing else is said of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "settings", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Profile {
     /// Somebody's own machine: logs for people.

@@ -379,7 +379,8 @@ fn a_layer_of_others_sees_what_is_logged() {
     alone("a_layer_of_others_sees_what_is_logged", || {
         let count = Arc::new(AtomicU64::new(0));
         let layer = Counting(Arc::clone(&count));
-        let builder = to_file(Observability::builder()).with_unredacted_layer(layer);
+        let builder =
+            to_file(Observability::builder()).with_unredacted_layer(layer, Filter::default());
         let guard = builder.self_test(SelfTest::Require).install().unwrap();
         let before = count.load(Ordering::SeqCst);
         tracing::info!("both");
