@@ -11,6 +11,8 @@ pub mod metric;
 #[cfg(feature = "process")]
 pub mod process;
 pub mod record;
+#[cfg(feature = "tokio-metrics")]
+pub mod runtime;
 #[cfg(feature = "settings")]
 pub mod settings;
 pub mod setup;

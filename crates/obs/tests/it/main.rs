@@ -37,6 +37,8 @@ mod panics;
 mod process;
 mod records;
 mod redaction;
+#[cfg(feature = "tokio-metrics")]
+mod runtime;
 #[cfg(feature = "settings")]
 mod settings;
 mod setup;
