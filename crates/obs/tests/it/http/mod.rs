@@ -3,6 +3,7 @@
 mod grpc;
 mod ids;
 mod server;
+mod tonic;
 
 use std::sync::Arc;
 use std::time::Duration;
