@@ -12,6 +12,23 @@ fn source(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)).unwrap()
 }
 
+/// All files, with their paths from the crate on.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut folders) = (Vec::new(), vec![root.join("src")]);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                found.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
 /// The names after `before` in a text.
 fn named<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> + 'a {
     text.split(before).skip(1).map(|rest| {
@@ -46,8 +63,11 @@ fn every_layout_with_every_option_is_looked_at() {
 
 #[test]
 fn every_format_of_a_set_up_is_written_to() {
-    let text = source("setup/output.rs");
-    let formats = text.split("pub enum Format {").nth(1).unwrap().split("\n}").next().unwrap();
+    let sources = sources();
+    let of_enum =
+        |(_, text): &(String, String)| text.split("pub enum Format {").nth(1).map(str::to_owned);
+    let formats = sources.iter().find_map(of_enum).unwrap();
+    let formats = formats.split("\n}").next().unwrap();
     let formats: BTreeSet<_> =
         formats.lines().map(str::trim).filter(|line| line.ends_with(',')).collect();
     let listed = FORMATS.map(|format| format!("{format:?},"));
@@ -76,33 +96,14 @@ fn every_way_to_give_a_value_is_gone() {
 /// Where records are made: whoever makes them in another place has to think of what is in them.
 #[test]
 fn records_are_made_in_known_places_only() {
-    let mut places = BTreeSet::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() {
-                folders.push(entry);
-            } else {
-                let text = fs::read_to_string(&entry).unwrap();
-                let lines =
-                    text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
-                let makes = |line: &str| {
-                    line.ends_with("= Record {")
-                        || line.starts_with("Record {")
-                        || line.contains("(Record {")
-                };
-                if lines.into_iter().any(makes) {
-                    places.insert(
-                        entry
-                            .strip_prefix(env!("CARGO_MANIFEST_DIR"))
-                            .unwrap()
-                            .display()
-                            .to_string(),
-                    );
-                }
-            }
-        }
-    }
+    let makes = |line: &str| {
+        line.ends_with("= Record {") || line.starts_with("Record {") || line.contains("(Record {")
+    };
+    let of_code = |line: &&str| !line.starts_with("//");
+    let places = sources()
+        .into_iter()
+        .filter(|(_, text)| text.lines().map(str::trim_start).filter(of_code).any(makes));
+    let places: BTreeSet<_> = places.map(|(path, _)| path).collect();
     // By the layer, redacted; and what outputs and writers say of themselves.
     let known = ["src/log/output.rs", "src/record/core.rs"].map(str::to_owned);
     assert_eq!(places, BTreeSet::from(known));
