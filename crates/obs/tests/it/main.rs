@@ -37,6 +37,7 @@ mod panics;
 mod process;
 mod records;
 mod redaction;
+mod rules;
 #[cfg(feature = "tokio-metrics")]
 mod runtime;
 #[cfg(feature = "settings")]
