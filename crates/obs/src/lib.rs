@@ -4,6 +4,8 @@
 #[cfg(feature = "admin")]
 pub mod admin;
 pub mod catalog;
+#[cfg(feature = "genai")]
+pub mod genai;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;

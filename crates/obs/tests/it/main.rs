@@ -22,6 +22,8 @@ mod child;
 mod collectors;
 mod file;
 mod foreign;
+#[cfg(feature = "genai")]
+mod genai;
 #[cfg(feature = "axum")]
 mod http;
 mod kits;
