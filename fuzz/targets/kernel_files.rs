@@ -95,11 +95,12 @@ fuzz_target!(|input: &[u8]| {
         assert!(!series.starts_with("obs_metric_source_rejected") || value == 0.0, "{line}");
     }
     for file in written {
-        fs::remove_file(ROOT.join(file)).or_else(|error| match error.kind() {
-            // It stood there twice.
-            std::io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })
-        .expect("a file is removed");
+        fs::remove_file(ROOT.join(file))
+            .or_else(|error| match error.kind() {
+                // It stood there twice.
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+            .expect("a file is removed");
     }
 });
