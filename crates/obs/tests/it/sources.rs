@@ -171,6 +171,19 @@ fn a_series_is_shown_once_and_no_more_than_there_may_be() {
     let shown = arenas_shown(&recorder, Exposition::Text);
     assert_eq!(shown.matches("arena_time_seconds_total{").count(), 3, "{shown}");
     assert!(rejected(&recorder) >= 4.0);
+
+    // Of all sources together.
+    let of = |first: i32| {
+        arenas(move |samples| {
+            for arena in first..first + 2 {
+                samples.sample(&TIME, &[("arena", &arena.to_string())], 1.0);
+            }
+            Ok(())
+        })
+    };
+    let recorder = MetricRecorder::builder().source(of(0)).source(of(2)).series_limit(3).build();
+    let shown = arenas_shown(&recorder, Exposition::Text);
+    assert_eq!(shown.matches("arena_time_seconds_total{").count(), 3, "{shown}");
 }
 
 #[test]
