@@ -30,7 +30,8 @@
 //! `obs.metric.source.failures`. Counters are shown as the kernel has them: one that begins anew is a reset to whoever
 //! reads it.
 //!
-//! A file is read up to 1 MiB, the tables of TCP up to 32 MiB and only every 15 seconds.
+//! A page with all of it opens some 25 files, 30 when the tables of TCP are read, too, and takes 0.35 ms without those. A file is
+//! read up to 1 MiB, the tables of TCP up to 32 MiB and only every 15 seconds.
 #![doc = include_str!("METRICS.md")]
 
 mod build;

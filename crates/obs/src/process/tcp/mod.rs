@@ -50,8 +50,9 @@ const MOST_PORTS: usize = 64;
 /// What the kernel knows of TCP where this process is: connections by state and listening port, connections that found no
 /// room in the queue of a listener, segments that were sent again.
 ///
-/// The table of connections is as long as there are connections, and the kernel makes it anew for each reader: what it says
-/// is kept for 15 seconds ([`every`](Self::every)). Beyond 32 MiB (some 200,000 connections) it is not shown.
+/// The table of connections is as long as there are connections, and the kernel makes it anew for each reader: 10 ms for
+/// none, 0.3 s for 109,000 of them, of which reading takes 5 ms (on a machine with 2 processors). What it says is
+/// kept for 15 seconds ([`every`](Self::every)). Beyond 32 MiB (some 200,000 connections) it is not shown.
 #[derive(Debug)]
 #[must_use = "a source says nothing before it is given to a recorder"]
 pub struct TcpMetrics {

@@ -140,7 +140,7 @@ fn a_table_that_is_too_long_or_broken_gives_no_wrong_numbers() {
     let tree = recorded();
     // It is cut where a line ends.
     let (limit, line) = (32 << 20, line(1, "0100007F:1F90", "01", 0));
-    let mut long = " ".repeat(limit % line.len() - 1) + "\n";
+    let mut long = " ".repeat(limit % line.len() + line.len() - 1) + "\n";
     while long.len() <= limit {
         long += &line;
     }
