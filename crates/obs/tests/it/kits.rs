@@ -32,8 +32,10 @@ fn everything() {
     cache.evicted(Evicted::Replaced);
     cache.entries(4);
     let queue = QueueMetrics::new("q");
-    queue.added();
-    queue.added();
+    for _ in 0..4 {
+        queue.added();
+    }
+    queue.discarded(2);
     queue.taken(MOMENT);
     queue.refused(Refused::Full);
     queue.refused(Refused::Closed);
@@ -62,7 +64,8 @@ fn each_kit_says_what_happened() {
         ("cache_load_duration_seconds_bucket{cache_name=\"c\",outcome=\"error\",le=\"0.01\"}", 0.0),
         ("cache_evictions_total{cache_name=\"c\",reason=\"size\"}", 1.0),
         ("cache_entries{cache_name=\"c\"}", 4.0),
-        ("queue_added_total{queue_name=\"q\"}", 2.0),
+        ("queue_added_total{queue_name=\"q\"}", 4.0),
+        ("queue_discarded_total{queue_name=\"q\"}", 2.0),
         ("queue_length{queue_name=\"q\"}", 1.0),
         ("queue_refused_total{queue_name=\"q\",reason=\"full\"}", 1.0),
         ("queue_wait_time_seconds_count{queue_name=\"q\"}", 1.0),

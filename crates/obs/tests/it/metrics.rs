@@ -388,6 +388,47 @@ fn nothing_that_is_recorded_while_series_expire_is_lost() {
     assert!(expired > 0, "nothing expired meanwhile");
 }
 
+#[test]
+fn a_histogram_is_whole_on_every_page_however_many_record() {
+    const EACH: u64 = 100_000;
+    let recorder = recorder();
+    let last = thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let recorder = &recorder;
+                scope.spawn(move || {
+                    let duration = with_local_recorder(recorder, || histogram!("job.duration"));
+                    for number in 0..EACH {
+                        duration.record([0.05, 0.5, 5.0, 50.0][(number + writer) as usize % 4]);
+                    }
+                })
+            })
+            .collect();
+        let mut before = vec![0; 4];
+        loop {
+            let is_last = writers.iter().all(thread::ScopedJoinHandle::is_finished);
+            let page = text(&recorder, Exposition::Text);
+            let number = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+            let buckets: Vec<u64> =
+                page.lines().filter(|line| line.contains("seconds_bucket")).map(number).collect();
+            let count = page.lines().find(|line| line.starts_with("job_duration_seconds_count"));
+            if let Some(count) = count {
+                assert_eq!(buckets.len(), 4);
+                assert!(buckets.is_sorted(), "{page}");
+                assert_eq!(buckets[3], number(count), "{page}");
+                assert!(buckets.iter().zip(&before).all(|(now, before)| now >= before), "{page}");
+                before = buckets;
+            }
+            if is_last {
+                return before;
+            }
+        }
+    });
+    assert_eq!(last, [EACH * 3 / 4, EACH * 3 / 2, EACH * 9 / 4, EACH * 3]);
+    let sum = value(&recorder, "job_duration_seconds_sum").unwrap();
+    assert!((sum - 55.55 * (EACH * 3 / 4) as f64).abs() < 1.0, "{sum}");
+}
+
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(crate) fn in_trace(header: &str, work: impl FnOnce()) {

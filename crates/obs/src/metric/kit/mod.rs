@@ -28,6 +28,7 @@ pub const METRICS: &[Metric] = &[
     cache::LOADS,
     queue::ADDED,
     queue::REFUSED,
+    queue::DISCARDED,
     queue::LENGTH,
     queue::WAIT,
     queue::ITEMS,

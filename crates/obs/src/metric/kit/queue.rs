@@ -16,6 +16,12 @@ pub(super) const REFUSED: Metric = Metric::counter(
     "what a queue did not take: it was `full` or `closed`",
 )
 .with_labels(&[QUEUE, "reason"]);
+pub(super) const DISCARDED: Metric = Metric::counter(
+    "queue.discarded",
+    "{item}",
+    "what left a queue and was not taken: it was too old, or nobody wanted it any more",
+)
+.with_labels(&[QUEUE]);
 pub(super) const LENGTH: Metric =
     Metric::gauge("queue.length", "{item}", "what waits in a queue").with_labels(&[QUEUE]);
 pub(super) const WAIT: Metric =
@@ -34,7 +40,7 @@ pub(super) const BATCH_DURATION: Metric =
         .with_labels(&[BATCH])
         .with_buckets(SECONDS);
 
-/// Metrics of one queue. Its length follows from what is added and taken, so that it is right
+/// Metrics of one queue. Its length follows from what is added, taken and discarded, so that it is right
 /// without anybody who asks the queue.
 ///
 /// ```
@@ -45,12 +51,15 @@ pub(super) const BATCH_DURATION: Metric =
 /// queue.added();
 /// queue.refused(Refused::Full);
 /// queue.taken(Duration::from_millis(3));
+/// // It is closed with two mails in it.
+/// queue.discarded(2);
 /// ```
 #[derive(Debug, Clone)]
 pub struct QueueMetrics {
     added: Counter,
     full: Counter,
     closed: Counter,
+    discarded: Counter,
     length: Gauge,
     wait: Histogram,
 }
@@ -75,6 +84,7 @@ impl QueueMetrics {
             added: counter!(ADDED.name, QUEUE => name.clone()),
             full: refused("full"),
             closed: refused("closed"),
+            discarded: counter!(DISCARDED.name, QUEUE => name.clone()),
             length: gauge!(LENGTH.name, QUEUE => name.clone()),
             wait: histogram!(WAIT.name, QUEUE => name.clone()),
         }
@@ -98,6 +108,12 @@ impl QueueMetrics {
     pub fn taken(&self, waited: Duration) {
         self.length.decrement(1);
         self.wait.record(waited);
+    }
+
+    /// So many left it that nobody took: they were too old, or it was emptied or dropped.
+    pub fn discarded(&self, items: usize) {
+        self.discarded.increment(items as u64);
+        self.length.decrement(items as f64);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The layers, through real servers on loopback.
 
+mod contract;
 mod grpc;
 mod ids;
 mod server;
