@@ -4,12 +4,9 @@ use std::future::Future;
 
 use crate::origin::Origin;
 use crate::scoped::Scoped;
+use crate::shared::SharedContext;
 use crate::trace::TraceContext;
 use crate::word::Id;
-
-tokio::task_local! {
-    static CURRENT: Context;
-}
 
 /// What is known of the request in which something happens. Whoever learns a part of it adds it: the
 /// outermost layer the ids, the layer that knows the proxies the origin, authentication the actor.
@@ -89,27 +86,23 @@ impl Context {
 
     /// Runs a future in this context. What it spawns does not inherit it.
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
-        Scoped::new(CURRENT.scope(self, future))
+        SharedContext::new(self).scope(future)
     }
 
     /// Runs a closure in this context.
     pub fn sync_scope<R>(self, work: impl FnOnce() -> R) -> R {
-        CURRENT.sync_scope(self, work)
+        SharedContext::new(self).sync_scope(work)
     }
 
     /// Looks at the context of the running task, if it runs in one, without a copy of it.
     pub fn with_current<R>(look: impl FnOnce(Option<&Self>) -> R) -> R {
-        if CURRENT.try_with(|_| ()).is_ok() {
-            CURRENT.with(|context| look(Some(context)))
-        } else {
-            look(None)
-        }
+        SharedContext::with_current(look)
     }
 
     /// The context of the running task, if it runs in one.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        Self::with_current(|context| context.cloned())
     }
 }
 

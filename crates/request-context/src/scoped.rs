@@ -6,19 +6,19 @@ use std::task::{self, Poll};
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
-use crate::context::Context;
+use crate::shared::SharedContext;
 
 pin_project! {
     /// A future that runs in a [`Context`], by [`Context::scope`]. It is dropped in it, too.
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct Scoped<F> {
         #[pin]
-        inner: TaskLocalFuture<Context, F>,
+        inner: TaskLocalFuture<SharedContext, F>,
     }
 }
 
 impl<F> Scoped<F> {
-    pub(crate) fn new(inner: TaskLocalFuture<Context, F>) -> Self {
+    pub(crate) fn new(inner: TaskLocalFuture<SharedContext, F>) -> Self {
         Self { inner }
     }
 }

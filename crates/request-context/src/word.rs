@@ -149,7 +149,7 @@ impl From<Code> for Id {
 impl From<TraceId> for Id {
     /// The 32 hexadecimal digits.
     fn from(id: TraceId) -> Self {
-        Self(String::from_utf8_lossy(&id.to_hex()).as_ref().into())
+        Self(str::from_utf8(&id.to_hex()).unwrap_or_default().into())
     }
 }
 

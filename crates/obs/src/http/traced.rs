@@ -1,16 +1,17 @@
 //! Which span the examples of metrics name: the one that measures, not that of the caller.
 
-use request_context::{Context, TraceContext, TraceFlags};
+use request_context::{Context, SharedContext, TraceContext, TraceFlags};
 use tracing::Span;
 
 use crate::record::{Ids, current_ids, span_of};
 
 /// The context of a request with its own span, if its trace is sampled and it has one.
-pub(super) fn in_span(mut context: Context, span: &Span) -> Context {
-    if let Some(trace) = context.trace.as_mut().filter(|trace| is_sampled(trace))
+pub(super) fn in_span(context: SharedContext, span: &Span) -> SharedContext {
+    if let Some(mut trace) = context.trace.filter(is_sampled)
         && let Some(Some(record)) = span.with_subscriber(|(id, dispatch)| span_of(dispatch, id))
     {
-        name(trace, record.ids());
+        name(&mut trace, record.ids());
+        return Context::clone(&context).with_trace(trace).into();
     }
     context
 }

@@ -4,7 +4,7 @@ use std::task::{self, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use request_context::Context;
+use request_context::SharedContext;
 
 pin_project! {
     /// The body of an answer, which runs in the context of its request, and is dropped in it.
@@ -12,7 +12,7 @@ pin_project! {
         // Until this is dropped.
         #[pin]
         inner: Option<B>,
-        context: Context,
+        context: SharedContext,
     }
 
     impl<B> PinnedDrop for ScopedBody<B> {
@@ -24,7 +24,7 @@ pin_project! {
 }
 
 impl<B> ScopedBody<B> {
-    pub(super) const fn new(inner: B, context: Context) -> Self {
+    pub(super) const fn new(inner: B, context: SharedContext) -> Self {
         Self { inner: Some(inner), context }
     }
 }
@@ -59,6 +59,6 @@ impl<B> fmt::Debug for ScopedBody<B> {
 
 impl<B: Default> Default for ScopedBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), Context::new())
+        Self::new(B::default(), SharedContext::default())
     }
 }

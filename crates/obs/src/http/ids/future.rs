@@ -6,7 +6,7 @@ use std::task::{self, Poll, ready};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use pin_project_lite::pin_project;
-use request_context::{Context, Id, Scoped};
+use request_context::{Id, Scoped, SharedContext};
 
 use super::body::ScopedBody;
 use super::layer::Config;
@@ -16,13 +16,13 @@ pin_project! {
     pub struct RequestIdFuture<F> {
         #[pin]
         inner: Scoped<F>,
-        context: Option<Context>,
+        context: Option<SharedContext>,
         answers: Option<Arc<Config>>,
     }
 }
 
 impl<F: Future> RequestIdFuture<F> {
-    pub(super) fn new(future: F, context: Context, answers: Option<Arc<Config>>) -> Self {
+    pub(super) fn new(future: F, context: SharedContext, answers: Option<Arc<Config>>) -> Self {
         Self { inner: context.clone().scope(future), context: Some(context), answers }
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::{Extensions, HeaderName, Request};
-use request_context::{Context, Id, TraceContext, TraceFlags};
+use request_context::{Context, Id, SharedContext, TraceContext, TraceFlags};
 use tower_layer::Layer;
 
 use super::header::{CORRELATION_ID, REQUEST_ID, take_id, take_parent};
@@ -113,7 +113,7 @@ impl<S> Layer<S> for RequestIdLayer {
 
 impl Config {
     /// What is known of the request, ids included.
-    pub(super) fn learn<B>(&self, request: &mut Request<B>) -> Context {
+    pub(super) fn learn<B>(&self, request: &mut Request<B>) -> SharedContext {
         let mut context = known(request.extensions());
         let headers = request.headers_mut();
         // Read even if it is known already: what is no id does not go on.
@@ -129,7 +129,7 @@ impl Config {
         // The request is the first of the whole: one id less to make and to look for.
         context.correlation_id.get_or_insert_with(|| correlation_id.unwrap_or(request_id));
         request.extensions_mut().insert(context.clone());
-        context
+        SharedContext::new(context)
     }
 }
 

@@ -16,7 +16,7 @@ pin_project! {
     pub struct CountedBody<B> {
         #[pin]
         inner: B,
-        bytes: Arc<AtomicU64>,
+        bytes: Option<Arc<AtomicU64>>,
     }
 }
 
@@ -41,7 +41,7 @@ pin_project! {
 }
 
 impl<B> CountedBody<B> {
-    pub(super) const fn new(inner: B, bytes: Arc<AtomicU64>) -> Self {
+    pub(super) const fn new(inner: B, bytes: Option<Arc<AtomicU64>>) -> Self {
         Self { inner, bytes }
     }
 }
@@ -67,8 +67,8 @@ impl<B: Body> Body for CountedBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(task));
-        if let Some(Ok(frame)) = &frame {
-            this.bytes.fetch_add(size::<B>(frame), Ordering::Relaxed);
+        if let (Some(Ok(frame)), Some(bytes)) = (&frame, this.bytes) {
+            bytes.fetch_add(size::<B>(frame), Ordering::Relaxed);
         }
         Poll::Ready(frame)
     }
@@ -119,7 +119,7 @@ impl<B: Body> Body for MeteredBody<B> {
 
 impl<B: Default> Default for CountedBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), Arc::default())
+        Self::new(B::default(), None)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body;
 use metrics::Gauge;
-use request_context::Context;
+use request_context::SharedContext;
 use tracing::Span;
 
 use super::labels::{Failure, Labels};
@@ -23,8 +23,9 @@ pub(super) struct Exchange {
     pub(super) now: fn() -> Instant,
     pub(super) span: Span,
     /// For what is told when the task has left its context: exemplars, records.
-    pub(super) context: Option<Context>,
-    pub(super) request_bytes: Arc<AtomicU64>,
+    pub(super) context: Option<SharedContext>,
+    /// What was read of it, if there is anything to read.
+    pub(super) request_bytes: Option<Arc<AtomicU64>>,
     pub(super) response_bytes: u64,
     /// What the answer will have, if that is known.
     pub(super) expected: Option<u64>,
@@ -89,7 +90,7 @@ impl Exchange {
         }
         self.active.decrement(1);
         let duration = (self.now)().saturating_duration_since(self.begun).as_secs_f64();
-        let read = self.request_bytes.load(Ordering::Relaxed);
+        let read = self.request_bytes.as_ref().map_or(0, |bytes| bytes.load(Ordering::Relaxed));
         self.tell_span();
         match self.context.take().map(|context| in_span(context, &self.span)) {
             Some(context) => context.sync_scope(|| self.measure(duration, read)),

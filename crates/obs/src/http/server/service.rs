@@ -1,11 +1,10 @@
 use std::sync::Arc;
 use std::sync::Once;
-use std::sync::atomic::AtomicU64;
 use std::task::{self, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use request_context::Context;
+use request_context::{Context, SharedContext};
 use tower_service::Service;
 use tracing::Span;
 
@@ -30,6 +29,7 @@ pub struct ServerService<S> {
 impl<S, B, R> Service<Request<B>> for ServerService<S>
 where
     S: Service<Request<CountedBody<B>>, Response = Response<R>>,
+    B: Body,
     R: Body,
 {
     type Response = Response<MeteredBody<R>>;
@@ -42,7 +42,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut exchange = self.begin(&request);
-        let bytes = Arc::clone(&exchange.request_bytes);
+        let bytes = exchange.request_bytes.clone();
         let request = request.map(|body| CountedBody::new(body, bytes));
         let future = exchange.run(|| self.inner.call(request));
         ServerFuture::new(future, exchange)
@@ -50,7 +50,7 @@ where
 }
 
 impl<S> ServerService<S> {
-    fn begin<B>(&self, request: &Request<B>) -> Exchange {
+    fn begin<B: Body>(&self, request: &Request<B>) -> Exchange {
         let context = request.extensions().get::<Context>();
         if context.is_none() {
             say_order();
@@ -72,8 +72,9 @@ impl<S> ServerService<S> {
             begun: (self.config.now)(),
             now: self.config.now,
             span,
-            context: context.cloned(),
-            request_bytes: Arc::new(AtomicU64::new(0)),
+            context: context.map(shared),
+            // Most requests have no body: nothing is counted then, in nothing that is shared.
+            request_bytes: (!request.body().is_end_stream()).then(Arc::default),
             response_bytes: 0,
             expected: None,
             access: logs.then(|| Box::new((request.method().clone(), request.uri().clone()))),
@@ -102,6 +103,12 @@ impl<S> ServerService<S> {
         let Labels { method, version, scheme, .. } = *labels;
         span::of(request, &Parts { method, scheme, version, route }, context)
     }
+}
+
+/// What is known of the request, to hold on to. Mostly it is what the request runs in already.
+fn shared(context: &Context) -> SharedContext {
+    let current = SharedContext::current().filter(|current| **current == *context);
+    current.unwrap_or_else(|| SharedContext::new(context.clone()))
 }
 
 /// Once in a program: it is the same for every request.
