@@ -1,6 +1,6 @@
 //! What the services log and measure, and what the main process finds of it at the end.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,12 @@ use axum::Router;
 use obs::admin::AdminServer;
 use obs::catalog::Catalog;
 use obs::http::{RequestIdLayer, ServerLayer, axum_route};
-use obs::log::FileTarget;
 use obs::record::Resource;
-use obs::setup::{Guard, Observability, Output, SelfTest};
+use obs::setup::{Guard, Observability};
 use secret_canary::Canary;
 use secrets_core::SecretValue;
 
-use crate::Failure;
+use crate::{Failure, settings};
 
 /// How long what waits is written for at the end.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
@@ -28,21 +27,19 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// For the service of this mode; its log is a file in the folder that all processes work in.
+    /// For the service of this mode, as the settings say.
     pub(crate) fn start(mode: &str) -> Result<Self, Failure> {
-        let resource = Resource::new("quickstart")
+        let settings = settings::observability()?;
+        let resource = Resource::default()
             .with_version(env!("CARGO_PKG_VERSION"))
             .with("service.instance.id", mode);
         let guard = Observability::builder()
             .resource(resource)
             .catalog(Catalog::new().with(secrets_manager::METRICS)?)
-            .output(Output::file("log", FileTarget::builder(log(Path::new(""), mode))))
-            .self_test(SelfTest::Require)
+            .settings(&settings)?
             .install()?;
-        let admin = AdminServer::builder(guard.observability())
-            .address((Ipv4Addr::LOCALHOST, 0).into())
-            .start()?;
-        Ok(Self { guard, admin })
+        let admin = settings.admin(guard.observability()).ok_or("no admin listener is set")?;
+        Ok(Self { admin: admin.start()?, guard })
     }
 
     /// Where its metrics are.

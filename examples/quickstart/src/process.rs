@@ -116,6 +116,7 @@ impl Part {
             .args(args)
             .current_dir(folder)
             .env(settings::WRITER, writer)
+            .env(settings::LOG, format!("{writer}.log"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // An interrupt of the terminal is for the main process: it ends the others.

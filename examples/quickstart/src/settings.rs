@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use obs::settings::ObservabilitySettings;
 use secrets_manager::audit_log::{AuditSink as _, Code, Product};
 use secrets_manager::{AlreadyRunning, Registry, SecretManager, SecretManagerSettings, Started};
 use serde::Deserialize;
@@ -25,6 +26,8 @@ pub(crate) const ANCHORS: &str = "anchors";
 const SERVICE: &str = include_str!("../service.toml");
 /// The variable by which a process gives itself a name in the trail.
 pub(crate) const WRITER: &str = "QUICKSTART__SECRETS__AUDIT__WRITER";
+/// The variable by which it has a log of its own.
+pub(crate) const LOG: &str = "QUICKSTART__OBSERVABILITY__OUTPUTS__LOG__FILE__PATH";
 
 const PRODUCT: Product = Product::new(Code::new("mainstay"), Code::new("quickstart"));
 
@@ -32,11 +35,14 @@ const PRODUCT: Product = Product::new(Code::new("mainstay"), Code::new("quicksta
 #[serde(deny_unknown_fields)]
 struct Settings {
     secrets: SecretManagerSettings,
+    observability: ObservabilitySettings,
 }
 
 impl Rules for Settings {
     fn problems(&self) -> Vec<Problem> {
-        self.secrets.problems()
+        let mut problems = self.secrets.problems();
+        problems.extend(self.observability.problems());
+        problems
     }
 }
 
@@ -74,12 +80,20 @@ pub(crate) async fn providers(folder: &Path, theirs: Option<&Path>) -> Result<St
 #[derive(Deserialize)]
 struct Bare {
     secrets: Subtree,
+    #[expect(dead_code, reason = "it is known, and not read here")]
+    observability: Subtree,
 }
 
 impl Rules for Bare {
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
+}
+
+/// What the settings say of logs and metrics.
+pub(crate) fn observability() -> Result<ObservabilitySettings, Failure> {
+    let layers = layers::<Settings>(Path::new("")).variables("QUICKSTART", std::env::vars_os());
+    Ok(layers.load()?.settings.observability)
 }
 
 /// The secrets of a process, and what keeps them fresh and writes the trail.
