@@ -8,7 +8,8 @@ use crate::record::{Ids, current_ids, span_of};
 /// The context of a request with its own span, if its trace is sampled and it has one.
 pub(super) fn in_span(context: SharedContext, span: &Span) -> SharedContext {
     if let Some(mut trace) = context.trace.filter(is_sampled)
-        && let Some(Some(record)) = span.with_subscriber(|(id, dispatch)| span_of(dispatch, id))
+        && let Some(Some(record)) =
+            span.with_subscriber(|(id, dispatch)| span_of(dispatch, id, None))
     {
         name(&mut trace, record.ids());
         return Context::clone(&context).with_trace(trace).into();

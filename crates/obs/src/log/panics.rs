@@ -12,7 +12,7 @@ use request_context::Context;
 use tracing_core::{Dispatch, Level, dispatcher, span};
 
 use crate::log::metrics;
-use crate::record::{Note, RecordHandle, Value, span_of};
+use crate::record::{Note, RecordHandle, Value};
 
 /// What records of panics have as their target.
 const TARGET: &str = "panic";
@@ -181,9 +181,9 @@ impl Panic {
     /// From the thread that reports.
     fn record(self, handle: &RecordHandle) {
         // The panic may hold a lock on it, until it has been waited for; and leaves it poisoned.
-        let (dispatch, span) = (self.dispatch, self.span);
+        let (dispatch, span, layer) = (self.dispatch, self.span, handle.clone());
         let span =
-            span.and_then(|id| aside(SPAN_WITHIN, move || span_of(&dispatch, &id))).flatten();
+            span.and_then(|id| aside(SPAN_WITHIN, move || layer.span_of(&dispatch, &id))).flatten();
         let place =
             self.location.as_ref().map(|(file, line, column)| format!("{file}:{line}:{column}"));
         let backtrace = self.backtrace.as_ref().map(ToString::to_string);

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
@@ -18,7 +19,10 @@ use crate::record::redact::Redaction;
 use crate::record::scratch::{Scratch, deliver, with_scratch};
 use crate::record::sink::{Record, RecordSink};
 use crate::record::site::Site;
-use crate::record::span::SpanRecord;
+use crate::record::span::{Open, SpanRecord};
+
+/// Those of what happens nowhere.
+static NO_IDS: Ids = Ids::none();
 
 /// What the layer and its handles share.
 pub(crate) struct Core {
@@ -86,14 +90,11 @@ impl Core {
     }
 
     fn show(&self, note: &Note<'_>, span: Option<&SpanRecord>, fields: &Fields) {
-        let of_context;
-        let ids = match span {
-            Some(span) => span.ids(),
-            None => {
-                of_context = Ids::of_context();
-                &of_context
-            }
+        let own = match span {
+            Some(span) => span.ids().completed(),
+            None => Some(Ids::of_context()),
         };
+        let ids = own.as_ref().or(span.map(SpanRecord::ids)).unwrap_or(&NO_IDS);
         let record = Record {
             time: (self.now)(),
             level: note.level,
@@ -104,7 +105,12 @@ impl Core {
             span,
             ids,
         };
-        deliver(|| self.sinks.iter().for_each(|sink| sink.record(&record)));
+        deliver(|| {
+            for sink in &self.sinks {
+                // One that panics keeps the record from nobody else, least of all who logs from its work.
+                let _ = catch_unwind(AssertUnwindSafe(|| sink.record(&record)));
+            }
+        });
     }
 }
 
@@ -115,24 +121,32 @@ impl fmt::Debug for Core {
     }
 }
 
-/// What is known of a span of the registry.
-pub(crate) fn open<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Arc<SpanRecord>> {
-    span.extensions().get::<Arc<SpanRecord>>().cloned()
+/// What one layer knows of a span of the registry, or any.
+pub(crate) fn open<'a, S: LookupSpan<'a>>(
+    span: &SpanRef<'a, S>,
+    core: Option<u64>,
+) -> Option<Arc<SpanRecord>> {
+    span.extensions().get::<Open>()?.of(core).cloned()
 }
 
 /// The innermost span that this thread is in.
-pub(crate) fn current_span() -> Option<Arc<SpanRecord>> {
-    dispatcher::get_default(|dispatch| span_of(dispatch, dispatch.current_span().id()?))
+pub(crate) fn current_span(core: Option<u64>) -> Option<Arc<SpanRecord>> {
+    dispatcher::get_default(|dispatch| span_of(dispatch, dispatch.current_span().id()?, core))
 }
 
 /// What is known of a span, or of the first one around it that is known: others may be there for a layer of
 /// somebody else's alone.
-pub(crate) fn span_of(dispatch: &Dispatch, id: &span::Id) -> Option<Arc<SpanRecord>> {
-    dispatch.downcast_ref::<Registry>()?.span(id)?.scope().find_map(|span| open(&span))
+pub(crate) fn span_of(
+    dispatch: &Dispatch,
+    id: &span::Id,
+    core: Option<u64>,
+) -> Option<Arc<SpanRecord>> {
+    let registry = dispatch.downcast_ref::<Registry>()?;
+    registry.span(id)?.scope().find_map(|span| open(&span, core))
 }
 
 /// The ids of the innermost span that this thread is in, else those of the running task's context.
 #[cfg(feature = "http")]
 pub(crate) fn current_ids() -> Ids {
-    current_span().map_or_else(Ids::of_context, |span| span.ids().clone())
+    current_span(None).map_or_else(Ids::of_context, |span| span.ids().clone())
 }

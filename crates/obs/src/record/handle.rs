@@ -1,11 +1,12 @@
 use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing_core::Level;
+use tracing_core::{Dispatch, Level, span};
 
 use crate::record::capture::contained;
-use crate::record::core::{Core, current_span};
+use crate::record::core::{Core, current_span, span_of};
 #[cfg(feature = "admin")]
 use crate::record::fields::REDACTED;
 use crate::record::fields::{Fields, Value};
@@ -79,8 +80,13 @@ impl RecordHandle {
     /// thread is in.
     pub fn record(&self, note: &Note<'_>, message: &dyn fmt::Display) {
         if self.takes(note) {
-            self.record_in(note, message, current_span().as_deref());
+            self.record_in(note, message, current_span(Some(self.0.number)).as_deref());
         }
+    }
+
+    /// What the layer knows of a span.
+    pub(crate) fn span_of(&self, dispatch: &Dispatch, id: &span::Id) -> Option<Arc<SpanRecord>> {
+        span_of(dispatch, id, Some(self.0.number))
     }
 
     /// The same, in a span that is known.
@@ -111,7 +117,7 @@ impl RecordHandle {
     #[cfg(feature = "log-bridge")]
     pub(crate) fn record_fields(&self, note: &Note<'_>, fill: impl FnOnce(&mut Fields, &Core)) {
         if self.takes(note) {
-            self.record_fields_in(note, current_span().as_deref(), fill);
+            self.record_fields_in(note, current_span(Some(self.0.number)).as_deref(), fill);
         }
     }
 
@@ -154,7 +160,8 @@ impl RecordHandle {
         let begin = Instant::now();
         let flush = |all: bool, sink: &Arc<_>| {
             let sink: &Arc<dyn super::RecordSink> = sink;
-            sink.flush(within.saturating_sub(begin.elapsed())) && all
+            let left = within.saturating_sub(begin.elapsed());
+            catch_unwind(AssertUnwindSafe(|| sink.flush(left))).unwrap_or(false) && all
         };
         self.0.sinks.iter().fold(true, flush)
     }

@@ -44,9 +44,53 @@ impl Ids {
         ids
     }
 
-    /// Those of a span within another.
-    pub(crate) fn of_child(&self) -> Self {
-        Self { span_id: Some(random_span_id()), ..self.clone() }
+    /// Those of a span within another. A context that began within that one is nearer, if `is_within` what
+    /// is current: a worker with a span of its own serves requests.
+    pub(crate) fn of_child(&self, is_within: bool) -> Self {
+        let mut ids = Self { span_id: Some(random_span_id()), ..self.clone() };
+        if is_within {
+            Context::with_current(|context| context.iter().for_each(|context| ids.enter(context)));
+        }
+        ids
+    }
+
+    fn enter(&mut self, context: &Context) {
+        if let Some(trace) = context.trace.filter(|trace| Some(trace.trace_id) != self.trace_id) {
+            (self.trace_id, self.flags) = (Some(trace.trace_id), trace.flags);
+        }
+        let enter = |id: &mut Option<Id>, of_context: &Option<Id>| {
+            if of_context.is_some() && id != of_context {
+                id.clone_from(of_context);
+            }
+        };
+        enter(&mut self.request_id, &context.request_id);
+        enter(&mut self.correlation_id, &context.correlation_id);
+    }
+
+    /// Those of something in a span that knows no request, in the context of one: with the ids of the request.
+    pub(crate) fn completed(&self) -> Option<Self> {
+        if self.request_id.is_some() {
+            return None;
+        }
+        Context::with_current(|context| {
+            let context = context.filter(|context| {
+                context.request_id.is_some() || context.correlation_id != self.correlation_id
+            })?;
+            let correlation_id =
+                context.correlation_id.clone().or_else(|| self.correlation_id.clone());
+            Some(Self { request_id: context.request_id.clone(), correlation_id, ..self.clone() })
+        })
+    }
+
+    /// Those of what happens nowhere.
+    pub(crate) const fn none() -> Self {
+        Self {
+            trace_id: None,
+            span_id: None,
+            flags: TraceFlags::NONE,
+            request_id: None,
+            correlation_id: None,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::record::redact::RedactedKeys;
 use crate::record::redact::RedactedShapes;
 use crate::record::scratch::with_scratch;
 use crate::record::sink::RecordSink;
-use crate::record::span::{SpanRecord, spare_fields};
+use crate::record::span::{Open, SpanRecord, spare_fields};
 
 /// Visits each event and span once, and gives what may be shown of it to every sink.
 pub struct RecordLayer(Arc<Core>);
@@ -118,21 +118,30 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let (core, metadata) = (&*self.0, attributes.metadata());
         let Some(span) = context.span(id) else { return };
-        let parent = span.parent().and_then(|parent| open(&parent));
-        let ids = parent.as_ref().map_or_else(Ids::of_root, |parent| parent.ids().of_child());
+        let parent = span.parent().and_then(|parent| open(&parent, Some(core.number)));
+        // Layers beside each other show one span by one id.
+        let ids = open(&span, None).map(|first| first.ids().clone()).unwrap_or_else(|| {
+            let is_within = attributes.is_contextual();
+            let of_child = |parent: &Arc<SpanRecord>| parent.ids().of_child(is_within);
+            parent.as_ref().map_or_else(Ids::of_root, of_child)
+        });
         let mut fields = spare_fields();
         let _ = with_scratch(core.number, |scratch| {
             let site = scratch.sites.of(metadata, &core.redaction.keys);
             core.capture(site, &mut fields, |capture| attributes.record(capture));
         });
-        let record = Arc::new(SpanRecord::new(metadata, parent, ids, fields));
-        span.extensions_mut().replace(record);
+        let record = Arc::new(SpanRecord::new(core.number, metadata, parent, ids, fields));
+        let mut extensions = span.extensions_mut();
+        match extensions.get_mut::<Open>() {
+            Some(known) => known.add(record),
+            None => extensions.insert(Open::new(record)),
+        }
     }
 
     fn on_record(&self, id: &Id, values: &Late<'_>, context: Context<'_, S>) {
         let core = &*self.0;
         let Some(span) = context.span(id) else { return };
-        let Some(record) = open(&span) else { return };
+        let Some(record) = open(&span, Some(core.number)) else { return };
         record.record(&core.limits, |fields| {
             let _ = with_scratch(core.number, |scratch| {
                 let site = scratch.sites.of(span.metadata(), &core.redaction.keys);
@@ -143,7 +152,7 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let (core, metadata) = (&*self.0, event.metadata());
-        let span = context.event_span(event).and_then(|span| open(&span));
+        let span = context.event_span(event).and_then(|span| open(&span, Some(core.number)));
         let mut note = Note::new(*metadata.level(), metadata.target());
         let note_source = metadata.file().zip(metadata.line());
         note.source = note_source;

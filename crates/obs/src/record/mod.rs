@@ -23,6 +23,7 @@ mod span;
 #[cfg(feature = "http")]
 pub(crate) use core::current_ids;
 pub(crate) use core::current_span;
+#[cfg(feature = "http")]
 pub(crate) use core::span_of;
 pub(crate) use foreign::SharedFilter;
 pub(crate) use ids::random as random_number;

@@ -11,7 +11,10 @@ use crate::record::site::Site;
 /// How deep an event may lie within the logging of another: a `Debug` that logs.
 const DEEPEST: u8 = 4;
 
-/// What a thread uses again for each record.
+/// The most layers for which a thread keeps what it uses again.
+const MOST_LAYERS: usize = 4;
+
+/// What a thread uses again for each record of a layer.
 #[derive(Default)]
 pub(crate) struct Scratch {
     core: u64,
@@ -58,7 +61,7 @@ impl Hasher for AddressHasher {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<Vec<Scratch>> = const { RefCell::new(Vec::new()) };
     static DEPTH: Cell<u8> = const { Cell::new(0) };
     static IS_DELIVERING: Cell<bool> = const { Cell::new(false) };
 }
@@ -106,11 +109,15 @@ pub(crate) fn with_scratch<R>(core: u64, work: impl FnOnce(&mut Scratch) -> R) -
     let _left = Left;
     let mut work = Some(work);
     let done = SCRATCH.try_with(|scratch| {
-        let mut scratch = scratch.try_borrow_mut().ok()?;
-        if scratch.core != core {
-            *scratch = Scratch { core, ..Scratch::default() };
-        }
-        work.take().map(|work| work(&mut scratch))
+        let mut known = scratch.try_borrow_mut().ok()?;
+        let place = known.iter().position(|scratch| scratch.core == core);
+        let place = place.unwrap_or_else(|| {
+            known.truncate(MOST_LAYERS - 1);
+            known.insert(0, Scratch { core, ..Scratch::default() });
+            0
+        });
+        let scratch = known.get_mut(place)?;
+        work.take().map(|work| work(scratch))
     });
     let again = || work.take().map(|work| work(&mut Scratch { core, ..Scratch::default() }));
     done.ok().flatten().or_else(again)

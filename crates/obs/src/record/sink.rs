@@ -40,7 +40,8 @@ impl<'a> Record<'a> {
 /// Whatever takes records: a log, an exporter, a tracker of errors, a test.
 ///
 /// It is called where something is logged, with nothing but what may be shown. It does not block,
-/// and it does not log: what it logs does not come back to it.
+/// and it does not log: what it logs does not come back to it. If it panics, that is told by the hook of panics alone: the
+/// others get the record, and who logs goes on.
 pub trait RecordSink: fmt::Debug + Send + Sync + 'static {
     /// Takes a record.
     fn record(&self, record: &Record<'_>);

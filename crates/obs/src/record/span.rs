@@ -10,6 +10,8 @@ use crate::record::ids::Ids;
 /// A span as it is known while it is open.
 #[derive(Debug)]
 pub struct SpanRecord {
+    /// The layer that knows it so.
+    core: u64,
     metadata: &'static Metadata<'static>,
     parent: Option<Arc<Self>>,
     ids: Ids,
@@ -47,13 +49,14 @@ impl Drop for SpanRecord {
 
 impl SpanRecord {
     pub(crate) const fn new(
+        core: u64,
         metadata: &'static Metadata<'static>,
         parent: Option<Arc<Self>>,
         ids: Ids,
         fields: Fields,
     ) -> Self {
         let late = Mutex::new(None);
-        Self { metadata, parent, ids, fields, has_late: AtomicBool::new(false), late }
+        Self { core, metadata, parent, ids, fields, has_late: AtomicBool::new(false), late }
     }
 
     /// Its name.
@@ -118,5 +121,28 @@ impl SpanRecord {
         late.get_or_insert_default().merge(&found, limits);
         drop(late);
         self.has_late.store(true, Ordering::Release);
+    }
+}
+
+/// What the registry keeps with a span: what is known of it, by layer. What one of them shows, another one may hide.
+#[derive(Debug)]
+pub(crate) struct Open {
+    first: Arc<SpanRecord>,
+    others: Vec<Arc<SpanRecord>>,
+}
+
+impl Open {
+    pub(crate) const fn new(first: Arc<SpanRecord>) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, record: Arc<SpanRecord>) {
+        self.others.push(record);
+    }
+
+    /// What one layer knows of it; what the first one does, if it may be any.
+    pub(crate) fn of(&self, core: Option<u64>) -> Option<&Arc<SpanRecord>> {
+        let Some(core) = core else { return Some(&self.first) };
+        std::iter::once(&self.first).chain(&self.others).find(|record| record.core == core)
     }
 }

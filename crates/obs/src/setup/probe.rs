@@ -131,7 +131,7 @@ pub(super) fn send(path: &Path<'_>) -> Result<(), SelfTestFailure> {
 fn probe_global(path: &Path<'_>) -> Option<[String; 2]> {
     metrics::counter!(COUNTER).increment(1);
     let span = tracing::info_span!(target: TARGET, "obs_start").entered();
-    let known = current_span()?;
+    let known = current_span(None)?;
     tracing::info!(
         target: TARGET,
         profile = path.profile,

@@ -27,6 +27,7 @@ mod genai;
 #[cfg(feature = "axum")]
 mod http;
 mod kits;
+mod layers;
 mod layouts;
 mod leaks;
 mod limit;
