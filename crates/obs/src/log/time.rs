@@ -9,9 +9,12 @@ thread_local! {
     static LAST: Cell<(u64, [u8; 27])> = const { Cell::new((u64::MAX, TEMPLATE)) };
 }
 
-/// The time as RFC 3339 in UTC, with microseconds; times before 1970 as its beginning.
+/// The last second that has a year of four digits.
+const LATEST: Duration = Duration::new(253_402_300_799, 999_999_999);
+
+/// The time as RFC 3339 in UTC, with microseconds; times before 1970 as its beginning, those after 9999 as its end.
 pub(crate) fn rfc3339(time: SystemTime) -> [u8; 27] {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).min(LATEST);
     let (known, mut text) = LAST.get();
     if known != since.as_secs() {
         write_second(since.as_secs(), &mut text);

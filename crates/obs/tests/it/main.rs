@@ -20,6 +20,8 @@ mod capture;
 mod carried;
 mod child;
 mod collectors;
+#[cfg(feature = "log-bridge")]
+mod complaints;
 mod file;
 mod foreign;
 #[cfg(feature = "genai")]
