@@ -35,6 +35,8 @@ pub use limit::{Quota, RateLimit};
 pub use logfmt::Logfmt;
 pub use metrics::METRICS;
 pub use new_relic::NewRelic;
+#[cfg(feature = "settings")]
+pub(crate) use output::Takes;
 pub use output::{LogOutput, LogOutputBuilder};
 pub use panics::{AlreadyInstalled, PanicHook};
 pub use sample::{Ratio, RatioError, Sampling};

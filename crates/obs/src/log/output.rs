@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use tracing_core::Level;
 
 use crate::log::layout::Layout;
 use crate::log::left_out::{LeftOut, LeftOutCounts};
-use crate::log::limit::{RateLimit, Verdict, Which};
+use crate::log::limit::{Places, Quotas, RateLimit, Verdict, Which};
 use crate::log::sample::Sampling;
 use crate::log::writer::{Dropped, Voice, Writer};
 use crate::record::{Fields, Filter, Ids, Limits, Mark, Record, RecordSink, Value};
@@ -34,29 +35,44 @@ use crate::record::{Fields, Filter, Ids, Limits, Mark, Record, RecordSink, Value
 pub struct LogOutput {
     layout: Arc<dyn Layout>,
     writer: Writer,
-    filter: Option<Filter>,
-    sampling: Option<Sampling>,
-    limit: Option<RateLimit>,
+    takes: ArcSwap<Takes>,
+    places: Places,
     left_out: LeftOutCounts,
     now: fn() -> SystemTime,
 }
 
+/// What an output takes. All of it changes at once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Takes {
+    pub(crate) filter: Option<Filter>,
+    pub(crate) sampling: Option<Sampling>,
+    pub(crate) quotas: Option<Quotas>,
+}
+
 /// Builds a [`LogOutput`].
 #[derive(Debug)]
-pub struct LogOutputBuilder(LogOutput);
+pub struct LogOutputBuilder {
+    layout: Arc<dyn Layout>,
+    writer: Writer,
+    takes: Takes,
+    now: fn() -> SystemTime,
+}
 
 impl LogOutput {
     /// Records in this layout, to where this writer writes.
     pub fn builder(layout: impl Layout, writer: &Writer) -> LogOutputBuilder {
-        LogOutputBuilder(Self {
+        LogOutputBuilder {
             layout: Arc::new(layout),
             writer: writer.clone(),
-            filter: None,
-            sampling: None,
-            limit: None,
-            left_out: LeftOutCounts::default(),
+            takes: Takes::default(),
             now: SystemTime::now,
-        })
+        }
+    }
+
+    /// Takes something else from now on.
+    #[cfg(feature = "settings")]
+    pub(crate) fn choose(&self, takes: Takes) {
+        self.takes.store(Arc::new(takes));
     }
 
     /// What it left out so far; what its filter did not take is not among it.
@@ -65,12 +81,12 @@ impl LogOutput {
     }
 
     /// Whether a record is left out by sampling or limit, and counted.
-    fn leaves_out(&self, record: &Record<'_>) -> bool {
-        if self.sampling.as_ref().is_some_and(|sampling| !sampling.takes(record)) {
+    fn leaves_out(&self, takes: &Takes, record: &Record<'_>) -> bool {
+        if takes.sampling.as_ref().is_some_and(|sampling| !sampling.takes(record)) {
             count(&self.left_out.sampled, &self.writer.left_out().sampled);
             return true;
         }
-        match self.limit.as_ref().map(|limit| limit.judge(record)) {
+        match takes.quotas.map(|quotas| self.places.judge(record, quotas)) {
             None | Some(Verdict::Take { suppressed: 0 }) => false,
             Some(Verdict::Take { suppressed }) => {
                 let place =
@@ -95,9 +111,8 @@ impl LogOutput {
     }
 
     fn say_all_suppressed(&self, which: Which) {
-        let Some(limit) = &self.limit else { return };
         let now = (self.now)();
-        limit.each_suppressed(now, which, |about, suppressed| {
+        self.places.each_suppressed(now, which, |about, suppressed| {
             let source = about.source.as_ref().map(|(file, line)| (&**file, *line));
             let place = Place { level: about.level, target: &about.target, source };
             self.say_suppressed(place, suppressed, now);
@@ -117,38 +132,39 @@ impl LogOutputBuilder {
     /// instead of all of it.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
-        self.0.filter = Some(filter);
+        self.takes.filter = Some(filter);
         self
     }
 
     /// Takes only a share of what its filter takes.
     #[must_use]
     pub fn sampling(mut self, sampling: Sampling) -> Self {
-        self.0.sampling = Some(sampling);
+        self.takes.sampling = Some(sampling);
         self
     }
 
     /// Limits how often each place is heard, of what is left after sampling.
     #[must_use]
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
-        self.0.limit = Some(limit);
+        self.takes.quotas = Some(limit.quotas());
         self
     }
 
     /// What says what time it is, for lines of the output's own: instead of [`SystemTime::now`].
     #[must_use]
     pub fn clock(mut self, now: fn() -> SystemTime) -> Self {
-        self.0.now = now;
+        self.now = now;
         self
     }
 
     /// The output, for [`RecordLayerBuilder::sink`](crate::record::RecordLayerBuilder::sink).
     #[must_use]
     pub fn build(self) -> Arc<LogOutput> {
-        let output = self.0;
-        let layout = Arc::clone(&output.layout);
-        output.writer.set_voice(Box::new(OfDrops { layout, now: output.now }));
-        let output = Arc::new(output);
+        let Self { layout, writer, takes, now } = self;
+        writer.set_voice(Box::new(OfDrops { layout: Arc::clone(&layout), now }));
+        let (places, left_out) = (Places::default(), LeftOutCounts::default());
+        let takes = ArcSwap::from_pointee(takes);
+        let output = Arc::new(LogOutput { layout, writer, takes, places, left_out, now });
         let weak = Arc::downgrade(&output);
         output.writer.on_tick(move |_| {
             weak.upgrade().iter().for_each(|output| output.say_all_suppressed(Which::Silent))
@@ -159,12 +175,13 @@ impl LogOutputBuilder {
 
 impl RecordSink for LogOutput {
     fn record(&self, record: &Record<'_>) {
-        if let Some(filter) = &self.filter
+        let takes = self.takes.load();
+        if let Some(filter) = &takes.filter
             && record.level > filter.level_of(record.target)
         {
             return;
         }
-        if !self.leaves_out(record) {
+        if !self.leaves_out(&takes, record) {
             self.write(record);
         }
     }
@@ -250,9 +267,8 @@ impl fmt::Debug for LogOutput {
         f.debug_struct("LogOutput")
             .field("layout", &self.layout)
             .field("writer", &self.writer)
-            .field("filter", &self.filter)
-            .field("sampling", &self.sampling)
-            .field("limit", &self.limit)
+            .field("takes", &self.takes.load())
+            .field("places", &self.places)
             .finish_non_exhaustive()
     }
 }

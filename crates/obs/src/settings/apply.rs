@@ -2,7 +2,7 @@ use std::mem;
 
 use service_settings::{Problems, Rules as _};
 
-use super::ObservabilitySettings;
+use super::{ObservabilitySettings, Told};
 use crate::setup::ObservabilityBuilder;
 
 /// From settings.
@@ -32,6 +32,8 @@ impl ObservabilityBuilder {
     pub fn settings(mut self, settings: &ObservabilitySettings) -> Result<Self, Problems> {
         Problems::none_or(settings.problems())?;
         let outline = &settings.outline.value;
+        let (log, traces) = (self.filter.clone(), self.trace_filter.clone());
+        self.settings = Some(Told { settings: settings.clone(), log, traces });
         self.profile = outline.profile.unwrap_or(self.profile);
         self.format = outline.format.or(self.format);
         self.resource = outline.service.over(mem::take(&mut self.resource));
@@ -61,7 +63,6 @@ impl ObservabilityBuilder {
         if let Some(within) = outline.shutdown_timeout {
             self = self.drop_within(within.get());
         }
-        self.settings = Some(settings.clone());
         Ok(self)
     }
 }

@@ -5,11 +5,14 @@ mod admin;
 mod apply;
 mod file;
 mod filter;
+mod follow;
 mod layout;
 mod limits;
 mod metrics;
 mod output;
 mod redaction;
+mod reload;
+mod restart;
 mod service;
 mod size;
 mod thin;
@@ -29,6 +32,9 @@ use metrics::MetricsSettings;
 use output::OutputSettings;
 use redaction::RedactionSettings;
 use service::ServiceSettings;
+
+pub use reload::{METRICS, ReloadError, ReloadErrorKind, Reloaded};
+pub(crate) use reload::{Reloading, Told};
 
 /// What the settings of a service say of its logs and metrics, usually in a table `[observability]`. The crate's
 /// documentation has a table of all of them.

@@ -9,7 +9,7 @@ use super::filter::FilterSettings;
 use super::layout::LayoutSettings;
 use super::size::SizeSetting;
 use super::thin::{RateLimitSettings, SamplingSettings};
-use crate::log::{RateLimit, Sampling};
+use crate::log::{RateLimit, Sampling, Takes};
 use crate::record::Filter;
 use crate::setup::{Format, Output};
 
@@ -66,6 +66,32 @@ impl OutputSettings {
 
     pub(super) fn rate_limit(&self) -> Option<RateLimit> {
         self.rate_limit.as_ref()?.limit()
+    }
+
+    /// What it takes, as a whole.
+    pub(super) fn takes(&self) -> Takes {
+        let quotas = self.rate_limit().map(|limit| limit.quotas());
+        Takes { filter: self.filter(), sampling: self.sampling(), quotas }
+    }
+
+    /// What differs from another one: what may change while it runs, and what may not.
+    pub(super) fn differences(&self, other: &Self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let live = [
+            ("log", self.log == other.log),
+            ("sampling", self.sampling == other.sampling),
+            ("rate_limit", self.rate_limit == other.rate_limit),
+        ];
+        let fixed = [
+            ("to", self.to == other.to),
+            ("file", self.file == other.file),
+            ("format", self.format == other.format),
+            ("layout", self.layout == other.layout),
+            ("room", self.room == other.room),
+        ];
+        let differ = |all: &[(&'static str, bool)]| {
+            all.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect()
+        };
+        (differ(&live), differ(&fixed))
     }
 
     /// The output, as the builder takes it; `place` is where it stands.

@@ -19,7 +19,7 @@ use crate::record::{
     SharedFilter, Value,
 };
 #[cfg(feature = "settings")]
-use crate::settings::ObservabilitySettings;
+use crate::settings::{Reloading, Told};
 use crate::setup::environment::Environment;
 use crate::setup::handle::Inner;
 use crate::setup::install::{Unredacted, check_free, install, join_others};
@@ -65,7 +65,7 @@ pub struct ObservabilityBuilder {
     metrics: Box<dyn FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send>,
     environment: Environment,
     #[cfg(feature = "settings")]
-    pub(crate) settings: Option<ObservabilitySettings>,
+    pub(crate) settings: Option<Told>,
     self_test: SelfTest,
     panics: Option<Panics>,
     #[cfg(feature = "log-bridge")]
@@ -322,13 +322,28 @@ impl ObservabilityBuilder {
             keeper.end();
             return Err(error);
         }
+        #[cfg(feature = "settings")]
+        let sinks =
+            started.iter().map(|output| (output.name.clone(), Arc::clone(&output.sink))).collect();
         let (writers, guards) = started
             .into_iter()
             .map(|output| ((output.name, output.writer), (output.sink, output.guard)))
             .unzip();
         let profile = self.profile;
-        let inner =
-            Inner { records, trace_filter, metrics, catalog, keeper, writers, resource, profile };
+        let inner = Inner {
+            records,
+            trace_filter,
+            metrics,
+            catalog,
+            keeper,
+            writers,
+            resource,
+            profile,
+            #[cfg(feature = "settings")]
+            environment: self.environment.clone(),
+            #[cfg(feature = "settings")]
+            reloading: Reloading::new(self.settings, sinks),
+        };
         let tested = inner.tested(self.self_test, filter, shows_probes.then_some(&*tap));
         inner.warn(&self.environment.warnings, tested);
         let observability = Observability(Arc::new(inner));
@@ -344,7 +359,7 @@ impl ObservabilityBuilder {
     /// Forgets the environment if the settings say so, whenever it was given.
     fn leave_environment(&mut self) {
         #[cfg(feature = "settings")]
-        if self.settings.as_ref().is_some_and(|settings| !settings.reads_environment()) {
+        if self.settings.as_ref().is_some_and(|told| !told.settings.reads_environment()) {
             self.environment = Environment::default();
         }
     }
@@ -379,6 +394,8 @@ fn joined(catalog: Catalog) -> Result<Catalog, CatalogError> {
     let catalog = own.into_iter().try_fold(catalog, Catalog::with)?;
     #[cfg(feature = "http")]
     let catalog = catalog.with(crate::http::METRICS)?;
+    #[cfg(feature = "settings")]
+    let catalog = catalog.with(crate::settings::METRICS)?;
     #[cfg(feature = "admin")]
     let catalog = catalog.with(crate::admin::METRICS)?;
     Ok(catalog)

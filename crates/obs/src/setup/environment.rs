@@ -7,7 +7,7 @@ use crate::record::{Filter, Limits, Resource};
 /// What variables of the environment say, by the names of OpenTelemetry's specification
 /// ("Environment Variable Specification", 1.50) and `RUST_LOG`. An empty value says nothing; one that
 /// makes no sense is left out, with a warning (ibid., "Configuration types").
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
     pub(super) filter: Option<Filter>,
     resource: Vec<(String, String)>,

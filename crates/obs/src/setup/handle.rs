@@ -6,6 +6,10 @@ use crate::catalog::Catalog;
 use crate::log::{Status, Writer};
 use crate::metric::MetricRecorder;
 use crate::record::{Filter, RecordHandle, Resource, SharedFilter};
+#[cfg(feature = "settings")]
+use crate::settings::Reloading;
+#[cfg(feature = "settings")]
+use crate::setup::environment::Environment;
 use crate::setup::keeper::{Expiry, Keeper};
 use crate::setup::{ObservabilityBuilder, Profile};
 
@@ -49,6 +53,10 @@ pub(super) struct Inner {
     pub(super) writers: Vec<(Box<str>, Writer)>,
     pub(super) resource: Resource,
     pub(super) profile: Profile,
+    #[cfg(feature = "settings")]
+    pub(super) environment: Environment,
+    #[cfg(feature = "settings")]
+    pub(super) reloading: Reloading,
 }
 
 /// How a log output is.
@@ -130,6 +138,18 @@ impl Observability {
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.0.profile
+    }
+
+    #[cfg(feature = "settings")]
+    pub(crate) fn reloading(&self) -> &Reloading {
+        &self.0.reloading
+    }
+
+    /// The filter of logs that a filter of the settings makes with the environment; none if that has its own.
+    #[cfg(feature = "settings")]
+    pub(crate) fn with_environment(&self, filter: Filter) -> Option<Filter> {
+        let environment = &self.0.environment;
+        environment.filter.is_none().then(|| environment.filter(filter))
     }
 
     /// How the log outputs are, in the order in which they were given.

@@ -42,6 +42,8 @@ mod panics;
 mod process;
 mod records;
 mod redaction;
+#[cfg(feature = "settings")]
+mod reload;
 mod rules;
 #[cfg(feature = "tokio-metrics")]
 mod runtime;

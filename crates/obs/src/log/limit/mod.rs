@@ -48,8 +48,19 @@ impl Quota {
 /// remembered for the life of the limit, in 40 bytes each. Those beyond 65,280 share one bucket.
 #[derive(Debug)]
 pub struct RateLimit {
+    quotas: Quotas,
+}
+
+/// How often a place is heard that logs errors, and any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quotas {
     quota: Quota,
     errors: Option<Quota>,
+}
+
+/// The places that log. They stay when quotas change: what was suppressed is said whatever comes then.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
     sites: Sites,
     has_suppressed: AtomicBool,
 }
@@ -67,27 +78,33 @@ pub(crate) enum Verdict {
 impl RateLimit {
     /// The same quota for each place, errors among them.
     #[must_use]
-    pub fn new(quota: Quota) -> Self {
-        let has_suppressed = AtomicBool::new(false);
-        Self { quota, errors: Some(quota), sites: Sites::default(), has_suppressed }
+    pub const fn new(quota: Quota) -> Self {
+        Self { quotas: Quotas { quota, errors: Some(quota) } }
     }
 
     /// Another quota for places that log errors.
     #[must_use]
     pub const fn errors(mut self, quota: Quota) -> Self {
-        self.errors = Some(quota);
+        self.quotas.errors = Some(quota);
         self
     }
 
     /// Takes all errors.
     #[must_use]
     pub const fn all_errors(mut self) -> Self {
-        self.errors = None;
+        self.quotas.errors = None;
         self
     }
 
-    pub(crate) fn judge(&self, record: &Record<'_>) -> Verdict {
-        let quota = if record.level == Level::ERROR { self.errors } else { Some(self.quota) };
+    pub(crate) const fn quotas(&self) -> Quotas {
+        self.quotas
+    }
+}
+
+impl Places {
+    pub(crate) fn judge(&self, record: &Record<'_>, quotas: Quotas) -> Verdict {
+        let is_error = record.level == Level::ERROR;
+        let quota = if is_error { quotas.errors } else { Some(quotas.quota) };
         let Some(quota) = quota else { return Verdict::Take { suppressed: 0 } };
         let site = self.sites.of(record);
         if takes(site, quota, nanoseconds(record.time)) {
