@@ -51,8 +51,8 @@ pub(super) fn spans_member(record: &Record<'_>, line: &mut Vec<u8>) {
     line.push(b']');
 }
 
-/// The most spans whose names are shown. Functions that call themselves have spans without end.
-const MOST_SPANS: usize = 32;
+/// The most spans whose names and fields are shown. Functions that call themselves have spans without end.
+pub(super) const MOST_SPANS: usize = 32;
 
 /// The names of the innermost spans, the outermost of them first; `…` for those further out.
 pub(super) fn span_names<'a>(record: &Record<'a>) -> Vec<&'a str> {

@@ -1,5 +1,6 @@
 //! Which fields a line shows, and under which names.
 
+use crate::log::members::MOST_SPANS;
 use crate::log::text::string;
 use crate::record::{Mark, Record, Resource, Seen, SpanRecord, Value};
 
@@ -74,12 +75,20 @@ impl Rendered {
     }
 }
 
+/// The field that says how many others were left out, for there were too many.
+const LEFT_OUT: &str = "fields_left_out";
+
 /// Calls `visit` with the fields of the event, then with those of its spans, the innermost first, each
-/// name once: JSON leaves open what a name that stands twice means.
+/// name once: JSON leaves open what a name that stands twice means. Of more spans than
+/// [`MOST_SPANS`] those of the innermost and of the outermost one are shown, which is the request's.
 pub(super) fn each_visible<'a>(record: &Record<'a>, mut visit: impl FnMut(&str, Mark, Value<'_>)) {
     let mut inner = record.fields.names();
+    let mut left_out = record.fields.left_out();
     record.fields.visible().for_each(|(name, mark, value)| visit(name, mark, value));
-    for (depth, span) in record.spans().enumerate() {
+    let is_near =
+        |(depth, span): &(usize, &SpanRecord)| *depth < MOST_SPANS || span.parent().is_none();
+    for (depth, span) in record.spans().enumerate().filter(is_near) {
+        let depth = depth.min(MOST_SPANS);
         let mut is_late = span.has_late();
         span.each_fields(|fields| {
             let is_shadowed = |name: &str, mark: Mark| {
@@ -93,8 +102,13 @@ pub(super) fn each_visible<'a>(record: &Record<'a>, mut visit: impl FnMut(&str, 
                 }
             }
             inner.add_all(fields.names());
+            left_out += fields.left_out();
             is_late = false;
         });
+    }
+    if left_out > 0 && !has_visible(record, LEFT_OUT) {
+        let count = u64::try_from(left_out).unwrap_or(u64::MAX);
+        visit(LEFT_OUT, Mark::of(LEFT_OUT), Value::U64(count));
     }
 }
 

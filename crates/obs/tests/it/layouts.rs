@@ -137,6 +137,25 @@ fn spans_without_end_make_no_line_without_end() {
 }
 
 #[test]
+fn fields_of_spans_without_end_are_those_of_the_nearest_and_of_the_request() {
+    let line = written(JsonFlat::new(), |_| {
+        let mut spans = vec![tracing::info_span!("request", path = "/orders")];
+        for number in 0..40 {
+            let parent = spans.last().unwrap();
+            spans.push(match number {
+                0 => tracing::info_span!(parent: parent, "far", far = number),
+                39 => tracing::info_span!(parent: parent, "near", near = number),
+                _ => tracing::info_span!(parent: parent, "between"),
+            });
+        }
+        spans.last().unwrap().in_scope(|| tracing::info!("m"));
+    });
+    let line = parsed(&line);
+    assert_eq!((&line["path"], &line["near"]), (&json!("/orders"), &json!(39)));
+    assert!(line.get("far").is_none(), "{line}");
+}
+
+#[test]
 fn a_note_does_not_show_what_nothing_has_looked_at() {
     let fields = [("password", Value::Text("hunter2"))];
     let note = Note::new(Level::INFO, "t").at("a.rs", 1).with_fields(&fields);

@@ -177,6 +177,7 @@ fn a_record_is_bounded_and_says_so() {
     let lines =
         logged_by(|builder| builder.limits(few), || tracing::info!(a = 1, b = 2, c = 3, "m"));
     assert!(lines.last().get("c").is_none());
+    assert_eq!(lines.last()["fields_left_out"], 1);
 }
 
 #[test]
