@@ -39,6 +39,16 @@ pub(super) fn both() -> Stack {
     Stack::new(|router| router.layer(unsampled()).layer(RequestIdLayer::new()))
 }
 
+/// Both in one call, so that axum makes boxes around them once.
+pub(super) fn at_once() -> Stack {
+    Stack::new(|router| router.layer((RequestIdLayer::new(), unsampled())))
+}
+
+/// What axum takes for any layer.
+pub(super) fn idle() -> Stack {
+    Stack::new(|router| router.layer(tower_layer::layer_fn(|service| service)))
+}
+
 /// Spans only for traces that are recorded: none of these is.
 fn unsampled() -> ServerLayer {
     ServerLayer::new().route_by(axum_route).decide_spans(|arrival: &Arrival<'_>| {

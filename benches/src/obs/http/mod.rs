@@ -17,7 +17,9 @@ use metrics::with_local_recorder;
 use tower_service::Service;
 use tracing::dispatcher;
 
-use self::layers::{Stack, both, ids, nothing, opentelemetry, prometheus, server, spoken, trace};
+use self::layers::{
+    Stack, at_once, both, idle, ids, nothing, opentelemetry, prometheus, server, spoken, trace,
+};
 use super::metric::Subject;
 use crate::harness::{Case, Peer, Row};
 
@@ -28,9 +30,10 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         row("obs/HTTP, ServerLayer, unsampled", server(), Vec::new()),
         row("obs/HTTP, RequestIdLayer", ids(), Vec::new()),
+        row("obs/HTTP, both layers one by one, unsampled", both(), Vec::new()),
         row(
-            "obs/HTTP, both layers, unsampled",
-            both(),
+            "obs/HTTP, both layers at once, unsampled",
+            at_once(),
             vec![
                 Peer::new("axum-prometheus 0.10.1, no ids", requests(prometheus())).counted(),
                 Peer::new(
@@ -46,7 +49,8 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn row(path: &'static str, ours: Stack, peers: Vec<Peer>) -> Row {
     let bare = Peer::new("the bare router", requests(nothing())).plus_at_most(MARGIN).counted();
-    let peers = std::iter::once(bare).chain(peers).collect();
+    let idle = Peer::new("a layer that does nothing", requests(idle())).counted();
+    let peers = [bare, idle].into_iter().chain(peers).collect();
     Row { path, threads: 1, size: 1, unit: "bytes", ours: requests(ours), within: None, peers }
 }
 
@@ -66,6 +70,8 @@ fn requests(stack: Stack) -> Case {
     Case::new(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let mut router = layer(Router::new().route("/orders/{id}", get(|| async { "x" })));
+        // As `into_make_service` does: otherwise axum makes the layers' services anew for each request.
+        router = router.with_state(());
         let (subject, dispatch) = (subject.clone(), subscriber());
         move |operations| {
             let _default = dispatcher::set_default(&dispatch);
