@@ -3,6 +3,8 @@
 
 #[cfg(feature = "admin")]
 pub mod admin;
+#[cfg(feature = "jemalloc")]
+pub mod allocator;
 pub mod catalog;
 #[cfg(feature = "genai")]
 pub mod genai;

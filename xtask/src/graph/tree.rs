@@ -34,6 +34,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "obs", features: Features::With("admin"), at_most: 35 },
     Budget { package: "obs", features: Features::With("gzip"), at_most: 30 },
     Budget { package: "obs", features: Features::With("http"), at_most: 35 },
+    Budget { package: "obs", features: Features::With("jemalloc"), at_most: 30 },
     Budget { package: "obs", features: Features::With("process"), at_most: 30 },
     // Beside what service-settings brings: macros of serde.
     Budget { package: "obs", features: Features::With("settings"), at_most: 42 },
