@@ -2,7 +2,7 @@ use crate::log::layout::Layout;
 use crate::log::members::{
     field_members, lower, plain_member, request_members, text_member, trace_members,
 };
-use crate::log::names::{Renamed, Rendered, Reserved};
+use crate::log::names::{Errors, MESSAGE, Renamed, Rendered, Reserved, STACK, TYPE};
 use crate::log::text::digits;
 use crate::log::time::rfc3339;
 use crate::record::{Record, Resource};
@@ -13,7 +13,9 @@ use crate::record::{Record, Resource};
 /// [unified service tagging](https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/).
 ///
 /// Trace and span are `trace_id` and `span_id` in hexadecimal digits, as
-/// [OpenTelemetry has them](https://docs.datadoghq.com/opentelemetry/correlate/logs_and_traces/). What Datadog takes
+/// [OpenTelemetry has them](https://docs.datadoghq.com/opentelemetry/correlate/logs_and_traces/).
+/// Errors are [`error.kind`, `error.message`, `error.stack`](https://docs.datadoghq.com/error_tracking/logs), by which
+/// Error Tracking takes them, where they are OpenTelemetry's `exception.type`, `.message`, `.stacktrace`. What Datadog takes
 /// for the status, the time or the origin of a log is written with `field.` before it where it is a field:
 /// `status = 200` does not become its status.
 #[derive(Debug, Clone)]
@@ -61,7 +63,10 @@ const NAMES: Reserved = Reserved::new(&[
     "contextMap.dd.trace_id",
     "request_id",
     "correlation_id",
-]);
+])
+.with_errors(ERRORS);
+
+const ERRORS: Errors = [(TYPE, "error.kind"), (MESSAGE, "error.message"), (STACK, "error.stack")];
 
 const RENAMED: Renamed<'_> = &[
     (Resource::SERVICE_NAME, Some("service")),

@@ -1,8 +1,11 @@
 use crate::log::layout::Layout;
 use crate::log::members::{plain_member, text_member, trace_members, upper};
-use crate::log::names::{Renamed, Rendered, Reserved, each_visible, has_visible};
+use crate::log::names::{
+    ErrorNames, Errors, MESSAGE, Renamed, Rendered, Reserved, STACK, TYPE, each_visible,
+    error_name, has_visible,
+};
 use crate::log::nested::{Member, Owned, write_nested};
-use crate::log::text::{digits, escaped, write_value};
+use crate::log::text::{digits, escaped, plain, write_value};
 use crate::log::time::rfc3339;
 use crate::record::{Mark, PREFIX, Record, Resource, Value};
 
@@ -10,9 +13,12 @@ use crate::record::{Mark, PREFIX, Record, Resource, Value};
 /// the [specification of its logs](https://github.com/elastic/ecs-logging/tree/main/spec) asks for: `@timestamp`,
 /// `log.level`, `message`, `ecs.version`, then `log.logger`, `trace.id`, `span.id`, `service.*` and fields.
 ///
-/// A field `error` becomes `error.message`. One that is called like an object of the schema (`user`, `http`), or
+/// A field `error` becomes `error.message`; OpenTelemetry's `exception.type`, `.message`, `.stacktrace` become `error.type`,
+/// `error.message`, `error.stack_trace`. One that is called like an object of the schema (`user`, `http`), or
 /// like what the layout writes, is written with `field.` before it: an index refuses a document in which an
-/// object is a text.
+/// object is a text. So are numbers, as texts, that it does not take where it has seen others: those that are not finite,
+/// and integers beyond 64 bits with a sign (`long`). That a name is a value in one line and an object in another (`a`,
+/// `a.b`) no line can know: such names are the application's to avoid.
 #[derive(Debug, Clone)]
 pub struct Ecs {
     reserved: Reserved,
@@ -94,7 +100,12 @@ const NAMES: Reserved = Reserved::new(&[
     "volume",
     "vulnerability",
     "x509",
-]);
+])
+.with_errors(ERRORS);
+
+/// Of its [error fields](https://www.elastic.co/docs/reference/ecs/ecs-error).
+const ERRORS: Errors =
+    [(TYPE, "error.type"), (MESSAGE, ERROR_MESSAGE), (STACK, "error.stack_trace")];
 
 const RENAMED: Renamed<'_> = &[
     (Resource::SERVICE_NAME, Some("service.name")),
@@ -134,14 +145,29 @@ impl Ecs {
     }
 
     /// The name by which a field is written.
-    fn rename<'n>(&self, name: &'n str, mark: Mark, has_message: bool) -> (&'static str, &'n str) {
+    fn rename<'n>(
+        &self,
+        errors: &ErrorNames,
+        (name, mark): (&'n str, Mark),
+        value: Value<'_>,
+        has_message: bool,
+    ) -> (&'static str, &'n str) {
         if name == ERROR && !has_message {
             ("", ERROR_MESSAGE)
-        } else if self.reserved.has(name, mark) {
+        } else if let Some(own) = error_name(errors, name) {
+            ("", own)
+        } else if self.reserved.has(name, mark) || !is_indexed(value) {
             (PREFIX, name)
         } else {
             ("", name)
         }
+    }
+
+    /// Whether something else than a field `error` is the message of the error.
+    fn has_message(&self, record: &Record<'_>) -> bool {
+        self.reserved.has(ERROR_MESSAGE, Mark::of(ERROR_MESSAGE))
+            || has_visible(record, ERROR_MESSAGE)
+            || record.fields.has(MESSAGE, Mark::of(MESSAGE))
     }
 
     fn write_flat(&self, record: &Record<'_>, line: &mut Vec<u8>) {
@@ -162,26 +188,33 @@ impl Ecs {
             text_member(br#","correlation_id":"#, id.as_str(), line);
         }
         line.extend_from_slice(self.resource.bytes());
-        let has_message = has_visible(record, ERROR_MESSAGE);
+        let (has_message, errors) = (self.has_message(record), self.reserved.error_names(record));
         each_visible(record, |name, mark, value| {
-            let (before, name) = self.rename(name, mark, has_message);
+            let (before, name) = self.rename(&errors, (name, mark), value, has_message);
             line.extend_from_slice(b",\"");
             line.extend_from_slice(before.as_bytes());
             escaped(name, line);
             line.extend_from_slice(b"\":");
-            write_value(value, line);
+            if is_indexed(value) {
+                write_value(value, line);
+            } else {
+                line.push(b'"');
+                plain(value, line);
+                line.push(b'"');
+            }
         });
     }
 
     fn write_nested(&self, record: &Record<'_>, line: &mut Vec<u8>) {
         text_member(br#","message":"#, record.message, line);
         line.push(b',');
-        let has_message = has_visible(record, ERROR_MESSAGE);
+        let (has_message, errors) = (self.has_message(record), self.reserved.error_names(record));
         // Late fields lie behind a lock: what is shown of them is copied.
         let mut fields: Vec<(String, Owned)> = Vec::new();
         each_visible(record, |name, mark, value| {
-            let (before, name) = self.rename(name, mark, has_message);
-            fields.push((format!("{before}{name}"), Owned::of(value)));
+            let (before, name) = self.rename(&errors, (name, mark), value, has_message);
+            let value = if is_indexed(value) { Owned::of(value) } else { Owned::text(value) };
+            fields.push((format!("{before}{name}"), value));
         });
         let trace = record.ids.trace_id.map(|id| id.to_string());
         let span = record.ids.span_id.map(|id| id.to_string());
@@ -202,6 +235,18 @@ impl Ecs {
         members.extend(self.attributes.iter().map(|(name, value)| (&**name, Value::Text(value))));
         members.extend(fields.iter().map(|(name, value)| (&**name, value.value())));
         write_nested(&mut members, line);
+    }
+}
+
+/// Whether a [numeric field](https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/number) takes it, if
+/// it is a number.
+fn is_indexed(value: Value<'_>) -> bool {
+    match value {
+        Value::F64(number) => number.is_finite(),
+        Value::U64(number) => i64::try_from(number).is_ok(),
+        Value::I128(number) => i64::try_from(number).is_ok(),
+        Value::U128(number) => i64::try_from(number).is_ok(),
+        Value::Text(_) | Value::I64(_) | Value::Bool(_) | Value::Redacted => true,
     }
 }
 

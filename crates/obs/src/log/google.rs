@@ -132,7 +132,8 @@ impl GoogleCloud {
     }
 }
 
-/// The place is what an error without a stack is grouped by.
+/// The place is what an error without a stack is grouped by. A stack keeps OpenTelemetry's name: in `stack_trace` it would
+/// be looked at before the message, and stacks of Rust are none that [are read](https://docs.cloud.google.com/error-reporting/reference/rest/v1beta1/projects.events/report#ReportedErrorEvent).
 fn write_report(record: &Record<'_>, line: &mut Vec<u8>) {
     line.extend_from_slice(REPORTED);
     if let Some((file, number)) = record.source {

@@ -2,7 +2,7 @@
 
 use tracing_core::Level;
 
-use crate::log::names::{Reserved, each_visible};
+use crate::log::names::{Reserved, each_visible, error_name};
 use crate::log::text::{digits, escaped, string, write_value};
 use crate::record::{PREFIX, Record};
 
@@ -74,12 +74,15 @@ pub(super) fn source_member(before: &[u8], source: (&str, u32), line: &mut Vec<u
 
 /// All fields, beside each other.
 pub(super) fn field_members(record: &Record<'_>, reserved: &Reserved, line: &mut Vec<u8>) {
+    let errors = reserved.error_names(record);
     each_visible(record, |name, mark, value| {
         line.extend_from_slice(b",\"");
         if reserved.has(name, mark) {
             line.extend_from_slice(PREFIX.as_bytes());
         }
-        if mark.is_plain() {
+        if let Some(own) = error_name(&errors, name) {
+            line.extend_from_slice(own.as_bytes());
+        } else if mark.is_plain() {
             line.extend_from_slice(name.as_bytes());
         } else {
             escaped(name, line);

@@ -4,18 +4,55 @@ use crate::log::members::MOST_SPANS;
 use crate::log::text::string;
 use crate::record::{Mark, Record, Resource, Seen, SpanRecord, Value};
 
+/// OpenTelemetry's [names of the parts of an error](https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/),
+/// each with that of a layout.
+pub(super) type Errors = [(&'static str, &'static str); 3];
+
+/// Those of a line that are there, and free to be called so.
+pub(super) type ErrorNames = [Option<(&'static str, &'static str)>; 3];
+
+/// What a layout calls a field, if it is a part of the error.
+pub(super) fn error_name(names: &ErrorNames, name: &str) -> Option<&'static str> {
+    names.iter().flatten().find(|(known, _)| *known == name).map(|(_, own)| *own)
+}
+
+pub(super) const TYPE: &str = "exception.type";
+pub(super) const MESSAGE: &str = "exception.message";
+pub(super) const STACK: &str = "exception.stacktrace";
+
+/// A layout that has no other names for them.
+const NONE: Errors = [("", ""); 3];
+
 /// The names that a layout uses itself. A field that is called like one of them is written with
 /// `field.` before it, and so is one whose name begins like that: no two names become one.
 #[derive(Debug, Clone)]
 pub(super) struct Reserved {
     fixed: &'static [&'static str],
+    errors: Errors,
     more: Vec<Box<str>>,
     seen: Seen,
 }
 
 impl Reserved {
     pub(super) const fn new(fixed: &'static [&'static str]) -> Self {
-        Self { fixed, more: Vec::new(), seen: Seen::of(fixed) }
+        Self { fixed, errors: NONE, more: Vec::new(), seen: Seen::of(fixed) }
+    }
+
+    /// With names of its own for the parts of an error.
+    pub(super) const fn with_errors(mut self, errors: Errors) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// What the layout calls the parts of the event's error. What has a name already that is used elsewhere in the
+    /// line keeps OpenTelemetry's. It is asked before fields are visited: those of spans may lie behind a lock.
+    pub(super) fn error_names(&self, record: &Record<'_>) -> ErrorNames {
+        self.errors.map(|(known, own)| {
+            let mark = Mark::of(known);
+            let is_there = record.fields.names().may_have(mark) && record.fields.has(known, mark);
+            let is_free = || !self.has(own, Mark::of(own)) && !has_visible(record, own);
+            (is_there && is_free()).then_some((known, own))
+        })
     }
 
     /// Takes a name for the layout: with `resource.` before it, if it has it already.

@@ -1,6 +1,6 @@
 //! Names with dots as objects within each other.
 
-use crate::log::text::{escaped, string, write_value};
+use crate::log::text::{escaped, plain, string, write_value};
 use crate::record::Value;
 
 /// Objects within each other at most. What is deeper keeps its dots.
@@ -75,6 +75,13 @@ pub(super) enum Owned {
 }
 
 impl Owned {
+    /// A number as a text.
+    pub(super) fn text(value: Value<'_>) -> Self {
+        let mut text = Vec::new();
+        plain(value, &mut text);
+        Self::Text(String::from_utf8_lossy(&text).into_owned())
+    }
+
     pub(super) fn of(value: Value<'_>) -> Self {
         Self::Plain(match value {
             Value::Text(text) => return Self::Text(text.to_owned()),

@@ -4,7 +4,7 @@ use crate::log::layout::Layout;
 use crate::log::members::{
     field_members, plain_member, request_members, text_member, trace_members, upper,
 };
-use crate::log::names::{Renamed, Rendered, Reserved};
+use crate::log::names::{Errors, MESSAGE, Renamed, Rendered, Reserved, STACK, TYPE};
 use crate::log::text::digits;
 use crate::record::{Record, Resource};
 
@@ -12,6 +12,9 @@ use crate::record::{Record, Resource};
 /// `span.id`, `entity.name`, `service.name` and `hostname`, by the names of its
 /// [Log API](https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/) and of what it makes of
 /// [OpenTelemetry's logs](https://docs.newrelic.com/docs/opentelemetry/best-practices/opentelemetry-best-practices-logs/).
+///
+/// OpenTelemetry's `exception.type`, `.message`, `.stacktrace` are `error.class`, `error.message`, `error.stack`, as its
+/// [log extensions](https://github.com/newrelic/java-log-extensions) have them.
 #[derive(Debug, Clone)]
 pub struct NewRelic {
     reserved: Reserved,
@@ -34,7 +37,10 @@ const NAMES: Reserved = Reserved::new(&[
     "request_id",
     "correlation_id",
     "logtype",
-]);
+])
+.with_errors(ERRORS);
+
+const ERRORS: Errors = [(TYPE, "error.class"), (MESSAGE, "error.message"), (STACK, "error.stack")];
 
 const RENAMED: Renamed<'_> = &[(Resource::HOST_NAME, Some("hostname"))];
 

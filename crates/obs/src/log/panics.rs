@@ -26,8 +26,8 @@ const FLUSH_WITHIN: Duration = Duration::from_millis(250);
 /// How much of a payload is looked at. Of what is looked at, records show less.
 const LONGEST_PAYLOAD: usize = 64 << 10;
 
-/// Makes a record of each panic: its message, redacted as any other, where it was and in which thread, and
-/// the ids of the span and request that it was in. It is counted as `process.panics`.
+/// Makes a record of each panic: its message, redacted as any other, where it was and in which thread, `panic` as
+/// its `exception.type`, and the ids of the span and request that it was in. It is counted as `process.panics`.
 ///
 /// It takes the place of the hook that was there: the one that Rust begins with writes the message to the standard
 /// error as it is, whatever is in it. [`then_previous`](Self::then_previous) keeps it.
@@ -190,6 +190,7 @@ impl Panic {
         let fields = [
             ("thread.name", self.thread.as_deref()),
             ("panic.location", place.as_deref()),
+            ("exception.type", Some("panic")),
             ("exception.stacktrace", backtrace.as_deref()),
         ];
         let fields: Vec<_> = fields

@@ -216,6 +216,120 @@ fn ecs_keeps_names_of_objects_for_objects() {
     assert_eq!((&nested["a"], &nested["a.b"], &nested["a.b.c"]), (&json!(1), &json!(2), &json!(3)));
 }
 
+/// An error by OpenTelemetry's names, with its type in `named`, too.
+fn exception(handle: &RecordHandle, named: &str) {
+    let fields = [
+        ("exception.type", Value::Text("panic")),
+        ("exception.message", Value::Text("refused")),
+        ("exception.stacktrace", Value::Text("0: main\n1: start")),
+        (named, Value::Text("mine")),
+    ];
+    handle.record(&Note::new(Level::ERROR, "t").with_fields(&fields), &"m");
+}
+
+#[test]
+fn errors_have_the_names_that_each_vendor_looks_for() {
+    type Write<'a> = &'a dyn Fn(&str) -> String;
+    let of = resource();
+    let all: [(&str, Write<'_>, [&str; 3]); 4] = [
+        (
+            "datadog",
+            &|named| written(Datadog::new(&of), |handle| exception(handle, named)),
+            ["error.kind", "error.message", "error.stack"],
+        ),
+        (
+            "ecs",
+            &|named| written(Ecs::new(&of), |handle| exception(handle, named)),
+            ["error.type", "error.message", "error.stack_trace"],
+        ),
+        (
+            "new relic",
+            &|named| written(NewRelic::new(&of), |handle| exception(handle, named)),
+            ["error.class", "error.message", "error.stack"],
+        ),
+        (
+            "google cloud",
+            &|named| written(GoogleCloud::new(&of), |handle| exception(handle, named)),
+            ["exception.type", "exception.message", "exception.stacktrace"],
+        ),
+    ];
+    for (vendor, write, [kind, message, stack]) in all {
+        let line = parsed(&write("x"));
+        let parts = [&line[kind], &line[message], &line[stack]];
+        assert_eq!(parts, ["panic", "refused", "0: main\n1: start"], "{vendor}: {line}");
+        let is_left = line.get("exception.type").is_some();
+        assert_eq!(is_left, kind == "exception.type", "{vendor}: {line}");
+        // A field that is called so already stays what it is.
+        if kind != "exception.type" {
+            let line = parsed(&write(kind));
+            assert_eq!((&line[kind], &line["exception.type"]), (&json!("mine"), &json!("panic")));
+        }
+    }
+    let nested = parsed(&written(Ecs::nested(&of), |handle| exception(handle, "error")));
+    let error = json!({"type": "panic", "message": "refused", "stack_trace": "0: main\n1: start"});
+    assert_eq!((&nested["error"], &nested["field"]["error"]), (&error, &json!("mine")));
+}
+
+/// What a span gets later lies behind a lock, while it is visited, too.
+#[test]
+fn errors_of_spans_and_what_a_service_says_keep_their_names() {
+    let of = resource().with("error.message", "the service's");
+    let log = |handle: &RecordHandle| {
+        let span = tracing::info_span!("s", exception.type = tracing::field::Empty);
+        let _span = span.enter();
+        span.record("exception.type", "late");
+        tracing::info!(exception.message = "mine", "m");
+        exception(handle, "error");
+    };
+    for text in [
+        written(Datadog::new(&of), log),
+        written(Ecs::new(&of), log),
+        written(NewRelic::new(&of), log),
+    ] {
+        let lines: Vec<_> = text.split_inclusive('\n').map(parsed).collect();
+        assert_eq!(
+            (&lines[0]["exception.type"], &lines[0]["exception.message"]),
+            (&json!("late"), &json!("mine"))
+        );
+        for line in &lines {
+            assert_eq!(line["error.message"], "the service's", "{line}");
+        }
+    }
+}
+
+#[test]
+fn numbers_that_no_index_takes_do_not_cost_elastic_the_line() {
+    let log = |handle: &RecordHandle| {
+        let fields = [
+            ("none", Value::F64(f64::NAN)),
+            ("endless", Value::F64(f64::NEG_INFINITY)),
+            ("large", Value::U64(u64::MAX)),
+            ("larger", Value::U128(u128::MAX)),
+            ("low", Value::I128(i128::MIN)),
+            ("most", Value::U64(i64::MAX as u64)),
+            ("least", Value::I128(i64::MIN.into())),
+            ("ratio", Value::F64(0.5)),
+        ];
+        handle.record(&Note::new(Level::INFO, "t").with_fields(&fields), &"m");
+    };
+    let flat = parsed(&written(Ecs::new(&resource()), log));
+    let nested = parsed(&written(Ecs::nested(&resource()), log));
+    for (name, text) in [
+        ("none", "NaN".to_owned()),
+        ("endless", "-inf".to_owned()),
+        ("large", u64::MAX.to_string()),
+        ("larger", u128::MAX.to_string()),
+        ("low", i128::MIN.to_string()),
+    ] {
+        assert_eq!((&flat[format!("field.{name}")], flat.get(name)), (&json!(text), None));
+        assert_eq!((&nested["field"][name], nested.get(name)), (&json!(text), None));
+    }
+    for line in [&flat, &nested] {
+        assert_eq!((&line["most"], &line["least"]), (&json!(i64::MAX), &json!(i64::MIN)));
+        assert_eq!(line["ratio"], 0.5);
+    }
+}
+
 #[test]
 fn datadog_has_its_reserved_attributes_to_itself() {
     let expected = json!({"timestamp": "2026-11-23T18:03:11.123456Z", "status": "error",

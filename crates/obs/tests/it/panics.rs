@@ -99,6 +99,7 @@ fn a_panic_is_a_record_with_its_ids_and_without_secrets() {
             (&before["trace_id"], &before["span_id"])
         );
         assert!(line["panic.location"].as_str().unwrap().contains("tests/it/panics.rs:"), "{line}");
+        assert_eq!(line["exception.type"], "panic");
         assert!(line["exception.stacktrace"].as_str().unwrap().contains("0:"), "{line}");
     }
     assert_eq!(after["message"], "after");

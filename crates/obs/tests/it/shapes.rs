@@ -23,7 +23,7 @@ fn repeated(text: &str, count: usize) -> String {
 }
 
 /// How tokens begin, and how long they are after that.
-const TOKENS: [(&str, usize); 34] = [
+const TOKENS: [(&str, usize); 40] = [
     ("ghp_", 36),
     ("gho_", 36),
     ("ghu_", 36),
@@ -58,6 +58,12 @@ const TOKENS: [(&str, usize); 34] = [
     ("xoxe-", 20),
     ("xoxe.xoxb-", 20),
     ("rk_test_", 24),
+    ("pypi-", 160),
+    ("hvs.", 91),
+    ("hvb.", 130),
+    ("hvr.", 24),
+    ("sk-ant-", 98),
+    ("hf_", 34),
 ];
 
 /// Each with what is to be seen of it. The secrets are put together here so that no scanner of sources
@@ -167,6 +173,12 @@ fn what_looks_alike_is_shown() {
         "xoxo-love".to_owned(),
         "pk_live_aB3dE5fG7haB3dE5fG7haB3d".to_owned(),
         "AIzasimilar".to_owned(),
+        "pypi-attestations==0.0.22".to_owned(),
+        "pypi-simple and hvs.".to_owned(),
+        "hvs.example.org hvb.internal".to_owned(),
+        "hf_hub_download hf_transfer".to_owned(),
+        "sk-ant-hill".to_owned(),
+        "task-ant-aB3dE5fG7haB3dE5fG7haB3dE5fG7h".to_owned(),
         "https://hooks.slack.com/services/".to_owned(),
         // No valid last digit, no network, no length, not alone.
         "4111111111111112".to_owned(),

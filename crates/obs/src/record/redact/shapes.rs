@@ -16,7 +16,7 @@ pub enum Shape {
     /// [Access key ids of AWS](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids)
     /// (`AKIA`, `ASIA`, `ABIA`, `ACCA`) and what looks like secret access keys in the same text.
     AwsKey,
-    /// Tokens that begin as GitHub, GitLab, Slack, Stripe, Google, npm and others have them begin.
+    /// Tokens that begin as GitHub, GitLab, Slack, Stripe, Google, npm, PyPI, Vault and others have them begin.
     ServiceToken,
     /// What follows `Bearer` (RFC 6750).
     Bearer,
@@ -120,7 +120,9 @@ impl RedactedShapes {
 /// [GitHub](https://github.blog/engineering/behind-githubs-new-authentication-token-formats/),
 /// [GitLab](https://docs.gitlab.com/security/tokens/#token-prefixes),
 /// [Slack](https://docs.slack.dev/authentication/tokens/), [Stripe](https://docs.stripe.com/keys),
-/// [Google](https://cloud.google.com/docs/authentication/api-keys), [npm](https://docs.npmjs.com/about-access-tokens/).
+/// [Google](https://cloud.google.com/docs/authentication/api-keys), [npm](https://docs.npmjs.com/about-access-tokens/),
+/// [PyPI](https://pypi.org/help/#apitoken), [Vault](https://developer.hashicorp.com/vault/docs/concepts/tokens),
+/// [Anthropic](https://docs.anthropic.com/en/api/administration-api), [Hugging Face](https://huggingface.co/docs/hub/security-tokens).
 const TOKENS: &[(&[u8], usize)] = &[
     (b"ghp_", 36),
     (b"gho_", 36),
@@ -157,6 +159,12 @@ const TOKENS: &[(&[u8], usize)] = &[
     (b"ya29.", 20),
     (b"GOCSPX-", 20),
     (b"npm_", 36),
+    (b"pypi-", 50),
+    (b"hvs.", 24),
+    (b"hvb.", 24),
+    (b"hvr.", 24),
+    (b"sk-ant-", 24),
+    (b"hf_", 30),
 ];
 
 /// The characters of base64url, which are those of most tokens.
