@@ -8,13 +8,16 @@ use tracing_core::{LevelFilter, Metadata};
 /// As text it is what `RUST_LOG` has for targets and levels: `info,hyper=warn,app::db=debug`. The
 /// longest target that is the beginning of a record's, up to a `::`, decides. Nothing is looked at that
 /// changes from one record to the next, so a filter is asked once for each place in the program that
-/// logs; directives for spans and fields (`[span{field}]`) are refused.
+/// logs; directives for spans and fields (`[span{field}]`) are refused. A target alone (`app::db`, `my_crate`) is taken
+/// as a whole, but a single word is read as a level: `hyper` is refused where `RUST_LOG` takes it, for it may as well be a level
+/// that was misspelt; write `hyper=trace`.
 ///
 /// ```
 /// use obs::record::Filter;
 ///
 /// let filter: Filter = "info,hyper=warn,app::db=trace".parse()?;
 /// assert_eq!(filter.to_string(), "app::db=trace,hyper=warn,info");
+/// assert!("hyper".parse::<Filter>().is_err() && "app::db".parse::<Filter>().is_ok());
 /// # Ok::<(), obs::record::FilterError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::record::capture::contained;
 use crate::record::core::{Core, current_span, span_of};
 #[cfg(feature = "admin")]
 use crate::record::fields::REDACTED;
-use crate::record::fields::{Fields, Value};
+use crate::record::fields::{CUT, Fields, Value};
 use crate::record::filter::Filter;
 #[cfg(feature = "admin")]
 use crate::record::redact::Part;
@@ -34,13 +34,13 @@ pub struct Note<'a> {
 }
 
 impl<'a> Note<'a> {
-    /// How serious it is, and the module that it comes from or what else it is told by.
+    /// How serious it is, and the module that it comes from or what else it is told by: 256 bytes of it are shown.
     #[must_use]
     pub const fn new(level: Level, target: &'a str) -> Self {
         Self { level, target, source: None, fields: &[] }
     }
 
-    /// With the file and line that it comes from.
+    /// With the file and line that it comes from; 1 KiB of the file's name is shown.
     #[must_use]
     pub const fn at(mut self, file: &'a str, line: u32) -> Self {
         self.source = Some((file, line));
@@ -53,6 +53,16 @@ impl<'a> Note<'a> {
         self.fields = fields;
         self
     }
+}
+
+/// The most that is shown of a target and of the name of a file, in bytes: paths of modules stay far below.
+const LONGEST_TARGET: usize = 256;
+const LONGEST_FILE: usize = 1 << 10;
+
+/// So many bytes of a text at most, and whether that is not all of it.
+fn beginning(text: &str, most: usize) -> (&str, bool) {
+    let end = text.floor_char_boundary(most);
+    (text.get(..end).unwrap_or_default(), end < text.len())
 }
 
 impl fmt::Debug for Note<'_> {
@@ -128,8 +138,13 @@ impl RecordHandle {
         fill: impl FnOnce(&mut Fields, &Core),
     ) {
         let core = &*self.0;
-        let target = core.redaction.target(note.target);
-        let note = Note { target: &target, ..*note };
+        let (target, is_cut) = beginning(note.target, LONGEST_TARGET);
+        let mut target = core.redaction.target(target, is_cut);
+        if is_cut {
+            target.to_mut().push_str(CUT);
+        }
+        let source = note.source.map(|(file, line)| (beginning(file, LONGEST_FILE).0, line));
+        let note = Note { target: &target, source, ..*note };
         core.give(&note, span, |scratch| fill(&mut scratch.fields, core));
     }
 

@@ -1,11 +1,14 @@
 //! Records of the `log` facade.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use log::kv::Value as Given;
 use log::{Level, Log, Record};
-use obs::record::{LogBridge, REDACTED, RecordHandle, RecordLayer, RecordLayerBuilder, RecordSink};
-use serde_json::json;
+use obs::log::{JsonFlat, Layout};
+use obs::record::{
+    CUT, LogBridge, Note, REDACTED, RecordHandle, RecordLayer, RecordLayerBuilder, RecordSink,
+};
+use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::Lines;
@@ -77,6 +80,44 @@ fn a_record_keeps_what_it_brings_and_is_redacted() {
     assert_eq!(line["trace_id"].as_str().unwrap().len(), 32);
 }
 
+/// Lines that say where they come from.
+#[derive(Debug, Default)]
+struct Sourced(Arc<Mutex<Vec<u8>>>);
+
+impl RecordSink for Sourced {
+    fn record(&self, record: &obs::record::Record<'_>) {
+        JsonFlat::new().with_source().write(record, &mut self.0.lock().unwrap());
+    }
+}
+
+#[test]
+fn targets_and_files_are_bounded_and_what_is_cut_is_redacted() {
+    let secret = "hunter2".repeat(40);
+    let targets = ["é".repeat(1 << 20), format!("{}password={secret}", "x".repeat(200))];
+    let file = "f".repeat(1 << 20);
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let of_sink = Arc::clone(&kept);
+    bridged(
+        |builder| builder.sink(Arc::new(Sourced(of_sink))),
+        |bridge, handle| {
+            for target in &targets {
+                let record =
+                    Record::builder().target(target).file(Some(&file)).line(Some(1)).build();
+                bridge.log(&record);
+                handle.record(&Note::new(tracing::Level::INFO, target).at(&file, 1), &"note");
+            }
+        },
+    );
+    let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (at, line) in lines.iter().enumerate() {
+        let (target, source) = (line["target"].as_str().unwrap(), line["source"].as_str().unwrap());
+        assert_eq!((target.len(), source.len()), ([265, 228][at / 2], 1026), "{target}");
+        assert!(target.ends_with(CUT) && !target.contains("hunter"), "{target}");
+    }
+    assert_eq!(lines.len(), 4);
+}
+
 #[test]
 fn the_filter_is_that_of_events_and_may_change() {
     let filter = "info,noisy=error".parse().unwrap();
@@ -136,7 +177,7 @@ fn an_event_that_is_told_to_log_too_is_one_record() {
 }
 
 #[derive(Debug, Default)]
-struct Logs(std::sync::Mutex<u32>);
+struct Logs(Mutex<u32>);
 
 impl RecordSink for Logs {
     fn record(&self, _: &obs::record::Record<'_>) {

@@ -339,6 +339,40 @@ fn what_was_said_is_kept_as_long_as_the_source_wants() {
     }
 }
 
+/// A source whose other answer panics.
+#[derive(Debug)]
+struct Hasty;
+
+impl MetricSource for Hasty {
+    fn name(&self) -> &'static str {
+        "arenas"
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        TABLE
+    }
+
+    fn keep_for(&self) -> Duration {
+        std::panic::panic_any("kept")
+    }
+
+    fn collect(&self, samples: &mut Samples<'_>) -> Result<(), SourceError> {
+        samples.sample(&SIZE, &[], 1.0);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_source_that_panics_at_whatever_it_is_asked_brings_itself_in_trouble_only() {
+    let recorder = MetricRecorder::builder().source(Hasty).build();
+    with_local_recorder(&recorder, || gauge!("others").set(7));
+    for pages in 1..=3 {
+        let page = text(&recorder, Exposition::Text);
+        assert!(page.contains("others 7\n") && !page.contains("arena_size_bytes 1"), "{page}");
+        assert_eq!(failures(&recorder, "panicked"), f64::from(2 * pages), "this asks, too");
+    }
+}
+
 #[test]
 fn a_name_of_a_source_is_nobody_elses() {
     let recorder = recorder(all);

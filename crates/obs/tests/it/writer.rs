@@ -383,3 +383,25 @@ fn tasks_run_about_once_a_second_and_may_panic() {
     assert!(writer.append(b"still there\n"));
     assert_eq!(guard.shutdown(LONG).written, 1);
 }
+
+#[test]
+fn tasks_run_while_a_target_fails_or_has_no_room() {
+    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::WouldBlock] {
+        let played = Played::default();
+        *played.script.lock().unwrap() = vec![Answer::Error(kind); 100_000];
+        let (writer, guard) = started(played.clone(), 64 << 10);
+        let (sender, ticks) = std::sync::mpsc::channel();
+        writer.append(b"waits\n");
+        played.wait_until_entered();
+        writer.on_tick(move |now| {
+            let _ = sender.send(now);
+        });
+        // The pauses are of two seconds at most, and the line still waits.
+        for _ in 0..2 {
+            ticks.recv_timeout(Duration::from_secs(20)).unwrap();
+        }
+        assert_eq!((writer.status().totals.waiting, played.text()), (1, String::new()), "{kind}");
+        played.script.lock().unwrap().clear();
+        assert_eq!(guard.shutdown(LONG).written, 1);
+    }
+}

@@ -26,6 +26,11 @@ use crate::log::left_out::LeftOutCounts;
 /// are kept as far as there is room. A target that does not come back keeps nobody waiting but
 /// the thread.
 ///
+/// `std::process::exit`, `abort` and signals end the process without a drop of the guard: what waits then is lost, unless
+/// [`flush`](Self::flush) or [`WriterGuard::shutdown`] was called before. A child that `fork` makes without `exec` has a copy of
+/// what waits but not the thread: nothing that it logs is written, a lock that was held just then stays held, and the
+/// guard's end waits for nothing. Start writers after the fork; `std::process::Command`, which runs `exec`, is not concerned.
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -85,7 +90,8 @@ impl Writer {
     }
 
     /// Calls `task` about once a second, from the thread of the writer: for what is due by time. While
-    /// the target blocks it is not called.
+    /// the target fails it is called between two tries, so every two seconds at least; while a call of the target does
+    /// not come back it is not called.
     pub fn on_tick(&self, task: impl Fn(Instant) + Send + Sync + 'static) {
         self.0.add_tick(Arc::new(task));
     }

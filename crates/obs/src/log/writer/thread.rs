@@ -19,21 +19,22 @@ const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);
 /// Writes until the writer is shut down.
 pub(crate) fn run(shared: &Shared, mut target: Box<dyn Target>, mut batch: Batch) {
     let mut line = Vec::new();
-    let mut ticked = Instant::now();
+    let mut ticks = Ticks { shared, last: Instant::now() };
     loop {
         let next = shared.next(&mut batch);
-        if next == Next::Write && !write(shared, &mut *target, &mut batch) {
+        if next == Next::Write && !write(&mut ticks, &mut *target, &mut batch) {
             break;
         }
-        if shared.say_drops(&mut batch, &mut line) && !write(shared, &mut *target, &mut batch) {
+        if shared.say_drops(&mut batch, &mut line) && !write(&mut ticks, &mut *target, &mut batch) {
             break;
         }
         if next == Next::End {
             break;
         }
-        if next == Next::Tick || ticked.elapsed() >= TICK {
-            ticked = Instant::now();
-            shared.tick();
+        if next == Next::Tick {
+            ticks.tick();
+        } else {
+            ticks.tick_if_due();
         }
     }
     // Whoever waits for the end may count on it that the target is closed.
@@ -41,16 +42,36 @@ pub(crate) fn run(shared: &Shared, mut target: Box<dyn Target>, mut batch: Batch
     shared.end();
 }
 
+/// What is due about once a second, and when it ran last.
+struct Ticks<'a> {
+    shared: &'a Shared,
+    last: Instant,
+}
+
+impl Ticks<'_> {
+    fn tick(&mut self) {
+        self.last = Instant::now();
+        self.shared.tick();
+    }
+
+    fn tick_if_due(&mut self) {
+        if self.last.elapsed() >= TICK {
+            self.tick();
+        }
+    }
+}
+
 /// Writes all of a batch, however often that fails; `false` when it was given up.
-fn write(shared: &Shared, target: &mut dyn Target, batch: &mut Batch) -> bool {
-    let is_done = Writing::new(shared, target, batch).run();
+fn write(ticks: &mut Ticks<'_>, target: &mut dyn Target, batch: &mut Batch) -> bool {
+    let is_done = Writing::new(ticks, target, batch).run();
     batch.clear();
     is_done
 }
 
 /// One batch on its way into a target.
-struct Writing<'a> {
-    shared: &'a Shared,
+struct Writing<'a, 's> {
+    shared: &'s Shared,
+    ticks: &'a mut Ticks<'s>,
     target: &'a mut dyn Target,
     batch: &'a Batch,
     /// How far it is: bytes, and records that are written as a whole.
@@ -59,9 +80,9 @@ struct Writing<'a> {
     pause: Duration,
 }
 
-impl<'a> Writing<'a> {
-    fn new(shared: &'a Shared, target: &'a mut dyn Target, batch: &'a Batch) -> Self {
-        Self { shared, target, batch, at: 0, done: 0, pause: FIRST_PAUSE }
+impl<'a, 's> Writing<'a, 's> {
+    fn new(ticks: &'a mut Ticks<'s>, target: &'a mut dyn Target, batch: &'a Batch) -> Self {
+        Self { shared: ticks.shared, ticks, target, batch, at: 0, done: 0, pause: FIRST_PAUSE }
     }
 
     fn run(mut self) -> bool {
@@ -81,6 +102,10 @@ impl<'a> Writing<'a> {
             };
             if !goes_on {
                 return false;
+            }
+            // A full disk keeps filters and metrics waiting no longer than lines; the end is not kept waiting.
+            if !self.shared.is_closing() {
+                self.ticks.tick_if_due();
             }
         }
     }

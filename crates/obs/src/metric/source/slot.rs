@@ -12,6 +12,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A source, and what it said last.
 #[derive(Debug)]
 pub(crate) struct Slot {
+    name: &'static str,
     source: Arc<dyn MetricSource>,
     state: Mutex<State>,
     answered: Condvar,
@@ -28,11 +29,11 @@ struct State {
 
 impl Slot {
     pub(crate) fn new(source: Arc<dyn MetricSource>) -> Self {
-        Self { source, state: Mutex::default(), answered: Condvar::new() }
+        Self { name: source.name(), source, state: Mutex::default(), answered: Condvar::new() }
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        self.source.name()
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -41,6 +42,8 @@ impl Slot {
 
     /// What it says, or said a short time ago.
     pub(crate) fn ask(&self, clock: fn() -> Instant, samples: Samples<'_>) -> Arc<[Sample]> {
+        // Before anything is locked: it is somebody else's work.
+        let keep_for = catch_unwind(AssertUnwindSafe(|| self.source.keep_for())).ok();
         let state = self.state();
         let must_wait = state.is_asked;
         let (mut state, _) = self
@@ -53,14 +56,17 @@ impl Slot {
         }
         let began = clock();
         let is_new = |(at, _): &&(Instant, _)| {
-            must_wait || began.saturating_duration_since(*at) < self.source.keep_for()
+            must_wait || began.saturating_duration_since(*at) < keep_for.unwrap_or_default()
         };
         if let Some((_, kept)) = state.kept.as_ref().filter(is_new) {
             return Arc::clone(kept);
         }
         state.is_asked = true;
         drop(state);
-        let (asked, samples, rejected) = self.collect(samples);
+        let (asked, samples, rejected) = match keep_for {
+            Some(_) => self.collect(samples),
+            None => (Asked::Panicked, Arc::default(), 0),
+        };
         let took = clock().saturating_duration_since(began);
         let mut state = self.state();
         state.is_asked = false;
@@ -90,7 +96,7 @@ impl Slot {
     }
 
     fn warn(&self, asked: &Asked) {
-        let source = self.source.name();
+        let source = self.name;
         match asked {
             Asked::Failed(error) => {
                 let error = error as &dyn std::error::Error;

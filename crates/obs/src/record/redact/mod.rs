@@ -44,14 +44,14 @@ impl Redaction {
         self.keys.redact(text, part);
     }
 
-    /// A target as it may be shown: those that are no path of a module may say anything.
-    pub(crate) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
+    /// A target as it may be shown, of which there may be more: those that are no path of a module may say anything.
+    pub(crate) fn target<'a>(&self, target: &'a str, is_cut: bool) -> Cow<'a, str> {
         let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !self.has_shapes() && target.split("::").all(|part| part.bytes().all(is_of_name)) {
             return target.into();
         }
         let mut shown = target.to_owned();
-        self.redact(&mut shown, Part { start: 0, is_cut: false });
+        self.redact(&mut shown, Part { start: 0, is_cut });
         shown.into()
     }
 
