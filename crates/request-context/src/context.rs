@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::origin::Origin;
 use crate::scoped::Scoped;
 use crate::shared::SharedContext;
+use crate::state::TraceState;
 use crate::trace::TraceContext;
 use crate::word::Id;
 
@@ -36,6 +37,8 @@ pub struct Context {
     pub correlation_id: Option<Id>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
+    /// What tracing systems say of that trace, for the next service. It means nothing with another one.
+    pub trace_state: Option<TraceState>,
     /// Who acts.
     pub actor: Option<Actor>,
     /// Where the request came from.
@@ -63,10 +66,21 @@ impl Context {
         self
     }
 
-    /// With the ids of the trace.
+    /// With the ids of the trace. What was said of another one is left out.
     #[must_use]
     pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        let is_other = |known: TraceContext| known.trace_id != trace.trace_id;
+        if self.trace.is_none_or(is_other) {
+            self.trace_state = None;
+        }
         self.trace = Some(trace);
+        self
+    }
+
+    /// With what tracing systems say of the trace, which is given before.
+    #[must_use]
+    pub fn with_trace_state(mut self, state: TraceState) -> Self {
+        self.trace_state = Some(state);
         self
     }
 

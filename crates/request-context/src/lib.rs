@@ -5,6 +5,7 @@ mod context;
 mod origin;
 mod scoped;
 mod shared;
+mod state;
 mod trace;
 mod word;
 
@@ -12,5 +13,6 @@ pub use context::{Actor, Context, UserKind};
 pub use origin::{Learnt, Origin, Provenance, Scheme};
 pub use scoped::Scoped;
 pub use shared::SharedContext;
+pub use state::{InvalidTracestate, TraceState};
 pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceFlags, TraceId};
 pub use word::{Code, Id, InvalidId};

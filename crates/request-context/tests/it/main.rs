@@ -4,3 +4,4 @@
 mod context;
 mod ids;
 mod traceparent;
+mod tracestate;

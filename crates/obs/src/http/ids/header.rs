@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderName};
-use request_context::{Id, TraceContext};
+use request_context::{Id, InvalidTracestate, TraceContext, TraceState};
 
 use crate::http::metrics::name;
 use crate::record::RedactedKeys;
@@ -63,6 +63,36 @@ pub(super) fn take_parent(headers: &mut HeaderMap, wanted: bool) -> Option<Trace
     parent
 }
 
+/// What the caller says of the trace beside its ids. What is none is taken out of the request, and counted.
+pub(super) fn take_state(headers: &mut HeaderMap) -> Option<TraceState> {
+    let mut lines = headers.get_all(&TRACESTATE).iter().peekable();
+    lines.peek()?;
+    // A line that is no text is no member either.
+    let lines = lines.map(|line| line.to_str().unwrap_or("\0"));
+    let refused = match TraceState::of_lines(lines) {
+        Ok(state) => return Some(state),
+        // Nothing is wrong with saying nothing.
+        Err(InvalidTracestate::Empty) => None,
+        Err(InvalidTracestate::TooLong) => Some(Refused::TooLong),
+        Err(InvalidTracestate::Twice) => Some(Refused::Twice),
+        Err(_) => Some(Refused::Invalid),
+    };
+    headers.remove(&TRACESTATE);
+    if let Some(refused) = refused {
+        count(refused, "tracestate");
+    }
+    None
+}
+
+fn count(refused: Refused, what: &'static str) {
+    let reason = match refused {
+        Refused::Twice => "twice",
+        Refused::TooLong => "too_long",
+        Refused::Invalid => "invalid",
+    };
+    metrics::counter!(name::REFUSED_IDS, "header" => what, "reason" => reason).increment(1);
+}
+
 fn take<T>(
     headers: &mut HeaderMap,
     header: &HeaderName,
@@ -81,12 +111,7 @@ fn take<T>(
         Ok(found) => Some(found),
         Err(refused) => {
             headers.remove(header);
-            let reason = match refused {
-                Refused::Twice => "twice",
-                Refused::TooLong => "too_long",
-                Refused::Invalid => "invalid",
-            };
-            metrics::counter!(name::REFUSED_IDS, "header" => what, "reason" => reason).increment(1);
+            count(refused, what);
             None
         }
     }

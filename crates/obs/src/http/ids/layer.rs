@@ -4,12 +4,12 @@ use http::{Extensions, HeaderName, Request};
 use request_context::{Context, Id, SharedContext, TraceContext, TraceFlags};
 use tower_layer::Layer;
 
-use super::header::{CORRELATION_ID, REQUEST_ID, take_id, take_parent};
+use super::header::{CORRELATION_ID, REQUEST_ID, take_id, take_parent, take_state};
 use super::service::RequestIdService;
 use crate::record::{random_span_id, random_trace_id};
 
-/// Gives each request its ids: the trace by `traceparent`, the request's own id, and the correlation
-/// id that crosses services.
+/// Gives each request its ids: the trace by `traceparent` (and what tracing systems say of it by `tracestate`), the
+/// request's own id, and the correlation id that crosses services.
 ///
 /// They stand in a [`Context`]: as an extension of the request, and as [`Context::current`] while the
 /// service and the body of its answer run. What a layer outside of it put there already (origin,
@@ -121,7 +121,12 @@ impl Config {
         let correlation_id = take_id(headers, &self.correlation_header, "correlation_id");
         let trusted = self.trusts_request_id.then_some(&self.request_header);
         let request_id = trusted.and_then(|header| take_id(headers, header, "request_id"));
-        context.trace.get_or_insert_with(|| parent.unwrap_or_else(new_trace));
+        let state = parent.and_then(|_| take_state(headers));
+        let trace = *context.trace.get_or_insert_with(|| parent.unwrap_or_else(new_trace));
+        // An outer layer may know of another trace, which it does not belong to.
+        if parent.is_some_and(|parent| parent.trace_id == trace.trace_id) {
+            context.trace_state = context.trace_state.or(state);
+        }
         let request_id = context
             .request_id
             .get_or_insert_with(|| request_id.unwrap_or_else(self.make_id))

@@ -5,9 +5,12 @@ use axum::routing::get;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName};
 use obs::http::{RequestIdLayer, ServerLayer, write_outgoing_headers};
+use obs::metric::MetricRecorder;
 use request_context::{Actor, Context, Id};
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::{layered, serve, usual};
+use crate::metrics::value;
 
 /// What the handler sees: the ids of its context, and the headers that it is left with.
 async fn echo(headers: HeaderMap) -> String {
@@ -227,6 +230,104 @@ fn a_tracestate_goes_on_with_its_own_trace_only() {
             (trace.as_str(), is_kept)
         );
     }
+}
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[test]
+fn the_tracestate_of_the_caller_reaches_the_next_service() {
+    let outgoing = async || {
+        let _inner = tracing::info_span!("inner").entered();
+        let mut headers = HeaderMap::new();
+        write_outgoing_headers(&mut headers);
+        format!("next={:?}", headers.get("tracestate"))
+    };
+    serve(usual(Router::new().route("/", get(outgoing))), async |served| {
+        let said = "tracestate: rojo=1 ,\tcongo= 2\r\ntracestate:\r\ntracestate: baz=3\r\n";
+        let answer = served.get("/", &format!("traceparent: {PARENT}\r\n{said}")).await;
+        assert!(answer.ends_with("next=Some(\"rojo=1,congo= 2,baz=3\")"), "{answer}");
+        for alone in [said.to_owned(), format!("traceparent: {PARENT}-\r\n{said}")] {
+            let answer = served.get("/", &alone).await;
+            assert!(answer.ends_with("next=None"), "{answer}");
+        }
+        assert!(!served.lines.text().contains("rojo"));
+    });
+}
+
+#[test]
+fn a_tracestate_that_is_none_goes_no_further_and_its_trace_goes_on() {
+    let members =
+        |count: usize| (0..count).map(|n| format!("k{n}=1")).collect::<Vec<_>>().join(",");
+    let cases = [
+        ("a=1,a=2".to_owned(), Some("twice")),
+        (members(33), Some("too_long")),
+        ("A=1".to_owned(), Some("invalid")),
+        ("a=\u{e9}".to_owned(), Some("invalid")),
+        (" , ".to_owned(), None),
+    ];
+    for (state, reason) in &cases {
+        let recorder = MetricRecorder::builder().build();
+        let headers = [("traceparent", PARENT), ("tracestate", state)];
+        let (headers, context) =
+            metrics::with_local_recorder(&recorder, || left_with(RequestIdLayer::new(), &headers));
+        assert_eq!((context.trace, context.trace_state), (PARENT.parse().ok(), None), "{state}");
+        assert!(headers.contains_key("traceparent") && !headers.contains_key("tracestate"));
+        let counted = reason.and_then(|reason| {
+            let labels = format!("header=\"tracestate\",reason=\"{reason}\"");
+            value(&recorder, &format!("obs_http_refused_ids_total{{{labels}}}"))
+        });
+        assert_eq!(counted, reason.map(|_| 1.0), "{state}");
+    }
+    let (headers, context) =
+        left_with(RequestIdLayer::new(), &[("traceparent", PARENT), ("tracestate", &members(32))]);
+    assert_eq!(context.trace_state.unwrap().as_str(), members(32));
+    assert_eq!(headers["tracestate"], members(32));
+}
+
+#[test]
+fn a_tracestate_is_not_said_of_the_trace_that_an_outer_layer_knows() {
+    let other = PARENT.replace("4bf", "5bf");
+    for (known, is_kept) in [(PARENT, true), (other.as_str(), false)] {
+        let known = Context::new().with_trace(known.parse().unwrap());
+        let (_, context) = known.sync_scope(|| {
+            left_with(RequestIdLayer::new(), &[("traceparent", PARENT), ("tracestate", "a=1")])
+        });
+        assert_eq!(context.trace_state.is_some(), is_kept);
+    }
+}
+
+#[test]
+fn a_tracestate_is_written_beside_its_own_trace_and_nothing_stale_is_left() {
+    let of = |trace: &str| Context::new().with_trace(trace.parse().unwrap());
+    let said = |context: Context, stood: &[(&'static str, &str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in stood {
+            headers.append(*name, value.parse().unwrap());
+        }
+        context.sync_scope(|| write_outgoing_headers(&mut headers));
+        let values = headers.get_all("tracestate").iter();
+        values.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let ours = || of(PARENT).with_trace_state("a=1".parse().unwrap());
+    let stale = ("tracestate", "b=2");
+    assert_eq!(said(ours(), &[]), ["a=1"]);
+    assert_eq!(said(ours(), &[stale, stale]), ["a=1"]);
+    // Somebody added a member of his own.
+    assert_eq!(said(ours(), &[("traceparent", PARENT), ("tracestate", "b=2,a=1")]), ["b=2,a=1"]);
+    let other = PARENT.replace("4bf", "5bf");
+    assert_eq!(said(ours(), &[("traceparent", &other), stale]), ["a=1"]);
+    assert!(said(of(PARENT), &[stale]).is_empty());
+    // A state that was left beside a trace of another one by hand, and one of no trace.
+    let mut mixed = ours();
+    mixed.trace = None;
+    assert!(said(mixed, &[stale]).is_empty());
+    // The span that something happens in is of another trace than the context.
+    let layer = obs::record::RecordLayer::builder().build();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        let elsewhere = of(&other).sync_scope(|| tracing::info_span!("elsewhere"));
+        assert!(elsewhere.in_scope(|| said(ours(), &[])).is_empty());
+    });
 }
 
 #[test]
