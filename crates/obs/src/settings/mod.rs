@@ -113,6 +113,11 @@ impl ObservabilitySettings {
     pub(crate) fn reads_environment(&self) -> bool {
         self.outline.value.read_environment.unwrap_or(true)
     }
+
+    /// Whether something is said of which spans and events traces take.
+    pub(crate) fn filters_traces(&self) -> bool {
+        !self.outline.value.traces.is_empty()
+    }
 }
 
 impl Rules for Outline {

@@ -9,10 +9,11 @@ mod install;
 mod keeper;
 mod layout;
 mod output;
+mod panics;
 mod probe;
 mod profile;
 
-pub use builder::{ObservabilityBuilder, Panics};
+pub use builder::ObservabilityBuilder;
 pub use error::{SetupError, SetupErrorKind};
 pub use guard::{Guard, ShutdownReport};
 pub use handle::{Observability, OutputStatus};
@@ -21,5 +22,6 @@ pub use layout::Format;
 #[cfg(feature = "settings")]
 pub(crate) use layout::LayoutOptions;
 pub use output::Output;
+pub use panics::Panics;
 pub use probe::{METRICS, SelfTest, SelfTestFailure};
 pub use profile::{Profile, UnknownProfile};

@@ -584,6 +584,16 @@ impl Theirs {
 }
 
 #[test]
+fn settings_of_traces_that_nobody_takes_are_told() {
+    const TOLD: &str = "`traces` in the settings has no effect: no layer is here that takes them";
+    alone("settings_of_traces_that_nobody_takes_are_told", || {
+        let guard = set_up(&format!("{FILE}\n[observability]\ntraces = {{ level = 'debug' }}"));
+        assert!(guard.shutdown(SECOND).is_complete());
+        assert!(messages_of("log").iter().any(|message| message == TOLD));
+    });
+}
+
+#[test]
 fn what_quiets_the_log_takes_no_span_from_traces() {
     alone("what_quiets_the_log_takes_no_span_from_traces", || {
         let text = format!(
