@@ -87,6 +87,10 @@ const DISTINCT: usize = 12;
 /// A part so long is a leak as well.
 const PART: usize = 8;
 
+/// So long where all of it are hexadecimal digits: a log is full of ids that are, too, and eight of them are found by
+/// chance.
+const PART_OF_DIGITS: usize = 16;
+
 /// All forms that differ from one another.
 fn forms(secret: &[u8]) -> Vec<Form> {
     let text = std::str::from_utf8(secret).ok();
@@ -132,7 +136,9 @@ fn forms(secret: &[u8]) -> Vec<Form> {
         forms.push(form("reversed", text.chars().rev().collect::<String>()));
     }
     if secret.len() >= LONG {
-        forms.extend(secret.windows(PART).map(|part| form("in part", part)));
+        let is_digits = secret.iter().all(u8::is_ascii_hexdigit);
+        let part = if is_digits { PART_OF_DIGITS } else { PART };
+        forms.extend(secret.windows(part).map(|part| form("in part", part)));
     }
     let is_broken_up = |form: &&Form| {
         let names = ["hexadecimal", "a list of numbers", "base64", "base64url"];

@@ -84,6 +84,14 @@ fn eight_bytes_of_a_long_one_are_found_and_fewer_are_not() {
     assert_eq!(form(&of("abcdefghijklmno"), "abcdefgh"), None, "shorter ones have no parts");
 }
 
+/// Ids are of such digits, too: of a few millions, one has eight in a row that a key has.
+#[test]
+fn of_hexadecimal_digits_sixteen_in_a_row_are_found() {
+    let canary = of("9f86d081884c7d659a2feaa0c55ad015");
+    assert_eq!(form(&canary, "trace_id=00081884c7d659a20000000000000000"), None);
+    assert_eq!(form(&canary, "key=86d081884c7d659a…"), Some("in part"));
+}
+
 #[test]
 fn names_make_canaries_and_always_the_same() {
     let (one, two) = (Canary::named("one"), Canary::named("two"));
