@@ -9,7 +9,7 @@ use request_context::SharedContext;
 pin_project! {
     /// The body of an answer, which runs in the context of its request, and is dropped in it.
     pub struct ScopedBody<B> {
-        // Until this is dropped.
+        // Until its end, or this is dropped.
         #[pin]
         inner: Option<B>,
         context: SharedContext,
@@ -18,7 +18,9 @@ pin_project! {
     impl<B> PinnedDrop for ScopedBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.context.clone().sync_scope(|| this.inner.set(None));
+            if this.inner.is_some() {
+                this.context.clone().sync_scope(|| this.inner.set(None));
+            }
         }
     }
 }
@@ -37,9 +39,26 @@ impl<B: Body> Body for ScopedBody<B> {
         self: Pin<&mut Self>,
         task: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
-        this.context.clone().sync_scope(|| inner.poll_frame(task))
+        let mut this = self.project();
+        if this.inner.is_none() {
+            return Poll::Ready(None);
+        }
+        this.context.clone().sync_scope(|| {
+            let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            let frame = inner.as_mut().poll_frame(task);
+            let has_ended = match &frame {
+                Poll::Ready(None) => true,
+                Poll::Ready(Some(Ok(_))) => inner.is_end_stream(),
+                Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+            };
+            if has_ended {
+                // Here, where the context is at hand: nothing is left to be dropped in it later.
+                this.inner.set(None);
+            }
+            frame
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -47,7 +66,7 @@ impl<B: Body> Body for ScopedBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map(Body::size_hint).unwrap_or_default()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -26,7 +26,7 @@ pin_project! {
         // Until this is dropped.
         #[pin]
         inner: Option<B>,
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
     }
 
     impl<B> PinnedDrop for MeteredBody<B> {
@@ -47,7 +47,7 @@ impl<B> CountedBody<B> {
 }
 
 impl<B> MeteredBody<B> {
-    pub(super) fn new(inner: B, exchange: Option<Exchange>) -> Self {
+    pub(super) fn new(inner: B, exchange: Option<Box<Exchange>>) -> Self {
         Self { inner: Some(inner), exchange: exchange.filter(|exchange| !exchange.is_finished) }
     }
 }

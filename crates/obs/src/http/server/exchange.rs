@@ -1,3 +1,4 @@
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -5,7 +6,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body;
 use metrics::Gauge;
-use request_context::SharedContext;
+use request_context::{Context, SharedContext};
 use tracing::Span;
 
 use super::labels::{Failure, Labels};
@@ -93,8 +94,10 @@ impl Exchange {
         let read = self.request_bytes.as_ref().map_or(0, |bytes| bytes.load(Ordering::Relaxed));
         self.tell_span();
         match self.context.take().map(|context| in_span(context, &self.span)) {
-            Some(context) => context.sync_scope(|| self.measure(duration, read)),
-            None => self.measure(duration, read),
+            Some(context) if !is_current(&context) => {
+                context.sync_scope(|| self.measure(duration, read));
+            }
+            _ => self.measure(duration, read),
         }
         // The span ends with the answer, even if somebody keeps the body.
         self.span = Span::none();
@@ -157,6 +160,13 @@ impl Drop for Exchange {
             self.fail(Failure::Cancelled);
         }
     }
+}
+
+/// Whether the task runs in this one, as it mostly does when it ends by itself.
+fn is_current(context: &SharedContext) -> bool {
+    Context::with_current(|current| {
+        current.is_some_and(|current| ptr::eq(current, &raw const **context))
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "of sizes beyond 8 PiB, bytes do not matter")]

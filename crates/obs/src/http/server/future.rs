@@ -17,7 +17,8 @@ pin_project! {
         // Until this is dropped.
         #[pin]
         inner: Option<F>,
-        exchange: Option<Exchange>,
+        // In one place until the end: futures and answers are moved again and again.
+        exchange: Option<Box<Exchange>>,
     }
 
     impl<F> PinnedDrop for ServerFuture<F> {
@@ -32,7 +33,7 @@ pin_project! {
 }
 
 impl<F> ServerFuture<F> {
-    pub(super) const fn new(inner: F, exchange: Exchange) -> Self {
+    pub(super) const fn new(inner: F, exchange: Box<Exchange>) -> Self {
         Self { inner: Some(inner), exchange: Some(exchange) }
     }
 }

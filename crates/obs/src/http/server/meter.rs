@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use metrics::{Gauge, Histogram, Key, Label, Level, Metadata};
 
-use super::labels::{Failure, Labels, OTHER};
+use super::labels::{Failure, Labels, OTHER, is_same};
 use crate::http::metrics::{label, name};
 
 /// The most routes that have series of their own. Whoever has more gives paths instead of patterns.
@@ -31,7 +31,7 @@ pub(super) struct Meter {
 }
 
 /// The labels of `http.server.active_requests`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Active {
     method: &'static str,
     scheme: &'static str,
@@ -95,9 +95,10 @@ impl Meter {
 
     /// What counts the requests that have not ended.
     pub(super) fn active(&self, method: &'static str, scheme: &'static str) -> Gauge {
-        let wanted = Active { method, scheme };
+        let is_wanted =
+            |active: &Active| is_same(active.method, method) && is_same(active.scheme, scheme);
         let find = |known: &[(Active, Gauge)]| {
-            known.iter().find(|(active, _)| *active == wanted).map(|(_, gauge)| gauge.clone())
+            known.iter().find(|(active, _)| is_wanted(active)).map(|(_, gauge)| gauge.clone())
         };
         if let Some(gauge) = find(&self.active.load()) {
             return gauge;
@@ -113,7 +114,7 @@ impl Meter {
         ];
         let key = Key::from_parts(name::ACTIVE_REQUESTS, labels);
         let gauge = metrics::with_recorder(|recorder| recorder.register_gauge(&key, &METADATA));
-        known.push((wanted, gauge.clone()));
+        known.push((Active { method, scheme }, gauge.clone()));
         self.active.store(Arc::new(known));
         gauge
     }

@@ -50,7 +50,7 @@ where
 }
 
 impl<S> ServerService<S> {
-    fn begin<B: Body>(&self, request: &Request<B>) -> Exchange {
+    fn begin<B: Body>(&self, request: &Request<B>) -> Box<Exchange> {
         let context = request.extensions().get::<Context>();
         if context.is_none() {
             say_order();
@@ -66,7 +66,7 @@ impl<S> ServerService<S> {
         let span = self.span(request, context, route, &labels);
         let active = self.meter.active(labels.method, labels.scheme);
         let logs = self.config.logs_access;
-        let exchange = Exchange {
+        let exchange = Box::new(Exchange {
             route: self.meter.route(route),
             active,
             begun: (self.config.now)(),
@@ -81,7 +81,7 @@ impl<S> ServerService<S> {
             labels,
             is_running: false,
             is_finished: false,
-        };
+        });
         // Last: what panics before this has not begun, and leaves nothing to count down.
         exchange.active.increment(1);
         exchange

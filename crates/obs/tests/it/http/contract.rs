@@ -1,9 +1,9 @@
 //! What `tower` and `http-body` ask of whoever stands between: nothing changes but what is measured.
 
 use std::convert::Infallible;
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use axum::body::{Body, Bytes};
@@ -15,7 +15,8 @@ use http_body_util::StreamBody;
 use metrics::set_default_local_recorder;
 use obs::http::{CountedBody, GrpcLayer, RequestIdLayer, ServerLayer};
 use obs::metric::{Exposition, MetricRecorder};
-use tower::{Service, ServiceBuilder, service_fn};
+use request_context::Id;
+use tower::{Layer, Service, ServiceBuilder, service_fn};
 
 use crate::metrics::text;
 
@@ -169,6 +170,85 @@ fn bodies_are_told_as_they_are_and_may_be_asked_after_their_end() {
     assert!(has(&recorder, COUNT, &[], "3") && has(&recorder, ACTIVE, &[], "0"));
     assert!(!text(&recorder, Exposition::Text).contains(r#"error_type="cancelled""#));
     assert!(has(&recorder, "http_server_response_body_size_bytes_sum", &[], "16"));
+}
+
+/// A body of one byte a frame, which says in which request it is dropped.
+struct Told {
+    left: usize,
+    dropped_in: Arc<Mutex<Option<Option<Id>>>>,
+}
+
+impl http_body::Body for Told {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or_default();
+        Poll::Ready(left.map(|_| Ok(Frame::data(Bytes::from_static(b"x")))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let id = request_context::Context::current().and_then(|context| context.request_id);
+        *self.dropped_in.lock().unwrap() = Some(id);
+    }
+}
+
+#[test]
+fn bodies_are_dropped_at_their_end_or_when_they_are_given_up_in_the_context_of_their_request() {
+    let recorder = recorder();
+    let _recorder = set_default_local_recorder(&recorder);
+    for frames in [0, 1, 2] {
+        let dropped_in: Arc<Mutex<Option<Option<Id>>>> = Arc::default();
+        let told = Arc::clone(&dropped_in);
+        let inner = service_fn(move |_: Request<CountedBody<Body>>| {
+            let body = Told { left: 2, dropped_in: Arc::clone(&told) };
+            ready(Ok::<_, Infallible>(Response::new(body)))
+        });
+        let layers = ServiceBuilder::new().layer(RequestIdLayer::new().answer_ids());
+        let mut service = layers.layer(ServerLayer::new()).service(inner);
+        let answer = now(service.call(call())).unwrap();
+        let id = Id::new(answer.headers()["x-request-id"].to_str().unwrap()).unwrap();
+        let mut body = Box::pin(answer.into_body());
+        for _ in 0..frames {
+            let is_dropped = dropped_in.lock().unwrap().is_some();
+            assert!(!is_dropped);
+            let frame = now(std::future::poll_fn(|task| body.as_mut().poll_frame(task)));
+            assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "x");
+        }
+        // The second frame is its last one: who keeps the rest keeps nothing.
+        let has_ended = frames == 2;
+        let is_dropped = dropped_in.lock().unwrap().is_some();
+        assert_eq!(is_dropped, has_ended, "{frames}");
+        assert_eq!(body.is_end_stream(), has_ended);
+        assert_eq!(body.size_hint().exact(), has_ended.then_some(0));
+        drop(body);
+        let dropped_in = dropped_in.lock().unwrap().take();
+        assert_eq!(dropped_in, Some(Some(id)), "{frames}");
+    }
+}
+
+#[test]
+fn what_the_layers_keep_of_a_request_is_not_moved_with_its_future_and_its_body() {
+    fn sizes<S: Service<Request<Body>, Response = Response<B>>, B>(_: &S) -> [usize; 2] {
+        [size_of::<S::Future>(), size_of::<B>()]
+    }
+    let inner = service_fn(async |_: Request<CountedBody<Body>>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
+    let [future, body] = sizes(&ServerLayer::new().layer(inner));
+    let words = 2 * size_of::<usize>();
+    assert!(body <= size_of::<Body>() + words, "{body}");
+    assert!(future <= size_of::<Request<CountedBody<Body>>>() + 2 * words, "{future}");
 }
 
 #[test]
