@@ -49,9 +49,8 @@ impl Observed {
 
     /// Each request with ids, a span, a measurement and a line in the log.
     pub(crate) fn around(routes: Router) -> Router {
-        routes
-            .layer(ServerLayer::new().route_by(axum_route).log_access())
-            .layer(RequestIdLayer::new().answer_ids())
+        let measured = ServerLayer::new().route_by(axum_route).log_access();
+        routes.layer((RequestIdLayer::new().answer_ids(), measured))
     }
 
     pub(crate) fn end(self) -> Result<(), Failure> {
