@@ -9,11 +9,12 @@ use obs::admin::AdminServer;
 use obs::catalog::Catalog;
 use obs::http::{RequestIdLayer, ServerLayer, axum_route};
 use obs::record::Resource;
+use obs::settings::ObservabilitySettings;
 use obs::setup::{Guard, Observability};
 use secret_canary::Canary;
 use secrets_core::SecretValue;
 
-use crate::{Failure, settings};
+use crate::Failure;
 
 /// How long what waits is written for at the end.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
@@ -28,15 +29,14 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// For the service of this mode, as the settings say.
-    pub(crate) fn start(mode: &str) -> Result<Self, Failure> {
-        let settings = settings::observability()?;
+    pub(crate) fn start(mode: &str, settings: &ObservabilitySettings) -> Result<Self, Failure> {
         let resource = Resource::default()
             .with_version(env!("CARGO_PKG_VERSION"))
             .with("service.instance.id", mode);
         let guard = Observability::builder()
             .resource(resource)
             .catalog(Catalog::new().with(secrets_manager::METRICS)?)
-            .settings(&settings)?
+            .settings(settings)?
             .install()?;
         let admin = settings.admin(guard.observability()).ok_or("no admin listener is set")?;
         Ok(Self { admin: admin.start()?, guard })

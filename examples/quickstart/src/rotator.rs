@@ -9,7 +9,7 @@ use secrets_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::process::{loopback, parent_gone, print_line, unix_ms};
-use crate::settings::Secrets;
+use crate::settings::{self, Secrets};
 use crate::verifier::Verifier;
 use crate::{Failure, names};
 
@@ -35,7 +35,7 @@ pub(crate) enum Event {
 
 /// Rotates a few times and ends.
 pub(crate) async fn run(resource: &str) -> Result<(), Failure> {
-    let secrets = Secrets::start().await?;
+    let secrets = Secrets::start(&settings::load()?).await?;
     let store = secrets.manager().cached();
     let admin = store.get_secret(&reference(names::ADMIN_TOKEN)?, GetOptions::default()).await?;
     let resource = Resource {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::observed::Observed;
 use crate::process::{Ready, listen, loopback, parent_gone, print_line, unix_ms};
 use crate::settings::Secrets;
-use crate::{Failure, names};
+use crate::{Failure, names, settings};
 
 /// The names by which the resource counts the services.
 pub(crate) const HANDLE: &str = "handle";
@@ -41,8 +41,10 @@ struct Service {
 
 /// Serves until standard input ends.
 pub(crate) async fn run(read_once: bool, resource: &str) -> Result<(), Failure> {
-    let observed = Observed::start(if read_once { READ_ONCE } else { HANDLE })?;
-    let secrets = Secrets::start().await?;
+    let settings = settings::load()?;
+    let mode = if read_once { READ_ONCE } else { HANDLE };
+    let observed = Observed::start(mode, &settings.observability)?;
+    let secrets = Secrets::start(&settings).await?;
     let resource = loopback(resource)?;
     let (client, password) = if read_once {
         (READ_ONCE, Password::ReadOnce(secrets.manager().get(names::PASSWORD).await?.value))

@@ -31,11 +31,12 @@ pub(crate) const LOG: &str = "QUICKSTART__OBSERVABILITY__OUTPUTS__LOG__FILE__PAT
 
 const PRODUCT: Product = Product::new(Code::new("mainstay"), Code::new("quickstart"));
 
+/// What all settings are together.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+pub(crate) struct Settings {
     secrets: SecretManagerSettings,
-    observability: ObservabilitySettings,
+    pub(crate) observability: ObservabilitySettings,
 }
 
 impl Rules for Settings {
@@ -90,10 +91,10 @@ impl Rules for Bare {
     }
 }
 
-/// What the settings say of logs and metrics.
-pub(crate) fn observability() -> Result<ObservabilitySettings, Failure> {
-    let layers = layers::<Settings>(Path::new("")).variables("QUICKSTART", std::env::vars_os());
-    Ok(layers.load()?.settings.observability)
+/// Reads what the settings say of this process.
+pub(crate) fn load() -> Result<Settings, Failure> {
+    let layers = layers(Path::new("")).variables("QUICKSTART", std::env::vars_os());
+    Ok(layers.load()?.settings)
 }
 
 /// The secrets of a process, and what keeps them fresh and writes the trail.
@@ -103,10 +104,8 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// Reads the settings and starts what they say.
-    pub(crate) async fn start() -> Result<Self, Failure> {
-        let layers = layers::<Settings>(Path::new("")).variables("QUICKSTART", std::env::vars_os());
-        let settings = layers.load()?.settings;
+    /// Starts what the settings say.
+    pub(crate) async fn start(settings: &Settings) -> Result<Self, Failure> {
         let started = settings.secrets.start(&Registry::new().with_product(PRODUCT)).await?;
         let running = tokio::spawn(started.run());
         Ok(Self { started, running })
