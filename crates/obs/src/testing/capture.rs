@@ -74,7 +74,7 @@ impl Capture {
         self.scope.enter(work)
     }
 
-    /// Captures what a future does, on whichever thread it is polled.
+    /// Captures what a future does, on whichever thread it is polled, and when it is dropped before its end.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         Scope::around(Some(self.scope.clone()), future)
     }

@@ -1,7 +1,9 @@
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
 
+use pin_project_lite::pin_project;
 use tracing_core::{Dispatch, Subscriber, dispatcher};
 use tracing_subscriber::Layer;
 
@@ -33,11 +35,9 @@ impl Scope {
         dispatcher::with_default(&self.dispatch, recorded)
     }
 
-    /// The future in a scope, wherever it is polled.
-    pub(crate) async fn around<F: Future>(scope: Option<Self>, future: F) -> F::Output {
-        let Some(scope) = scope else { return future.await };
-        let mut future = pin!(future);
-        poll_fn(|task| scope.enter(|| future.as_mut().poll(task))).await
+    /// The future in a scope, wherever it is polled and wherever it is dropped.
+    pub(crate) const fn around<F: Future>(scope: Option<Self>, future: F) -> Scoped<F> {
+        Scoped { scope, future: Some(future) }
     }
 
     /// What works in a scope, wherever it is called.
@@ -45,6 +45,38 @@ impl Scope {
         move || match scope {
             Some(scope) => scope.enter(work),
             None => work(),
+        }
+    }
+}
+
+pin_project! {
+    /// A future in a scope. What is cancelled is seen, too: what it logs and measures when it is dropped.
+    pub(crate) struct Scoped<F> {
+        scope: Option<Scope>,
+        // There until it is dropped.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Scoped<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(scope) = this.scope {
+                scope.enter(|| this.future.set(None));
+            }
+        }
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
+        match this.scope {
+            Some(scope) => scope.enter(|| future.poll(task)),
+            None => future.poll(task),
         }
     }
 }

@@ -18,7 +18,8 @@ impl Capture {
     /// ```
     ///
     /// # Panics
-    /// It is there; the message says where and in which encoding, but not what.
+    /// It is there; the message says where and in which encoding, but not what. Or it may be: more records were logged than
+    /// are kept.
     #[track_caller]
     #[expect(clippy::panic, reason = "an assertion for tests")]
     pub fn expect_no_secret(&self, secret: &Canary) {
@@ -27,6 +28,12 @@ impl Capture {
         let places: Vec<String> = in_records.chain(self.in_metrics(secret)).collect();
         if !places.is_empty() {
             panic!("the secret was found in {} places:{}", places.len(), listed(&places));
+        }
+        if records.left_out() > 0 {
+            let left_out = records.left_out();
+            panic!(
+                "nobody looked for the secret in {left_out} records: more were logged than are kept"
+            );
         }
     }
 

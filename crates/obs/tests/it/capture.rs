@@ -225,6 +225,68 @@ fn what_is_carried_is_captured_on_any_thread() {
     }
 }
 
+/// Says that it went away.
+struct Leaves;
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        tracing::warn!("left");
+        metrics::counter!("left").increment(1);
+    }
+}
+
+async fn stays() {
+    let _leaves = Leaves;
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn what_is_cancelled_is_captured_too() {
+    let capture = Capture::new();
+    runtime().block_on(async {
+        let context = Context::new().with_request_id(Id::new("r-1").unwrap());
+        let carrying = capture.scope(context.scope(async {
+            let span = tracing::info_span!("request").entered();
+            let task = tokio::spawn(Carried::here().scope(stays()));
+            drop(span);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            task.abort();
+            task.await.unwrap_err();
+        }));
+        carrying.await;
+        let record = capture.records().in_span("request").expect_one();
+        assert_eq!(record.ids.request_id.unwrap().as_str(), "r-1");
+        // Outside of it, where nothing is captured.
+        let stays = capture.scope(stays());
+        tokio::time::timeout(Duration::from_millis(10), stays).await.unwrap_err();
+    });
+    assert_eq!(messages(&capture.records()), ["left", "left"]);
+    assert_eq!(capture.metrics().counter("left", &[]), 2);
+}
+
+#[test]
+fn nothing_is_asserted_of_records_that_were_not_kept() {
+    let capture = Capture::new();
+    let secret = Canary::named("left out");
+    capture.run(|| {
+        tracing::info!("first");
+        (1..100_000).for_each(|_| tracing::trace!("kept"));
+        capture.expect_no_secret(&secret);
+        tracing::error!("{}", secret.text());
+    });
+    let at = |level| capture.records().at(level);
+    assert_eq!((at(Level::ERROR).len(), at(Level::ERROR).left_out()), (0, 1));
+    for text in [
+        said(|| at(Level::ERROR).expect_none()),
+        said(|| drop(at(Level::INFO).expect_one())),
+        said(|| drop(at(Level::TRACE).expect_count(99_999))),
+    ] {
+        assert!(text.contains("1 records more were logged than are kept"), "{text}");
+    }
+    let text = said(|| capture.expect_no_secret(&secret));
+    assert!(text.starts_with("nobody looked for the secret in 1 records"), "{text}");
+}
+
 #[test]
 fn its_subscriber_may_be_given_on() {
     let capture = Capture::new();
