@@ -94,6 +94,12 @@ impl RecordHandle {
         }
     }
 
+    /// The same, whatever the filter takes: for what is said of a change of the filter itself.
+    #[cfg(feature = "admin")]
+    pub(crate) fn record_anyway(&self, note: &Note<'_>, message: &dyn fmt::Display) {
+        self.record_message_in(note, message, current_span(Some(self.0.number)).as_deref());
+    }
+
     /// What the layer knows of a span.
     pub(crate) fn span_of(&self, dispatch: &Dispatch, id: &span::Id) -> Option<Arc<SpanRecord>> {
         span_of(dispatch, id, Some(self.0.number))
@@ -106,9 +112,17 @@ impl RecordHandle {
         message: &dyn fmt::Display,
         span: Option<&SpanRecord>,
     ) {
-        if !self.takes(note) {
-            return;
+        if self.takes(note) {
+            self.record_message_in(note, message, span);
         }
+    }
+
+    fn record_message_in(
+        &self,
+        note: &Note<'_>,
+        message: &dyn fmt::Display,
+        span: Option<&SpanRecord>,
+    ) {
         self.record_fields_in(note, span, |fields, core| {
             let redact = |text: &mut String, part| core.redaction.redact(text, part);
             fields.set_message(

@@ -223,6 +223,21 @@ fn who_is_authorized_changes_the_filter_for_a_time() {
 }
 
 #[test]
+fn who_silences_the_log_is_in_it() {
+    with_server("who_silences_the_log_is_in_it", authorized, |server, guard| {
+        for filter in ["off", "error", "info,obs::admin=off"] {
+            assert_eq!(put(server.address(), "/loggers", TOKEN, filter).status, 200);
+        }
+        assert!(guard.observability().records().flush(WITHIN));
+        let log = std::fs::read_to_string(child::folder().unwrap().join("log")).unwrap();
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        let told: Vec<Value> = lines.filter(|line: &Value| line["user.id"] == "alice").collect();
+        let filters: Vec<_> = told.iter().map(|line| line["filter"].as_str().unwrap()).collect();
+        assert_eq!(filters, ["off", "error", "obs::admin=off,info"]);
+    });
+}
+
+#[test]
 fn secrets_in_the_settings_are_not_shown() {
     let settings =
         "url = postgres://app:hunter2@db/orders\npassword = hunter2 (app.toml:2)\nport = 1";
