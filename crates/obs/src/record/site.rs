@@ -3,7 +3,7 @@ use tracing_core::{Field, Metadata};
 use crate::record::name::Mark;
 use crate::record::redact::RedactedKeys;
 
-/// The field that is the message.
+/// The first field of an event with this name is the message: `tracing` puts the text of a macro there.
 const MESSAGE: &str = "message";
 
 /// What is known of a place in the program that logs, before it does.
@@ -22,7 +22,12 @@ pub(crate) struct Known {
 
 impl Site {
     pub(crate) fn new(metadata: &'static Metadata<'static>, keys: &RedactedKeys) -> Self {
-        let fields = metadata.fields().iter().map(|field| Known::new(field.name(), keys));
+        let mut has_message = !metadata.is_event();
+        let fields = metadata.fields().iter().map(|field| {
+            let is_message = !has_message && field.name() == MESSAGE;
+            has_message |= is_message;
+            Known::new(field.name(), is_message, keys)
+        });
         Self { fields: fields.collect() }
     }
 
@@ -37,11 +42,7 @@ impl Site {
 }
 
 impl Known {
-    fn new(name: &str, keys: &RedactedKeys) -> Self {
-        Self {
-            is_sensitive: keys.is_sensitive(name),
-            is_message: name == MESSAGE,
-            mark: Mark::of(name),
-        }
+    fn new(name: &str, is_message: bool, keys: &RedactedKeys) -> Self {
+        Self { is_sensitive: keys.is_sensitive(name), is_message, mark: Mark::of(name) }
     }
 }

@@ -48,6 +48,25 @@ fn names_that_stand_twice_and_names_of_the_layout_stand_once() {
 }
 
 #[test]
+fn fields_that_are_called_message_are_lost_nowhere() {
+    let lines = logged(|| {
+        let span = tracing::info_span!("s", "order {}", 7);
+        let _span = span.enter();
+        tracing::info!("m");
+        tracing::info!(message = "a field", "the text");
+        tracing::info!(message = "alone");
+        span.record("message", "another order");
+        tracing::info!("m");
+    });
+    let shown = lines.all();
+    let shown =
+        shown.iter().map(|line| [&line["message"], &line["field.message"]].map(|v| v.as_str()));
+    let expected =
+        [["m", "order 7"], ["the text", "a field"], ["alone", "order 7"], ["m", "another order"]];
+    assert_eq!(shown.collect::<Vec<_>>(), expected.map(|line| line.map(Some)), "{}", lines.text());
+}
+
+#[test]
 fn what_is_recorded_late_is_there_from_then_on() {
     let lines = logged(|| {
         let span = tracing::info_span!("s", user = tracing::field::Empty, n = 1);
