@@ -40,7 +40,9 @@ use crate::metric::{Buckets, MetricSource, Samples, SourceError};
 /// | `tokio.runtime.blocking_threads` | with a [`ThreadCount`] |
 /// | `.blocking_threads.idle`, `.blocking_queue.depth`, `.forced_yields`, `.worker.queue.depth`, `.worker.steals`, `.worker.polls` | nothing |
 ///
-/// Once the heartbeat has ended, as it does with its runtime, nothing is said any more.
+/// Once the heartbeat has ended, as it does with its runtime, nothing is said any more. Of a runtime without threads of its own
+/// (`new_current_thread`) it also says that somebody drives it all the time: one without a heartbeat may be left between two calls
+/// of `block_on`, so that its worker is never shown as stuck.
 #[derive(Clone)]
 pub struct TokioRuntime {
     name: Arc<str>,
@@ -70,8 +72,8 @@ impl TokioRuntime {
     pub fn new(name: &str, handle: &Handle) -> Self {
         let (metrics, now) = (handle.metrics(), Instant::now());
         let all: Vec<_> =
-            readings(&metrics).map(|(reading, _)| Worker::new(reading, now)).collect();
-        let busy = readings(&metrics).map(|(reading, _)| reading.busy).sum();
+            readings(&metrics, false).map(|(reading, _)| Worker::new(reading, now)).collect();
+        let busy = readings(&metrics, false).map(|(reading, _)| reading.busy).sum();
         Self {
             name: name.into(),
             has_threads: handle.runtime_flavor() != RuntimeFlavor::CurrentThread,
@@ -95,11 +97,18 @@ impl TokioRuntime {
         Arc::clone(&self.beat).run()
     }
 
-    fn say_workers(&self, now: Instant, samples: &mut Samples<'_>) {
+    /// Whether a worker can be stuck. Without tasks it cannot: it has yet to begin, or the runtime is gone. Who lends its thread
+    /// to a runtime may have left it: that is known only of one whose heartbeat was started to be kept alive.
+    fn may_work(&self, pulse: Pulse) -> bool {
+        (self.has_threads || pulse != Pulse::Never) && self.metrics.num_alive_tasks() > 0
+    }
+
+    fn say_workers(&self, now: Instant, pulse: Pulse, samples: &mut Samples<'_>) {
+        let may_work = self.may_work(pulse);
         let (mut busy, mut stall) = (Duration::ZERO, Duration::ZERO);
         let mut workers = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, (worker, (reading, parks))) in
-            workers.all.iter_mut().zip(readings(&self.metrics)).enumerate()
+            workers.all.iter_mut().zip(readings(&self.metrics, may_work)).enumerate()
         {
             let seen = worker.see(reading, now);
             busy += seen.busy;
@@ -154,11 +163,15 @@ impl TokioRuntime {
 }
 
 /// What each worker says, and how often it went to sleep.
-fn readings(metrics: &RuntimeMetrics) -> impl Iterator<Item = (Reading, u64)> + '_ {
-    (0..metrics.num_workers()).map(|worker| {
+fn readings(
+    metrics: &RuntimeMetrics,
+    may_work: bool,
+) -> impl Iterator<Item = (Reading, u64)> + '_ {
+    (0..metrics.num_workers()).map(move |worker| {
         let reading = Reading {
             busy: metrics.worker_total_busy_duration(worker),
             parks_and_unparks: metrics.worker_park_unpark_count(worker),
+            may_work,
         };
         (reading, metrics.worker_park_count(worker))
     })
@@ -190,7 +203,8 @@ impl MetricSource for TokioRuntime {
     fn collect(&self, samples: &mut Samples<'_>) -> Result<(), SourceError> {
         let now = Instant::now();
         let labels = [(table::RUNTIME, &*self.name)];
-        match self.beat.pulse(now) {
+        let pulse = self.beat.pulse(now);
+        match pulse {
             Pulse::Ended => return Ok(()),
             Pulse::Never => {}
             Pulse::Overdue(late) => {
@@ -204,7 +218,7 @@ impl MetricSource for TokioRuntime {
         samples.sample(&table::TASKS, &labels, self.metrics.num_alive_tasks() as f64);
         let queue = self.metrics.global_queue_depth() as f64;
         samples.sample(&table::GLOBAL_QUEUE, &labels, queue);
-        self.say_workers(now, samples);
+        self.say_workers(now, pulse, samples);
         self.say_threads(samples);
         self.say_unstable(samples);
         Ok(())

@@ -6,6 +6,8 @@ pub(super) struct Reading {
     pub(super) busy: Duration,
     /// It sleeps if this is odd.
     pub(super) parks_and_unparks: u64,
+    /// Whether there is anything that could keep it from coming back.
+    pub(super) may_work: bool,
 }
 
 /// What was seen of a worker. It tells how long it was busy only when it comes back to its scheduler: one that is
@@ -36,9 +38,9 @@ impl Worker {
         if reading != self.last {
             (self.last, self.since) = (reading, now);
         }
-        let is_awake = reading.parks_and_unparks.is_multiple_of(2);
+        let works = reading.may_work && reading.parks_and_unparks.is_multiple_of(2);
         let stall =
-            if is_awake { now.saturating_duration_since(self.since) } else { Duration::ZERO };
+            if works { now.saturating_duration_since(self.since) } else { Duration::ZERO };
         self.shown = self.shown.max(reading.busy + stall);
         Seen { busy: self.shown, stall }
     }
@@ -51,7 +53,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn reading(busy: u32, parks_and_unparks: u64) -> Reading {
-        Reading { busy: SECOND * busy, parks_and_unparks }
+        Reading { busy: SECOND * busy, parks_and_unparks, may_work: true }
     }
 
     #[test]
@@ -68,6 +70,19 @@ mod tests {
         // What it tells then is more than what could be known, or as good as that.
         let back = worker.see(reading(14, 5), start + SECOND * 120);
         assert_eq!(back, Seen { busy: SECOND * 14, stall: Duration::ZERO });
+    }
+
+    #[test]
+    fn one_that_has_nothing_to_do_is_not_stuck() {
+        let start = Instant::now();
+        let idle = Reading { may_work: false, ..reading(5, 4) };
+        let mut worker = Worker::new(idle, start);
+        let nothing = Seen { busy: SECOND * 5, stall: Duration::ZERO };
+        assert_eq!(worker.see(idle, start + SECOND * 100), nothing);
+        // The time before there was something is none of its work.
+        assert_eq!(worker.see(reading(5, 4), start + SECOND * 110), nothing);
+        assert_eq!(worker.see(reading(5, 4), start + SECOND * 112).stall, SECOND * 2);
+        assert_eq!(worker.see(idle, start + SECOND * 120).stall, Duration::ZERO);
     }
 
     #[test]

@@ -87,6 +87,44 @@ fn a_blocked_worker_is_seen_while_it_is_blocked() {
     assert_eq!(of(&recorder, "workers"), Some(2.0));
 }
 
+/// What it says of its workers now, of the last one and a half seconds.
+fn shown_as_idle(recorder: &MetricRecorder) {
+    let before = busy(recorder);
+    thread::sleep(Duration::from_millis(1_500));
+    assert!(busy(recorder) - before < 0.5, "{}", text(recorder, Exposition::Text));
+    assert!(of(recorder, "worker_utilization_ratio").unwrap() < 0.4);
+    assert!(of(recorder, "worker_stall_seconds").unwrap() < 0.5);
+}
+
+#[test]
+fn a_runtime_that_is_gone_is_not_busy_without_a_heartbeat_either() {
+    let runtime = two_workers();
+    let recorder = watched(&TokioRuntime::new("app", runtime.handle()));
+    runtime.spawn(std::future::pending::<()>());
+    shown_as_idle(&recorder);
+    runtime.shutdown_timeout(WITHIN);
+    shown_as_idle(&recorder);
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_is_not_busy() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let source = TokioRuntime::new("app", runtime.handle());
+    let recorder = watched(&source);
+    // A connection that is kept, say.
+    runtime.spawn(std::future::pending::<()>());
+    shown_as_idle(&recorder);
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(10)).await });
+    shown_as_idle(&recorder);
+    // One that is to be driven is late then.
+    runtime.spawn(source.heartbeat());
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(150)).await });
+    busy(&recorder);
+    thread::sleep(Duration::from_millis(1_200));
+    assert!(of(&recorder, "worker_stall_seconds").unwrap() > 1.0);
+    assert!(of(&recorder, "heartbeat_overdue_seconds").unwrap() > 1.0);
+}
+
 #[test]
 fn the_heartbeat_tells_how_late_tasks_run_and_when_none_do() {
     let runtime = two_workers();
