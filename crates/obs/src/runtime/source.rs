@@ -163,10 +163,7 @@ impl TokioRuntime {
 }
 
 /// What each worker says, and how often it went to sleep.
-fn readings(
-    metrics: &RuntimeMetrics,
-    may_work: bool,
-) -> impl Iterator<Item = (Reading, u64)> + '_ {
+fn readings(metrics: &RuntimeMetrics, may_work: bool) -> impl Iterator<Item = (Reading, u64)> + '_ {
     (0..metrics.num_workers()).map(move |worker| {
         let reading = Reading {
             busy: metrics.worker_total_busy_duration(worker),

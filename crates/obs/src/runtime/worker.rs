@@ -39,8 +39,7 @@ impl Worker {
             (self.last, self.since) = (reading, now);
         }
         let works = reading.may_work && reading.parks_and_unparks.is_multiple_of(2);
-        let stall =
-            if works { now.saturating_duration_since(self.since) } else { Duration::ZERO };
+        let stall = if works { now.saturating_duration_since(self.since) } else { Duration::ZERO };
         self.shown = self.shown.max(reading.busy + stall);
         Seen { busy: self.shown, stall }
     }

@@ -10,6 +10,8 @@ use crate::metric::Samples;
 use crate::process::list;
 use crate::process::look::{Look, named, number};
 
+const STAT: &str = "cpu.stat";
+
 pub(super) const TIME: Metric = Metric::counter(
     "cgroup.cpu.time",
     "s",
@@ -43,27 +45,30 @@ pub(super) const USABLE: Metric = Metric::gauge(
 );
 
 pub(super) fn say(groups: &Groups, look: &mut Look<'_>, samples: &mut Samples<'_>) {
-    let stat = groups.unified.as_ref().and_then(|group| look.read(group.folder().join("cpu.stat")));
-    if let Some(stat) = &stat {
+    let unified = groups.unified.as_ref().map(|group| (group, least(group, look, unified_limit)));
+    let old = groups.cpu.as_ref().map(|group| (group, least(group, look, old_limit)));
+    let own = unified.and_then(|(group, _)| look.read(group.folder().join(STAT)));
+    if let Some(stat) = &own {
         time(["user_usec", "system_usec"].map(|name| seconds(stat, name, 1e6)), samples);
-        throttling(stat, ("throttled_usec", 1e6), samples);
-    }
-    if let Some(group) = &groups.cpuacct
-        && stat.is_none()
-    {
+    } else if let Some(group) = &groups.cpuacct {
         let files = ["cpuacct.usage_user", "cpuacct.usage_sys"];
         let spent = files.map(|file| look.number(group.folder().join(file)));
         time(spent.map(|nanoseconds| nanoseconds.map(|it| it / 1e9)), samples);
     }
     // Where the controller is of version 1, version 2 has the file but not this in it.
-    if let Some(group) = &groups.cpu
-        && let Some(stat) = look.read(group.folder().join("cpu.stat"))
-    {
-        throttling(&stat, ("throttled_time", 1e9), samples);
+    for (limited, unit) in [(unified, ("throttled_usec", 1e6)), (old, ("throttled_time", 1e9))] {
+        let Some((group, limit)) = limited else { continue };
+        let limiting = limit.map_or(group.folder(), |(_, folder)| folder);
+        if let Some(stat) = look.read(limiting.join(STAT)) {
+            throttling(&stat, unit, samples);
+        }
     }
-    let limit = groups.unified.as_ref().and_then(|group| least(group, look, unified_limit));
-    let limit =
-        limit.or_else(|| groups.cpu.as_ref().and_then(|group| least(group, look, old_limit)));
+    let limits = [unified, old].into_iter().flatten();
+    let limit = limits.filter_map(|(_, limit)| Some(limit?.0)).next();
+    say_limit(limit, look, samples);
+}
+
+fn say_limit(limit: Option<f64>, look: &mut Look<'_>, samples: &mut Samples<'_>) {
     let online = look.parse("/sys/devices/system/cpu/online", list::count);
     let limit = limit.filter(|limit| online.is_none_or(|online| *limit < online));
     if let Some(limit) = limit {

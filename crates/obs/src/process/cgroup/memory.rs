@@ -34,9 +34,10 @@ pub(super) const EVENTS: Metric = Metric::counter(
 .with_labels(&["cgroup.memory.event"]);
 
 pub(super) fn say(groups: &Groups, look: &mut Look<'_>, samples: &mut Samples<'_>) {
-    let unified = groups.unified.as_ref();
-    let usage = unified.and_then(|group| look.number(group.folder().join("memory.current")));
-    let limit = match (usage, unified, &groups.memory) {
+    let unified = groups.unified.as_ref().and_then(|group| group.with("memory.current", look));
+    let usage =
+        unified.as_ref().and_then(|group| look.number(group.folder().join("memory.current")));
+    let limit = match (usage, &unified, &groups.memory) {
         (Some(usage), Some(group), _) => say_unified(usage, group, look, samples),
         (_, _, Some(group)) => say_old(group, look, samples),
         // The root of a hierarchy has no such files.
@@ -66,7 +67,8 @@ fn say_unified(
     for event in ["low", "high", "max", "oom", "oom_kill"] {
         say_event(event, named(&events, event), samples);
     }
-    least(group, look, |look, folder| look.parse(folder.join("memory.max"), limit)?)
+    let least = least(group, look, |look, folder| look.parse(folder.join("memory.max"), limit)?);
+    least.map(|(limit, _)| limit)
 }
 
 /// The least limit; without one the kernel writes a number that no host has the memory for.
@@ -83,7 +85,7 @@ fn say_old(group: &Hierarchy, look: &mut Look<'_>, samples: &mut Samples<'_>) ->
     say_event("oom_kill", named(&kills, "oom_kill"), samples);
     let limit =
         |look: &mut Look<'_>, folder: &Path| look.number(folder.join("memory.limit_in_bytes"));
-    least(group, look, limit)
+    least(group, look, limit).map(|(limit, _)| limit)
 }
 
 /// The two numbers are not read at one moment.

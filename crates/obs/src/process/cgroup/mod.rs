@@ -52,7 +52,8 @@ pub(super) const TABLE: &[Metric] = &[
 /// The group is found by `/proc/self/cgroup` and `/proc/self/mountinfo`, within namespaces and below mounts of a part of
 /// the hierarchy. Both versions are read: 2 (`Documentation/admin-guide/cgroup-v2.rst`) where it has the file that is
 /// looked for, 1 (`admin-guide/cgroup-v1`) otherwise. Limits are the least of the group's own and those of the groups above it
-/// that can be seen; one that the host has not the memory or processors for is none.
+/// that can be seen; one that the host has not the memory or processors for is none. Throttling is that of the group
+/// whose limit is the least. Where a controller is not turned on for the group itself, the group above for which it is counts.
 #[derive(Debug)]
 #[must_use = "a source says nothing before it is given to a recorder"]
 pub struct CgroupMetrics {
@@ -121,14 +122,15 @@ impl MetricSource for CgroupMetrics {
     }
 }
 
-/// The least of what a file says in a group and those above it; `read` gives nothing where there is no limit.
-fn least(
-    group: &Hierarchy,
+/// The least of what a file says in a group and those above it, and which of them it is, the nearest of equals; `read`
+/// gives nothing where there is no limit.
+fn least<'g>(
+    group: &'g Hierarchy,
     look: &mut Look<'_>,
     mut read: impl FnMut(&mut Look<'_>, &Path) -> Option<f64>,
-) -> Option<f64> {
-    let limits: Vec<f64> = group.upwards().filter_map(|folder| read(look, folder)).collect();
-    limits.into_iter().reduce(f64::min)
+) -> Option<(f64, &'g Path)> {
+    let limits = group.upwards().filter_map(|folder| Some((read(look, folder)?, folder)));
+    limits.min_by(|(one, _), (other, _)| one.total_cmp(other))
 }
 
 /// A limit of version 2: a number, or `max`.

@@ -24,6 +24,13 @@ impl Hierarchy {
     pub(super) fn upwards(&self) -> impl Iterator<Item = &Path> {
         self.folder.ancestors().take_while(|folder| folder.starts_with(&self.mount)).take(HIGHEST)
     }
+
+    /// The group that a controller counts this one's processes in: itself or, where the controller is not turned on for it, the
+    /// nearest above that has such a file (cgroup-v2.rst, "Enabling and Disabling").
+    pub(super) fn with(&self, file: &str, look: &Look<'_>) -> Option<Self> {
+        let folder = self.upwards().find(|folder| look.has(&folder.join(file)))?;
+        Some(Self { folder: folder.to_path_buf(), mount: self.mount.clone() })
+    }
 }
 
 /// The groups that a process is in: one of version 2, and one for each controller that is of version 1.

@@ -18,11 +18,12 @@ pub(super) const LIMIT: Metric = Metric::gauge(
 /// Both versions have the same files.
 pub(super) fn say(groups: &Groups, look: &mut Look<'_>, samples: &mut Samples<'_>) {
     for group in [&groups.unified, &groups.pids].into_iter().flatten() {
+        let Some(group) = group.with("pids.current", look) else { continue };
         let Some(tasks) = look.number(group.folder().join("pids.current")) else { continue };
         samples.sample(&USAGE, &[], tasks);
         let least =
-            least(group, look, |look, folder| look.parse(folder.join("pids.max"), limit)?);
-        if let Some(least) = least {
+            least(&group, look, |look, folder| look.parse(folder.join("pids.max"), limit)?);
+        if let Some((least, _)) = least {
             samples.sample(&LIMIT, &[], least);
         }
         return;

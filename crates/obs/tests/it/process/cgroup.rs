@@ -126,6 +126,81 @@ fn the_least_limit_of_the_groups_above_counts() {
     assert_eq!(page.failed("cgroup"), 0.0);
 }
 
+/// What limits a group may be above it, and then that is where it is stopped.
+#[test]
+fn throttling_is_that_of_the_group_whose_limit_is_the_least() {
+    let throttled = |share: &str, own: &str| {
+        let own_stat = format!("user_usec 7000000\nsystem_usec 0\n{own}");
+        let tree = Tree::new(&[
+            ("proc/self/cgroup", "0::/pod/app\n"),
+            ("proc/self/mountinfo", MOUNT),
+            ("sys/fs/cgroup/pod/cpu.max", "50000 100000\n"),
+            (
+                "sys/fs/cgroup/pod/cpu.stat",
+                "user_usec 9\nsystem_usec 9\nnr_periods 40\nnr_throttled 30\nthrottled_usec 2000000\n",
+            ),
+            ("sys/fs/cgroup/pod/app/cpu.max", share),
+            ("sys/fs/cgroup/pod/app/cpu.stat", &own_stat),
+            ("sys/fs/cgroup/pod/app/cgroup.events", "populated 1\n"),
+        ]);
+        let page = page(&tree);
+        check(&page, &[("cgroup_cpu_time_seconds_total{cpu_mode=\"user\"}", 7.0)]);
+        assert_eq!(page.failed("cgroup"), 0.0);
+        page
+    };
+    let pod = [
+        ("cgroup_cpu_limit", 0.5),
+        ("cgroup_cpu_periods_total", 40.0),
+        ("cgroup_cpu_throttled_periods_total", 30.0),
+        ("cgroup_cpu_throttled_time_seconds_total", 2.0),
+    ];
+    let own = "nr_periods 3\nnr_throttled 1\nthrottled_usec 5000\n";
+    for share in ["max 100000\n", "200000 100000\n"] {
+        check(&throttled(share, own), &pod);
+        // The controller is not turned on for the group.
+        check(&throttled(share, ""), &pod);
+    }
+    // The nearest of equals.
+    let itself = [("cgroup_cpu_limit", 0.5), ("cgroup_cpu_throttled_periods_total", 1.0)];
+    check(&throttled("50000 100000\n", own), &itself);
+}
+
+/// A group without the controllers of memory and tasks, as every one below that a service manager makes without being told to:
+/// the kernel counts its processes in the group above.
+#[test]
+fn a_controller_that_is_not_turned_on_counts_above() {
+    let tree = Tree::new(&[
+        MEMINFO,
+        ("proc/self/cgroup", "0::/pod/app/worker\n"),
+        ("proc/self/mountinfo", MOUNT),
+        ("sys/fs/cgroup/memory.stat", "inactive_file 1\n"),
+        ("sys/fs/cgroup/pod/memory.max", "4000\n"),
+        ("sys/fs/cgroup/pod/memory.current", "3000\n"),
+        ("sys/fs/cgroup/pod/app/memory.max", "9000\n"),
+        ("sys/fs/cgroup/pod/app/memory.current", "1000\n"),
+        ("sys/fs/cgroup/pod/app/memory.stat", "inactive_file 100\n"),
+        ("sys/fs/cgroup/pod/app/memory.events", "oom_kill 3\n"),
+        ("sys/fs/cgroup/pod/pids.current", "5\n"),
+        ("sys/fs/cgroup/pod/pids.max", "50\n"),
+        ("sys/fs/cgroup/pod/app/worker/cgroup.events", "populated 1\n"),
+        ("sys/fs/cgroup/pod/app/worker/cpu.stat", "user_usec 1000000\nsystem_usec 0\n"),
+    ]);
+    let page = page(&tree);
+    check(
+        &page,
+        &[
+            ("cgroup_memory_usage_bytes", 1000.0),
+            ("cgroup_memory_working_set_bytes", 900.0),
+            ("cgroup_memory_limit_bytes", 4000.0),
+            ("cgroup_memory_events_total{cgroup_memory_event=\"oom_kill\"}", 3.0),
+            ("cgroup_tasks", 5.0),
+            ("cgroup_tasks_limit", 50.0),
+            ("cgroup_cpu_time_seconds_total{cpu_mode=\"user\"}", 1.0),
+        ],
+    );
+    assert_eq!(page.failed("cgroup"), 0.0);
+}
+
 /// Docker without a namespace: the path is that of the host, and the mount shows a part of it.
 #[test]
 fn a_mount_of_a_part_of_the_hierarchy_is_seen_through() {
