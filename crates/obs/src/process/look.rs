@@ -104,6 +104,15 @@ impl<'r> Look<'r> {
         system::space(&self.path(path)).map_err(|error| self.failed(path, error)).ok()
     }
 
+    /// How often this process gave its processors away and had to, unless it is looked for elsewhere.
+    pub(super) fn context_switches(&mut self) -> Option<[f64; 2]> {
+        if self.root != Path::new("/") {
+            return None;
+        }
+        let told = system::context_switches();
+        told.map_err(|error| self.failed(Path::new("getrusage"), error)).ok()
+    }
+
     /// Whether there is such a file or folder.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.path(path).exists()

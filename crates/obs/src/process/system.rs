@@ -25,6 +25,22 @@ pub(super) const fn page_size() -> f64 {
     4096.0
 }
 
+/// How often the threads of this process gave their processors away and had to, those that have ended among them
+/// (getrusage(2)). `/proc` tells it of single threads that live.
+#[cfg(target_os = "linux")]
+pub(super) fn context_switches() -> io::Result<[f64; 2]> {
+    use nix::sys::resource::{UsageWho, getrusage};
+
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let switches = [usage.voluntary_context_switches(), usage.involuntary_context_switches()];
+    Ok(switches.map(|count| count as f64))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn context_switches() -> io::Result<[f64; 2]> {
+    Err(io::ErrorKind::NotFound.into())
+}
+
 /// Room of a file system (statvfs(3)).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Space {

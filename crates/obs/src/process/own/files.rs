@@ -39,8 +39,6 @@ pub(super) struct Status {
     pub(super) mapped: Option<f64>,
     pub(super) swapped: Option<f64>,
     pub(super) threads: f64,
-    pub(super) voluntary: Option<f64>,
-    pub(super) involuntary: Option<f64>,
 }
 
 impl Status {
@@ -53,8 +51,6 @@ impl Status {
             mapped: kibibytes("VmSize:"),
             swapped: kibibytes("VmSwap:"),
             threads: named(text, "Threads:")?,
-            voluntary: named(text, "voluntary_ctxt_switches:"),
-            involuntary: named(text, "nonvoluntary_ctxt_switches:"),
         })
     }
 }

@@ -3,7 +3,7 @@
 mod files;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use metric_table::Metric;
 
@@ -36,7 +36,7 @@ const MAX_FDS: Metric = Metric::gauge(
 const SWITCHES: Metric = Metric::counter(
     "process.context_switches",
     "{context_switch}",
-    "how often the main thread gave its processor away (`voluntary`) or had to (`involuntary`)",
+    "how often threads gave their processors away (`voluntary`) or had to (`involuntary`); of this process alone",
 )
 .with_labels(&["process.context_switch.type"]);
 const FAULTS: Metric = Metric::counter(
@@ -67,6 +67,9 @@ pub(super) const TABLE: &[Metric] = &[
     DISK,
 ];
 
+/// This process, in `/proc`.
+const SELF: &str = "self";
+
 /// What the kernel knows of this process: processor time, memory, file descriptors, threads, disk.
 #[derive(Debug)]
 #[must_use = "a source says nothing before it is given to a recorder"]
@@ -74,18 +77,27 @@ pub struct ProcessMetrics {
     root: PathBuf,
     /// `self`, or a number.
     process: String,
-    /// It does not change.
-    start: OnceLock<f64>,
+    /// What was seen of it first.
+    seen: Mutex<Option<Seen>>,
+}
+
+/// When a process started. Its number may be that of another one later.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// Clock ticks since the system was booted.
+    ticks: f64,
+    /// Seconds since 1970: it does not change when the clock is set.
+    start: Option<f64>,
 }
 
 impl ProcessMetrics {
     /// Of this process.
     pub fn new() -> Self {
-        Self { root: "/".into(), process: "self".to_owned(), start: OnceLock::new() }
+        Self { root: "/".into(), process: SELF.to_owned(), seen: Mutex::default() }
     }
 
-    /// Of another process, by its number. Nothing is shown once there is none, and less of one that belongs to somebody
-    /// else.
+    /// Of another process, by its number. Nothing is shown once there is none, also if the number is another one's then, and less of
+    /// one that belongs to somebody else.
     pub fn of_process(mut self, process: u32) -> Self {
         self.process = process.to_string();
         self
@@ -97,18 +109,28 @@ impl ProcessMetrics {
         self
     }
 
-    fn stat(&self, look: &mut Look<'_>, samples: &mut Samples<'_>, folder: &Path) {
-        let Some(stat) = look.parse(folder.join("stat"), Stat::parse) else { return };
+    /// Whether it is still the one that was seen first; this process may have become two of one, each of which is itself.
+    fn see(&self, stat: &Stat, look: &mut Look<'_>) -> Option<Seen> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match *seen {
+            Some(known) if known.ticks == stat.start && known.start.is_some() => {
+                return Some(known);
+            }
+            Some(known) if known.ticks != stat.start && self.process != SELF => return None,
+            _ => {}
+        }
+        let booted = look.parse("/proc/stat", |text| named(text, "btime"));
+        let start = booted.map(|booted| booted + stat.start / ticks_per_second());
+        Some(*seen.insert(Seen { ticks: stat.start, start }))
+    }
+
+    fn stat(&self, stat: &Stat, start: Option<f64>, samples: &mut Samples<'_>) {
         let ticks = ticks_per_second();
         samples.sample(&CPU, &[], (stat.user + stat.system) / ticks);
         let kinds = [("minor", stat.minor_faults), ("major", stat.major_faults)];
         for (kind, faults) in kinds {
             samples.sample(&FAULTS, &[("system.paging.fault.type", kind)], faults);
         }
-        let start = self.start.get().copied().or_else(|| {
-            let booted = look.parse("/proc/stat", |text| named(text, "btime"))?;
-            Some(*self.start.get_or_init(|| booted + stat.start / ticks))
-        });
         if let Some(start) = start {
             samples.sample(&START, &[], start);
         }
@@ -116,7 +138,7 @@ impl ProcessMetrics {
 
     /// Descriptors of this process: less the one by which they are listed.
     fn descriptors(&self, look: &mut Look<'_>, samples: &mut Samples<'_>, folder: &Path) {
-        let own = u64::from(self.process == "self");
+        let own = u64::from(self.process == SELF);
         if let Some(entries) = look.entries(folder.join("fd")) {
             let open = match entries {
                 Entries::Told(count) => count,
@@ -148,9 +170,19 @@ impl MetricSource for ProcessMetrics {
     fn collect(&self, samples: &mut Samples<'_>) -> Result<(), SourceError> {
         let mut look = Look::at(&self.root);
         let folder = Path::new("/proc").join(&self.process);
-        self.stat(&mut look, samples, &folder);
+        if let Some(stat) = look.parse(folder.join("stat"), Stat::parse) {
+            let Some(seen) = self.see(&stat, &mut look) else { return look.finish() };
+            self.stat(&stat, seen.start, samples);
+        }
         if let Some(status) = look.parse(folder.join("status"), Status::parse) {
             status.say(samples);
+        }
+        if self.process == SELF
+            && let Some(switches) = look.context_switches()
+        {
+            for (kind, count) in ["voluntary", "involuntary"].into_iter().zip(switches) {
+                samples.sample(&SWITCHES, &[("process.context_switch.type", kind)], count);
+            }
         }
         self.descriptors(&mut look, samples, &folder);
         if let Some(io) = look.parse(folder.join("io"), Io::parse) {
@@ -176,11 +208,5 @@ impl Status {
             }
         }
         samples.sample(&THREADS, &[], self.threads);
-        let switches = [("voluntary", self.voluntary), ("involuntary", self.involuntary)];
-        for (kind, count) in switches {
-            if let Some(count) = count {
-                samples.sample(&SWITCHES, &[("process.context_switch.type", kind)], count);
-            }
-        }
     }
 }

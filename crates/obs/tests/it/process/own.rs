@@ -75,8 +75,6 @@ fn a_child_is_as_it_was_made() {
     range(&page, "process_resident_memory_peak_bytes", 64e6, 600e6);
     range(&page, "process_start_time_seconds", started - 2.0, started + 30.0);
     range(&page, "process_paging_faults_total{system_paging_fault_type=\"minor\"}", 1000.0, 1e9);
-    let voluntary = "process_context_switches_total{process_context_switch_type=\"voluntary\"}";
-    range(&page, voluntary, 1.0, 1e9);
 
     // It does nothing any more: both readers find the same.
     let families = PrometheusClient::start().unwrap().process(child.0.id()).unwrap();
@@ -117,6 +115,61 @@ fn descriptors_of_this_process_are_counted_without_the_one_that_counts() {
             drop(files);
         },
     );
+}
+
+/// Threads that have ended too: who counts those that live counts less then.
+#[test]
+fn context_switches_are_those_of_all_threads() {
+    const TEST: &str = "process::own::context_switches_are_those_of_all_threads";
+    child::alone(TEST, || {
+        let switches = |kind: &str| {
+            let name = "process_context_switches_total";
+            let sample = format!("{name}{{process_context_switch_type=\"{kind}\"}}");
+            Page::of(ProcessMetrics::new()).get(&sample).unwrap()
+        };
+        let (before, had_to) = (switches("voluntary"), switches("involuntary"));
+        let threads = (0..4).map(|_| {
+            std::thread::spawn(|| {
+                (0..50).for_each(|_| std::thread::sleep(std::time::Duration::from_millis(1)));
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let after = switches("voluntary");
+        assert!(after - before >= 200.0, "{before} {after}");
+        assert!(switches("involuntary") >= had_to);
+    });
+}
+
+#[test]
+fn a_number_that_another_process_has_now_shows_nothing_of_that() {
+    let stat = |start: u32| {
+        format!("7 (a) R 1 7 7 0 -1 4194304 103 0 4 0 250 50 0 0 20 0 1 0 {start} 3133440 394 1\n")
+    };
+    let tree = Tree::new(&[
+        ("proc/7/stat", &stat(5000)),
+        ("proc/self/stat", &stat(5000)),
+        ("proc/7/status", "Name:\ta\nThreads:\t1\n"),
+        ("proc/stat", "btime 1700000000\n"),
+    ]);
+    let pages = |source: ProcessMetrics| {
+        let recorder = obs::metric::MetricRecorder::builder().source(source).build();
+        move || Page(crate::metrics::text(&recorder, obs::metric::Exposition::Text))
+    };
+    let other = pages(ProcessMetrics::new().of_process(7).at(tree.path()));
+    let own = pages(ProcessMetrics::new().at(tree.path()));
+    let start = "process_start_time_seconds";
+    for page in [other(), own()] {
+        check(&page, &[(start, 1_700_000_050.0)]);
+    }
+    // The clock is set.
+    tree.write("proc/stat", "btime 1800000000\n");
+    check(&other(), &[(start, 1_700_000_050.0), ("process_threads", 1.0)]);
+    tree.write("proc/7/stat", stat(9000));
+    tree.write("proc/self/stat", stat(9000));
+    assert!(other().samples().is_empty(), "{}", other().0);
+    // A fork of this process is this process.
+    check(&own(), &[(start, 1_800_000_090.0)]);
 }
 
 /// Another one's process, of which the kernel tells some of it only.
