@@ -8,8 +8,9 @@ use http_body::Body;
 use metrics::Gauge;
 use request_context::{Context, SharedContext};
 use tracing::Span;
+use tracing::field::display;
 
-use super::labels::{Failure, Labels};
+use super::labels::{Failure, Labels, OTHER};
 use super::meter::Route;
 use crate::http::traced::in_span;
 
@@ -126,10 +127,12 @@ impl Exchange {
         });
         let Some(access) = &self.access else { return };
         let (method, uri) = &**access;
+        let original = (self.labels.method == OTHER).then(|| display(method));
         self.span.in_scope(|| {
             tracing::info!(
                 target: "obs::http::access",
-                { http.request.method = %method,
+                { http.request.method = self.labels.method,
+                http.request.method_original = original,
                 http.route = self.route.pattern(),
                 url.path = uri.path(),
                 http.response.status_code = self.labels.status.map(|status| status.as_u16()),

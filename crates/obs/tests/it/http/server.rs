@@ -68,7 +68,23 @@ fn a_span_has_what_the_conventions_name_and_no_signatures() {
         assert!(!served.lines.text().contains("s3cr3t"), "{shown}");
         assert!(shown.starts_with("a=1&X-Amz-Signature=[REDACTED]&%53ig=REDACTED&"), "{shown}");
         assert!(shown.ends_with("&sigma=2&flag"), "{shown}");
-        served.send(b"BREW /files/x HTTP/1.0\r\n\r\n").await;
+    });
+}
+
+#[test]
+fn a_method_that_nobody_knows_is_named_as_the_conventions_say() {
+    let router = Router::new().fallback(|| async { tracing::info!("handled") });
+    let router = layered(router, RequestIdLayer::new(), ServerLayer::new().log_access());
+    serve(router, async |served| {
+        served.send(b"BREW /pot HTTP/1.0\r\n\r\n").await;
+        served.until_idle().await;
+        for message in ["handled", "request ended"] {
+            let lines = served.lines.all();
+            let line = lines.iter().find(|line| line["message"] == message).unwrap();
+            let method = ["http.request.method", "http.request.method_original", "otel.name"];
+            let method = method.map(|name| line[name].as_str().unwrap());
+            assert_eq!(method, ["_OTHER", "BREW", "HTTP"], "{line}");
+        }
     });
 }
 
