@@ -274,6 +274,19 @@ fn long_texts_are_read_in_one_pass() {
         "name=pin ",
         "<pin>",
         "pin=\\\"",
+        "--pin ",
+        "-u a:",
+        "Pin { ",
+        "<pin><a>",
+        "<name>pin</name>",
+        "<value>",
+        "password '",
+        "[]=",
+        "\u{1b}[0m:",
+        "a:",
+        "-----BEGIN ",
+        "seed phrase: a",
+        "&quot;pin",
     ] {
         let text = piece.repeat((1 << 17) / piece.len());
         let begin = std::time::Instant::now();

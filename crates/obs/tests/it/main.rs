@@ -54,6 +54,7 @@ mod setup;
 mod shapes;
 mod sources;
 mod support;
+mod texts;
 mod volume;
 mod writer;
 

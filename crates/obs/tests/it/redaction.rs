@@ -77,7 +77,7 @@ fn names_are_judged_by_their_words() {
 }
 
 /// The rules themselves: none of them can go without somebody noticing it here.
-const WORDS: [&str; 76] = [
+const WORDS: [&str; 105] = [
     "password",
     "passwd",
     "pwd",
@@ -154,6 +154,35 @@ const WORDS: [&str; 76] = [
     "session tokens",
     "auth tokens",
     "api tokens",
+    "pw",
+    "cred",
+    "creds",
+    "db pass",
+    "database pass",
+    "smtp pass",
+    "mail pass",
+    "email pass",
+    "user pass",
+    "mysql pass",
+    "postgres pass",
+    "redis pass",
+    "rabbitmq pass",
+    "mongo pass",
+    "ldap pass",
+    "ftp pass",
+    "admin pass",
+    "root pass",
+    "auth pass",
+    "key pass",
+    "mfa code",
+    "sms code",
+    "confirmation code",
+    "app key",
+    "tls key",
+    "ssl key",
+    "consumer key",
+    "client assertion",
+    "saml response",
 ];
 
 #[test]

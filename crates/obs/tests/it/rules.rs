@@ -85,6 +85,9 @@ fn words_that_only_tell_of_a_secret() {
         "ms",
         "path",
         "file",
+        "at",
+        "enabled",
+        "required",
     ] {
         assert!(!keys.is_sensitive(&format!("token_{word}")), "{word}");
         assert!(keys.is_sensitive(&format!("{word}_token")), "{word}");
@@ -120,7 +123,7 @@ fn types_that_complain_of_a_secret() {
 
 #[test]
 fn names_that_are_values() {
-    for name in ["name", "key", "header", "field", "variable", "Name"] {
+    for name in ["name", "key", "header", "field", "variable", "type", "Name"] {
         for value in ["value", "val", "Value"] {
             is_hidden(&format!("{{ {name}: \"api_key\", {value}: \"{SECRET}\" }}"));
         }

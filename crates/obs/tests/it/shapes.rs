@@ -101,6 +101,11 @@ fn secrets() -> Vec<(Shape, String, String)> {
         (Shape::Bearer, format!("bearer {}", repeated("0af7", 16)), format!("bearer {REDACTED}")),
         (
             Shape::ServiceToken,
+            format!("https://api.telegram.org/bot123456:{}/getMe", repeated(alnum, 35)),
+            format!("https://api.telegram.org/{REDACTED}/getMe"),
+        ),
+        (
+            Shape::ServiceToken,
             format!("https://hooks.slack.com/services/T0/B0/{}", repeated(alnum, 24)),
             format!("https://{REDACTED}"),
         ),
@@ -177,6 +182,8 @@ fn what_looks_alike_is_shown() {
         "pypi-simple and hvs.".to_owned(),
         "hvs.example.org hvb.internal".to_owned(),
         "hf_hub_download hf_transfer".to_owned(),
+        "bot123456: ready".to_owned(),
+        "bot:aB3dE5fG7haB3dE5fG7haB3dE5fG7haB3dE5".to_owned(),
         "sk-ant-hill".to_owned(),
         "task-ant-aB3dE5fG7haB3dE5fG7haB3dE5fG7h".to_owned(),
         "https://hooks.slack.com/services/".to_owned(),

@@ -80,7 +80,39 @@ const SENSITIVE: &[&str] = &[
     "session tokens",
     "auth tokens",
     "api tokens",
+    "pw",
+    "cred",
+    "creds",
+    "db pass",
+    "database pass",
+    "smtp pass",
+    "mail pass",
+    "email pass",
+    "user pass",
+    "mysql pass",
+    "postgres pass",
+    "redis pass",
+    "rabbitmq pass",
+    "mongo pass",
+    "ldap pass",
+    "ftp pass",
+    "admin pass",
+    "root pass",
+    "auth pass",
+    "key pass",
+    "mfa code",
+    "sms code",
+    "confirmation code",
+    "app key",
+    "tls key",
+    "ssl key",
+    "consumer key",
+    "client assertion",
+    "saml response",
 ];
+
+/// Those that are names by themselves only: `pass`, of which tests and compilers have many kinds.
+const ALONE: &[&str] = &["pass"];
 
 /// Those of them that are found at the end of a word, too: `pgpassword`, `clientsecret`, `oauth2token`.
 const JOINED: &[&str] = &[
@@ -146,6 +178,9 @@ const HARMLESS_ENDINGS: &[&str] = &[
     "ms",
     "path",
     "file",
+    "at",
+    "enabled",
+    "required",
 ];
 
 /// How types and variants begin that tell what is wrong with a sensitive thing: `InvalidToken("at 7")`.
@@ -186,6 +221,8 @@ const COMPLAINTS: &[&str] = &[
 #[derive(Debug, Clone)]
 pub struct RedactedKeys {
     sensitive: BTreeSet<Box<str>>,
+    /// Sensitive if there are no other words.
+    alone: BTreeSet<Box<str>>,
     harmless: BTreeSet<Box<str>>,
     /// Words of the longest of them.
     most_words: usize,
@@ -194,7 +231,9 @@ pub struct RedactedKeys {
 impl Default for RedactedKeys {
     /// The names of credentials, keys, sessions and payment data.
     fn default() -> Self {
-        SENSITIVE.iter().fold(Self::insecure_none(), |keys, words| keys.and(words))
+        let mut keys = Self::insecure_none();
+        keys.alone.extend(ALONE.iter().map(|word| Box::from(*word)));
+        SENSITIVE.iter().fold(keys, |keys, words| keys.and(words))
     }
 }
 
@@ -203,7 +242,12 @@ impl RedactedKeys {
     /// into a log, or that nobody reads it.
     #[must_use]
     pub const fn insecure_none() -> Self {
-        Self { sensitive: BTreeSet::new(), harmless: BTreeSet::new(), most_words: 0 }
+        Self {
+            sensitive: BTreeSet::new(),
+            alone: BTreeSet::new(),
+            harmless: BTreeSet::new(),
+            most_words: 0,
+        }
     }
 
     /// With these words, too: `patient id` is in `patientId`, `patient_id` and `x-patient-id`.
@@ -225,6 +269,17 @@ impl RedactedKeys {
     /// Whether what has this name is not shown.
     #[must_use]
     pub fn is_sensitive(&self, name: &str) -> bool {
+        self.is_key(name) || self.is_alone(name)
+    }
+
+    /// Whether it is a sensitive name only because there are no other words.
+    pub(super) fn is_alone(&self, name: &str) -> bool {
+        let name = normal(name);
+        self.alone.contains(&*name) && !self.harmless.contains(&*name)
+    }
+
+    /// Whether it is a sensitive name, whatever words there are before it.
+    pub(super) fn is_key(&self, name: &str) -> bool {
         let name = normal(name);
         let last = name.rsplit(' ').next().unwrap_or_default();
         let tells_only = HARMLESS_ENDINGS.contains(&last) && !self.sensitive.contains(&*name);
@@ -280,6 +335,9 @@ fn normal(name: &str) -> String {
     let mut before = ' ';
     let mut characters = name.chars().peekable();
     while let Some(character) = characters.next() {
+        if is_invisible(character) {
+            continue;
+        }
         // `APIKey` is two words, `apiKey` and `api2` are.
         let ends_capitals =
             before.is_uppercase() && characters.peek().is_some_and(|next| next.is_lowercase());
@@ -296,4 +354,9 @@ fn normal(name: &str) -> String {
     }
     words.truncate(words.trim_end().len());
     words
+}
+
+/// Characters without a width, which are no part of a name: `pass\u{200b}word`.
+pub(super) const fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }

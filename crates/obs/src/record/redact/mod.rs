@@ -1,11 +1,14 @@
 //! What is not shown: decided by the name of a thing, and by its shape where that is asked for.
 
+mod around;
+mod command;
 mod keys;
 #[cfg(feature = "redact-patterns")]
 mod shapes;
 mod text;
 mod url;
 mod value;
+mod xml;
 
 use std::ops::Range;
 

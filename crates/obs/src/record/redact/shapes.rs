@@ -167,6 +167,9 @@ const TOKENS: &[(&[u8], usize)] = &[
     (b"hf_", 30),
 ];
 
+/// How a [token of a bot](https://core.telegram.org/bots/api#authorizing-your-bot) begins where it stands in a URL.
+const BOT: &[u8] = b"bot";
+
 /// The characters of base64url, which are those of most tokens.
 const fn is_url_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
@@ -285,6 +288,9 @@ impl Scan<'_> {
 
     fn token(&self, begin: usize) -> Option<usize> {
         let rest = self.text.get(begin..)?;
+        if rest.starts_with(BOT) {
+            return self.bot(begin);
+        }
         let is_of = |(prefix, _): &&(&[u8], usize)| rest.starts_with(prefix);
         let (prefix, at_least) =
             TOKENS.iter().filter(is_of).max_by_key(|(prefix, _)| prefix.len())?;
@@ -292,6 +298,14 @@ impl Scan<'_> {
         let is_path = prefix.ends_with(b"/");
         let end = self.run(body, |byte| is_url_safe(byte) || is_path && byte == b'/');
         self.is_long(body..end, *at_least).then_some(end)
+    }
+
+    /// `bot123456:…` in a URL of Telegram.
+    fn bot(&self, begin: usize) -> Option<usize> {
+        let colon = self.run(begin + BOT.len(), |byte| byte.is_ascii_digit());
+        let is_id = colon >= begin + BOT.len() + 6 && self.text.get(colon) == Some(&b':');
+        let end = self.run(colon + 1, is_url_safe);
+        (is_id && self.is_long(colon + 1..end, 35)).then_some(end)
     }
 
     fn bearer(&self, begin: usize) -> Option<(usize, usize)> {

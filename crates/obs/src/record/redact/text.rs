@@ -2,12 +2,17 @@
 //!
 //! `password=hunter2`, `password: "hunter2"`, `"password":"hunter2"`, `Authorization: Bearer abc`,
 //! `password: Some("hunter2")`, `("password", "hunter2")`, `Password("hunter2")`, `name: "password", value: "hunter2"`,
-//! `<password>hunter2</password>`, `token=abc&x=1`, `token%3Dabc`, `https://user:hunter2@host/`. Each text is read once.
+//! `<password>hunter2</password>`, `token=abc&x=1`, `token%3Dabc`, `https://user:hunter2@host/`, `--password hunter2`,
+//! `PASSWORD 'hunter2'`, `-----BEGIN PRIVATE KEY-----`. Each text is read once.
 
 use std::ops::Range;
 
+use crate::record::redact::around::{COLOUR, without_begin, without_end, without_letter};
+use crate::record::redact::command::{is_login, is_of_statement, option};
+use crate::record::redact::keys::is_invisible;
 use crate::record::redact::url::userinfo;
-use crate::record::redact::value::{Encoding, element, length_of, quoted};
+use crate::record::redact::value::{Encoding, length_of, private_key, quoted};
+use crate::record::redact::xml::Element;
 use crate::record::redact::{Part, RedactedKeys, take_out};
 
 /// Longest name that is looked at, in bytes: of a longer one, its end.
@@ -17,8 +22,11 @@ const LONGEST_NAME: usize = 64;
 const MOST_WORDS: usize = 3;
 
 /// What stands for a name where the name is a value: `{ name: "password", value: "hunter2" }`.
-const NAMES: [&str; 5] = ["name", "key", "header", "field", "variable"];
+const NAMES: [&str; 6] = ["name", "key", "header", "field", "variable", "type"];
 const VALUES: [&str; 2] = ["value", "val"];
+
+/// `=` and `:` in URLs, and in URLs within URLs.
+const ENCODED: [&str; 8] = ["%3D", "%3d", "%3A", "%3a", "%253D", "%253d", "%253A", "%253a"];
 
 /// How far from its name such a value may begin, in bytes.
 const LONGEST_BETWEEN: usize = 128;
@@ -27,7 +35,7 @@ impl RedactedKeys {
     /// Takes out of what was written what sensitive names stand before.
     pub(crate) fn redact(&self, text: &mut String, part: Part) {
         let written = text.get(part.start..).unwrap_or_default();
-        if written.bytes().any(begins_pair) {
+        if may_hide(written) {
             let pairs = Pairs { keys: self, text: written, is_cut: part.is_cut, named: None };
             let found = pairs.find();
             take_out(text, part.start, &found);
@@ -36,7 +44,7 @@ impl RedactedKeys {
 
     /// What may be shown of a text, if that is not all of it.
     pub(crate) fn redacted(&self, text: &str) -> Option<String> {
-        if !text.bytes().any(begins_pair) {
+        if !may_hide(text) {
             return None;
         }
         let mut shown = text.to_owned();
@@ -47,7 +55,12 @@ impl RedactedKeys {
 
 /// What comes between a name and a value, or before both of them.
 const fn begins_pair(byte: u8) -> bool {
-    matches!(byte, b'=' | b':' | b'(' | b'[' | b'<' | b'%')
+    matches!(byte, b'=' | b':' | b'(' | b'[' | b'{' | b'<' | b'%' | b'\'')
+}
+
+/// Whether there is anything that a rule begins with: a sign, an option, the dashes of a private key.
+fn may_hide(text: &str) -> bool {
+    text.bytes().any(begins_pair) || text.contains("--")
 }
 
 struct Pairs<'a> {
@@ -73,8 +86,12 @@ impl<'a> Pairs<'a> {
     }
 
     fn next(&self, from: usize) -> Option<usize> {
-        let rest = self.text.as_bytes().get(from..)?;
-        rest.iter().position(|byte| begins_pair(*byte)).map(|at| from + at)
+        let bytes = self.text.as_bytes();
+        let is_dash = |at: usize| bytes.get(at) == Some(&b'-');
+        let begins_dashes =
+            |at: usize| is_dash(at) && is_dash(at + 1) && (at == 0 || !is_dash(at - 1));
+        let mut rest = bytes.get(from..)?.iter().zip(from..);
+        rest.find(|(byte, at)| begins_pair(**byte) || begins_dashes(*at)).map(|(_, at)| at)
     }
 
     fn after(&self, at: usize) -> &'a str {
@@ -92,14 +109,23 @@ impl<'a> Pairs<'a> {
                 is_nested || behind.is_empty() || behind.starts_with(']')
             }),
             b'<' if rest.starts_with("<>") => self.pair(done, at, at + 2, Encoding::None),
-            b'<' => {
-                let (name, inner) = element(rest, self.is_cut)?;
-                self.keys.is_sensitive(name).then_some(at + inner.start..at + inner.end)
+            b'<' => self.in_element(at),
+            b'%' => {
+                let sign = ENCODED.iter().find(|sign| rest.starts_with(*sign))?;
+                self.pair(done, at, at + sign.len(), Encoding::Percent)
             }
-            b'%' if ["%3D", "%3d", "%3A", "%3a"].iter().any(|sign| rest.starts_with(sign)) => {
-                self.pair(done, at, at + 3, Encoding::Percent)
+            b'-' => {
+                let is_known = self.keys.is_phrase("private key", 2);
+                let key = private_key(rest).filter(|_| is_known).map(|length| 0..length);
+                let found = key.or_else(|| option(self.keys, rest))?;
+                Some(at + found.start..at + found.end)
             }
-            b'%' => None,
+            b'{' => self.in_struct(done, at),
+            b'\'' => {
+                let before = self.text.get(done..at)?;
+                let is_password = is_of_statement(self.keys, before);
+                is_password.then(|| at..at + length_of(rest, "", Encoding::None))
+            }
             _ => userinfo(self.text, at, self.is_cut)
                 .or_else(|| self.pair(done, at, at + 1, Encoding::None)),
         }
@@ -118,7 +144,18 @@ impl<'a> Pairs<'a> {
         if name.is_empty() {
             return None;
         }
-        if self.keys.is_sensitive(name) || self.keys.is_phrase(words, 2) {
+        if self.keys.is_key(name) || self.keys.is_phrase(words, 2) {
+            // Parsers say so.
+            let is_of_parser = words.to_lowercase().ends_with("unexpected token");
+            return self.value(at, behind, name, how).filter(|_| !is_of_parser);
+        }
+        if self.keys.is_alone(name) && (words == name || self.after(at).starts_with('=')) {
+            let value = self.value(at, behind, name, how)?;
+            let shown = self.text.get(value.clone())?;
+            return (!is_count(shown)).then_some(value);
+        }
+        let before = self.text.get(done..at)?;
+        if self.after(at).starts_with(':') && is_login(before, self.after(behind)) {
             return self.value(at, behind, name, how);
         }
         if VALUES.iter().any(|value| name.eq_ignore_ascii_case(value)) {
@@ -143,16 +180,8 @@ impl<'a> Pairs<'a> {
 
     /// The name that ends before `at`, perhaps in quotes, with the words before it.
     fn words_before(&self, done: usize, at: usize) -> &'a str {
-        const OPERATORS: [char; 6] = ['!', '<', '+', '?', '~', '|'];
         let before = self.text.get(done..at).unwrap_or_default();
-        let mut before = before.trim_end_matches(OPERATORS);
-        let quotes = [' ', '\t', '"', '\'', '\\', '`', ')', ']'];
-        before = before.trim_end_matches(quotes);
-        while let Some(shorter) =
-            ["%22", "%27", "%20"].iter().find_map(|end| before.strip_suffix(end))
-        {
-            before = shorter;
-        }
+        let before = without_end(before);
         let mut begin = before.len();
         for _ in 0..MOST_WORDS {
             let word = before.get(..begin).unwrap_or_default();
@@ -165,16 +194,22 @@ impl<'a> Pairs<'a> {
                 _ => break,
             }
         }
-        let is_encoded = before.get(..begin).is_some_and(|rest| rest.ends_with('%'));
         let words = before.get(begin..).unwrap_or_default().trim_start();
-        // `%26token%3Dabc`: two digits are of the sign before the name.
-        if is_encoded { words.get(2..).unwrap_or_default() } else { words }
+        let before = before.get(..begin).unwrap_or_default();
+        let is_sensitive = |words: &&str| self.keys.is_sensitive(words);
+        let words = without_letter(before, words).filter(is_sensitive).unwrap_or(words);
+        without_begin(before, words)
     }
 
     /// Where the value is that follows a sensitive name at `at`.
     fn value(&self, at: usize, from: usize, name: &str, how: Encoding) -> Option<Range<usize>> {
         let rest = self.after(from);
-        let value = rest.trim_start_matches([' ', '\t', '=', ':', '>']);
+        let is_between =
+            |c: char| matches!(c, ' ' | '\t' | '\u{a0}' | '=' | ':' | '>') || is_invisible(c);
+        let mut value = rest.trim_start_matches(is_between);
+        while let Some(shown) = value.strip_prefix(COLOUR).and_then(|rest| rest.split_once('m')) {
+            value = shown.1.trim_start_matches(is_between);
+        }
         let begin = from + rest.len() - value.len();
         if let Some(block) = self.block(at, value) {
             return Some(begin + block.start..begin + block.end);
@@ -188,7 +223,12 @@ impl<'a> Pairs<'a> {
         let below = sign.strip_prefix('\r').unwrap_or(sign).strip_prefix('\n')?;
         let line = self.text.get(..at)?.rsplit('\n').next()?;
         let own = indentation(line);
-        let is_within = |line: &&str| line.trim().is_empty() || indentation(line) > own;
+        // The items of a list may begin where its name does.
+        let is_item = |line: &str| line.trim_start().starts_with("- ");
+        let is_within = |line: &&str| {
+            let is_of_list = indentation(line) == own && is_item(line);
+            line.trim().is_empty() || indentation(line) > own || is_of_list
+        };
         let length: usize = below.split_inclusive('\n').take_while(is_within).map(str::len).sum();
         let block = below.get(..length)?.trim_end();
         let start = value.len() - below.len() + block.len() - block.trim_start().len();
@@ -211,14 +251,7 @@ impl<'a> Pairs<'a> {
 
     /// What stands in the brackets of a type that wraps something sensitive: `Password("hunter2")`.
     fn in_type(&self, done: usize, at: usize) -> Option<Range<usize>> {
-        let before = self.text.get(done..at)?;
-        let is_of_type = |c: &(usize, char)| c.1.is_alphanumeric() || c.1 == '_';
-        let (begin, _) =
-            before.char_indices().rev().take(LONGEST_NAME).take_while(is_of_type).last()?;
-        let name = before.get(begin..)?;
-        if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !self.keys.is_type(name) {
-            return None;
-        }
+        let name = self.sensitive_type(self.text.get(done..at)?)?;
         let rest = self.after(at);
         let length = length_of(rest, name, Encoding::None);
         let inner = rest.get(1..length)?;
@@ -227,10 +260,69 @@ impl<'a> Pairs<'a> {
         let is_plural = inner.len() <= 3 && inner.chars().all(|c| c.is_ascii_lowercase());
         (!is_plural).then_some(at + 1..at + 1 + inner.len())
     }
+
+    /// What stands in the braces of such a type: `Password { inner: "hunter2" }`.
+    fn in_struct(&self, done: usize, at: usize) -> Option<Range<usize>> {
+        let before = self.text.get(done..at)?.strip_suffix(' ')?;
+        let name = self.sensitive_type(before)?;
+        let rest = self.after(at);
+        let member = rest.get(1..)?.trim_start();
+        // What has no names of its own shows nothing, or is a place for something.
+        if !member.trim_start_matches(is_of_name).starts_with(':') {
+            return None;
+        }
+        let inner = rest.get(..length_of(rest, name, Encoding::None))?;
+        let end = at + inner.strip_suffix('}').unwrap_or(inner).trim_end().len();
+        Some(at + rest.len() - member.len()..end)
+    }
+
+    /// The name at the end of a text, if it is that of a type that wraps something sensitive.
+    fn sensitive_type(&self, before: &'a str) -> Option<&'a str> {
+        let is_of_type = |c: &(usize, char)| c.1.is_alphanumeric() || c.1 == '_';
+        let (begin, _) =
+            before.char_indices().rev().take(LONGEST_NAME).take_while(is_of_type).last()?;
+        let name = before.get(begin..)?;
+        let is_type = name.starts_with(|c: char| c.is_ascii_uppercase()) && self.keys.is_type(name);
+        is_type.then_some(name)
+    }
+
+    /// What an element holds whose name, or what it gives as one, is sensitive: `<password>hunter2</password>`,
+    /// `<entry key="password">hunter2</entry>`, `<name>password</name><value>hunter2</value>`.
+    fn in_element(&mut self, at: usize) -> Option<Range<usize>> {
+        let element = Element::at(self.after(at), self.is_cut)?;
+        let is_one_of =
+            |words: &[&str], name: &str| words.iter().any(|word| name.eq_ignore_ascii_case(word));
+        let gives =
+            |(name, value): (&str, &str)| is_one_of(&NAMES, name) && self.keys.is_sensitive(value);
+        let is_sensitive =
+            self.keys.is_sensitive(element.name()) || element.attributes().any(gives);
+        let is_value = is_one_of(&VALUES, element.name());
+        if !is_sensitive && !is_value && !is_one_of(&NAMES, element.name()) {
+            return None;
+        }
+        let inner = element.inner()?;
+        let inner = at + inner.start..at + inner.end;
+        if is_sensitive {
+            return Some(inner);
+        }
+        if is_value {
+            let named = self.named.take().filter(|named| at - named <= LONGEST_BETWEEN);
+            return named.map(|_| inner);
+        }
+        let name = self.text.get(inner.clone())?;
+        self.named =
+            (name.len() <= LONGEST_NAME && self.keys.is_sensitive(name)).then_some(inner.end);
+        None
+    }
+}
+
+/// Whether it counts something, or says yes or no.
+fn is_count(value: &str) -> bool {
+    matches!(value, "true" | "false") || value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_of_name(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.') || is_invisible(c)
 }
 
 fn indentation(line: &str) -> usize {

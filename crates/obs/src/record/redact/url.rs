@@ -5,10 +5,13 @@ use std::ops::Range;
 /// Longest user information that is looked at, in bytes: passwords may be tokens of a kilobyte or more.
 const LONGEST_AUTHORITY: usize = 4 << 10;
 
+/// The shortest token that is told from a user's name, in bytes.
+const SHORTEST_TOKEN: usize = 20;
+
 /// More digits than a port has.
 const LONGEST_PORT: usize = 5;
 
-/// The password in `://user:password@`, whose first colon is at `at`.
+/// The password in `://user:password@`, whose first colon is at `at`; with the user if that is a token.
 pub(super) fn userinfo(text: &str, at: usize, is_cut: bool) -> Option<Range<usize>> {
     let rest = text.get(at..)?.strip_prefix("://")?;
     let authority = rest.get(..rest.floor_char_boundary(LONGEST_AUTHORITY))?;
@@ -32,8 +35,22 @@ pub(super) fn userinfo(text: &str, at: usize, is_cut: bool) -> Option<Range<usiz
             None => return None,
         },
     };
-    let colon = user_part.find(':')?;
-    Some(begin + colon + 1..begin + user_part.len())
+    let (user, begin_password) = match user_part.split_once(':') {
+        Some((user, _)) => (user, Some(begin + user.len() + 1)),
+        None => (user_part, None),
+    };
+    let end = begin + user_part.len();
+    // `https://ghp_…@github.com/`: the name is the token.
+    let begin = if is_token(user) { begin } else { begin_password? };
+    Some(begin..end)
+}
+
+/// Whether a user's name is made like a token: long, with digits, and of their characters only.
+fn is_token(user: &str) -> bool {
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    user.len() >= SHORTEST_TOKEN
+        && user.bytes().any(|byte| byte.is_ascii_digit())
+        && user.bytes().all(is_of_token)
 }
 
 /// Whether what follows the first colon is a port: `host:80/path/@name`.

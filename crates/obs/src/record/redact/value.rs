@@ -1,7 +1,5 @@
 //! Where values end.
 
-use std::ops::Range;
-
 use crate::record::fields::REDACTED;
 
 /// How a value is written.
@@ -23,8 +21,24 @@ const LONGEST_SCHEME: usize = 16;
 /// Headers whose values have parts of their own, to the end of the line.
 const LINES: [&str; 2] = ["authorization", "cookie"];
 
+/// What is made of words with spaces between them, and how its name ends.
+const PHRASES: [&str; 3] = ["passphrase", "mnemonic", "phrase"];
+
+/// Quotes as JSON and HTML write them within texts of their own, those of Python and TOML for several lines, and of print.
+const QUOTES: [(&str, &str); 6] = [
+    ("\"\"\"", "\"\"\""),
+    ("\\u0022", "\\u0022"),
+    ("&quot;", "&quot;"),
+    ("&#34;", "&#34;"),
+    ("“", "”"),
+    ("«", "»"),
+];
+
 /// How a private key begins (RFC 7468): it has spaces and lines in it.
-const PEM: &str = "-----BEGIN ";
+pub(super) const PEM: &str = "-----BEGIN ";
+
+/// The longest name of what is in PEM, in bytes.
+const LONGEST_LABEL: usize = 64;
 
 /// How long the value of `name` is.
 pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
@@ -32,10 +46,14 @@ pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
         let end =
             value.find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | '>'));
         let plain = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
-        return plain.find("%26").unwrap_or(plain.len());
+        let ends = ["%26", "%2526"].iter().filter_map(|sign| plain.find(sign));
+        return ends.min().unwrap_or(plain.len());
     }
     if value.starts_with(PEM) {
         return pem(value);
+    }
+    if let Some(length) = marked(value) {
+        return length;
     }
     // What was taken out already may be the beginning of more.
     if let Some(rest) = value.strip_prefix(REDACTED) {
@@ -56,7 +74,33 @@ pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
         let ends = |c: char| matches!(c, '"' | '\'' | '\n' | '\r' | '}' | ']' | ')');
         return value.find(ends).unwrap_or(value.len());
     }
-    bare(value.as_bytes())
+    let length = bare(value.as_bytes());
+    if is_plain && PHRASES.iter().any(|phrase| name.to_lowercase().ends_with(phrase)) {
+        return length + words(value.get(length..).unwrap_or_default());
+    }
+    length
+}
+
+/// The length of what stands in quotes that are no characters of their own, or not those of programs.
+fn marked(value: &str) -> Option<usize> {
+    let (open, close) = QUOTES.iter().find(|(open, _)| value.starts_with(open))?;
+    let end = value.get(open.len()..)?.find(close);
+    Some(end.map_or(value.len(), |end| open.len() + end + close.len()))
+}
+
+/// How long the words are that go on there, none of which is the name of something else.
+fn words(text: &str) -> usize {
+    let mut length = 0;
+    while let Some(word) = text.get(length..).and_then(|rest| rest.strip_prefix(' ')) {
+        let end = word.find(|c: char| !c.is_alphanumeric()).unwrap_or(word.len());
+        let is_name =
+            word.get(end..).is_some_and(|rest| rest.starts_with(['=', ':', '_', '-', '.']));
+        if end == 0 || is_name {
+            break;
+        }
+        length += 1 + end;
+    }
+    length
 }
 
 fn is_header(name: &str) -> bool {
@@ -139,6 +183,13 @@ fn single_quoted(text: &[u8], quote: u8) -> usize {
     text.len()
 }
 
+/// The length of the private key that a text begins with, if it does.
+pub(super) fn private_key(text: &str) -> Option<usize> {
+    let label = text.strip_prefix(PEM)?;
+    let label = label.get(..label.floor_char_boundary(LONGEST_LABEL))?.split("-----").next()?;
+    label.contains("PRIVATE KEY").then(|| pem(text))
+}
+
 /// The length of a private key, to the end of the text if it is not ended.
 fn pem(value: &str) -> usize {
     let end = value.find("-----END ").map(|end| end + "-----END ".len());
@@ -166,25 +217,4 @@ pub(super) fn quoted(text: &[u8]) -> Option<usize> {
 
 fn backslashes(text: &[u8]) -> usize {
     text.iter().take_while(|byte| **byte == b'\\').count()
-}
-
-/// Longest tag of an element that is looked at, in bytes.
-const LONGEST_TAG: usize = 256;
-
-/// The name and the place of the text of an element of XML that has nothing but text in it.
-pub(super) fn element(text: &str, is_cut: bool) -> Option<(&str, Range<usize>)> {
-    let tag = text.strip_prefix('<')?;
-    let tag = tag.get(..tag.floor_char_boundary(LONGEST_TAG))?;
-    let tag = tag.get(..tag.find(['>', '<'])?)?;
-    let begin = 1 + tag.len() + 1;
-    let name = tag.split_whitespace().next()?;
-    let inner = text.get(begin..).filter(|_| text.as_bytes().get(begin - 1) == Some(&b'>'))?;
-    let (end, sign) = if inner.starts_with("<![CDATA[") { ("]]>", "]]>") } else { ("<", "</") };
-    let length = match inner.find(end) {
-        Some(end) => inner.get(end..)?.starts_with(sign).then_some(end)?,
-        // What was not ended was cut off.
-        None if is_cut || end != "<" => inner.len(),
-        None => return None,
-    };
-    Some((name.rsplit(':').next().unwrap_or(name), begin..begin + length))
 }
