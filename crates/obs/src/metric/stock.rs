@@ -62,6 +62,16 @@ impl StockPrometheus {
         }
     }
 
+    /// The same, which asks all of these sources whenever it is shown what there is: for
+    /// [`metric_backend`](crate::setup::ObservabilityBuilder::metric_backend).
+    #[must_use]
+    pub fn with_sources(catalog: &Catalog, sources: Vec<Arc<dyn MetricSource>>) -> Self {
+        let mut backend = Self::new(catalog);
+        backend.sources = Sources::new(sources.clone(), &mut backend.catalog.clone());
+        backend.asked = sources;
+        backend
+    }
+
     /// Asks there, too, whenever it is shown what there is. What sources say is written behind what the exporter
     /// writes, with the limits that [`MetricRecorder`](super::MetricRecorder) has; that nothing is recorded under one of their names
     /// is not checked.

@@ -2,6 +2,7 @@ use std::mem;
 
 use service_settings::{Problems, Rules as _};
 
+use super::metrics::MetricsSettings;
 use super::{ObservabilitySettings, Told};
 use crate::setup::ObservabilityBuilder;
 
@@ -44,8 +45,10 @@ impl ObservabilityBuilder {
         for (name, output) in outline.outputs.iter().filter(|(_, output)| output.is_on()) {
             self = self.output(output.output(name, settings.place_of("outputs", name)));
         }
-        let metrics = outline.metrics.clone();
-        self = self.metrics(move |builder| metrics.over(builder));
+        if outline.metrics != MetricsSettings::default() {
+            let metrics = outline.metrics.clone();
+            self = self.metrics(move |builder| metrics.over(builder));
+        }
         #[cfg(feature = "redact-patterns")]
         if let Some(shapes) = outline.redaction.shapes() {
             self = self.redacted_shapes(shapes);

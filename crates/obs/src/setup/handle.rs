@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::catalog::Catalog;
 use crate::log::{Status, Writer};
-use crate::metric::MetricRecorder;
+use crate::metric::MetricBackend;
 use crate::record::{Filter, RecordHandle, Resource, SharedFilter};
 #[cfg(feature = "settings")]
 use crate::settings::Reloading;
@@ -47,7 +47,7 @@ pub struct Observability(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) records: RecordHandle,
     pub(super) trace_filter: SharedFilter,
-    pub(super) metrics: MetricRecorder,
+    pub(super) metrics: Arc<dyn MetricBackend>,
     pub(super) catalog: Catalog,
     pub(super) keeper: Arc<Keeper>,
     pub(super) writers: Vec<(Box<str>, Writer)>,
@@ -116,10 +116,10 @@ impl Observability {
         &self.0.records
     }
 
-    /// What is measured.
+    /// What is measured: by this crate's recorder, unless another backend was given.
     #[must_use]
-    pub fn metrics(&self) -> &MetricRecorder {
-        &self.0.metrics
+    pub fn metrics(&self) -> &dyn MetricBackend {
+        &*self.0.metrics
     }
 
     /// What is declared of what is measured.

@@ -4,7 +4,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::log::PanicHook;
-use crate::metric::MetricRecorder;
+use crate::metric::MetricBackend;
 use crate::record::{RecordHandle, RecordLayer};
 use crate::setup::{Panics, SetupError, SetupErrorKind};
 
@@ -43,7 +43,7 @@ fn found(needs_logger: bool) -> Option<SetupErrorKind> {
 /// Installs the recorder, then the subscriber. Of several that do this at once, one has the recorder; the
 /// others fail before they have changed anything.
 pub(super) fn install(
-    metrics: &MetricRecorder,
+    metrics: &dyn MetricBackend,
     layer: RecordLayer,
     others: Vec<Unredacted>,
 ) -> Result<(), SetupError> {

@@ -3,7 +3,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::log::LogVolume;
-use crate::metric::{MetricBackend as _, MetricRecorder};
+use crate::metric::MetricBackend;
 use crate::record::{Filter, RecordHandle};
 
 /// How long a filter holds that is set while a service runs.
@@ -92,11 +92,11 @@ impl Keeper {
 /// the keeper ends.
 pub(super) fn keep(
     keeper: &Arc<Keeper>,
-    metrics: &MetricRecorder,
+    metrics: &Arc<dyn MetricBackend>,
     volume: &Arc<LogVolume>,
 ) -> io::Result<()> {
     let volume = Arc::clone(volume);
-    let (keeper, metrics) = (Arc::clone(keeper), metrics.clone());
+    let (keeper, metrics) = (Arc::clone(keeper), Arc::clone(metrics));
     let run = move || {
         let mut ticks = 0_u32;
         while keeper.turn() {

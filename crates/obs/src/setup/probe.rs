@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metric_table::Metric;
 
-use crate::metric::{Exposition, MetricRecorder};
+use crate::metric::{Exposition, MetricBackend};
 use crate::record::{RecordHandle, current_span};
 
 /// What a probe is logged by.
@@ -96,7 +96,7 @@ impl Tap {
 /// What a probe goes through.
 pub(super) struct Path<'a> {
     pub(super) records: &'a RecordHandle,
-    pub(super) metrics: &'a MetricRecorder,
+    pub(super) metrics: &'a dyn MetricBackend,
     /// Of the first output, if lines with ids come there.
     pub(super) tap: Option<&'a Tap>,
     /// What is said of the service.
@@ -155,7 +155,7 @@ fn check(heard: &str, ids: &[String; 2]) -> Result<(), SelfTestFailure> {
     }
 }
 
-fn counted(recorder: &MetricRecorder) -> bool {
+fn counted(recorder: &dyn MetricBackend) -> bool {
     let mut page = b"\n".to_vec();
     let is_written = recorder.render(Exposition::Text, &mut page).is_ok();
     let page = String::from_utf8_lossy(&page);

@@ -11,6 +11,8 @@
 
 #[cfg(feature = "admin")]
 mod admin;
+#[cfg(all(feature = "admin", feature = "stock-prometheus"))]
+mod backend;
 #[cfg(feature = "log-bridge")]
 mod bridge;
 #[cfg(all(feature = "testing", feature = "log-bridge", feature = "admin", feature = "axum"))]

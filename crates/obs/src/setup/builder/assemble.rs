@@ -11,7 +11,7 @@ use tracing_subscriber::Layer as _;
 use super::ObservabilityBuilder;
 use crate::catalog::{Catalog, CatalogError};
 use crate::log::LogVolume;
-use crate::metric::MetricRecorder;
+use crate::metric::{MetricBackend, MetricRecorder};
 use crate::record::{
     Filter, Note, RecordHandle, RecordLayer, RecordSink, Resource, SharedFilter, Value,
 };
@@ -43,12 +43,12 @@ impl ObservabilityBuilder {
         let volume = Arc::new(LogVolume::new());
         let layer = self.layer(&started, filter.clone(), &volume);
         let records = layer.handle();
-        let metrics = self.recorder(catalog.clone(), resource.clone());
+        let metrics = self.backend(catalog.clone(), resource.clone());
         let keeper = Arc::new(Keeper::new(records.clone(), self.clock));
         keep(&keeper, &metrics, &volume)
             .map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;
         let trace_filter = SharedFilter::new(mem::take(&mut self.trace_filter));
-        if let Err(error) = self.put_in_place(&metrics, layer, &records, &trace_filter) {
+        if let Err(error) = self.put_in_place(&*metrics, layer, &records, &trace_filter) {
             keeper.end();
             return Err(error);
         }
@@ -146,7 +146,14 @@ impl ObservabilityBuilder {
         layer.sink(Arc::clone(volume) as _).build()
     }
 
-    fn recorder(&mut self, catalog: Catalog, resource: Resource) -> MetricRecorder {
+    fn backend(&mut self, catalog: Catalog, resource: Resource) -> Arc<dyn MetricBackend> {
+        if let Some(make) = self.backend.take() {
+            if self.has_recorder_rules {
+                let warning = "what is set of metrics has no effect: another backend keeps them";
+                self.environment.warnings.push(warning.to_owned());
+            }
+            return make(&catalog, mem::take(&mut self.sources));
+        }
         let recorder = MetricRecorder::builder()
             .redacted_keys(self.keys.clone())
             .clock(self.now)
@@ -154,13 +161,13 @@ impl ObservabilityBuilder {
             .catalog(catalog)
             .resource(resource)
             .sources(mem::take(&mut self.sources));
-        mem::replace(&mut self.metrics, Box::new(|builder| builder))(recorder).build()
+        Arc::new(mem::replace(&mut self.metrics, Box::new(|builder| builder))(recorder).build())
     }
 
     /// Makes all of it the process's.
     fn put_in_place(
         &mut self,
-        metrics: &MetricRecorder,
+        metrics: &dyn MetricBackend,
         layer: RecordLayer,
         records: &RecordHandle,
         trace_filter: &SharedFilter,
@@ -231,7 +238,7 @@ impl Inner {
         if self_test == SelfTest::Skip {
             return Ok(());
         }
-        let (records, metrics) = (&self.records, &self.metrics);
+        let (records, metrics) = (&self.records, &*self.metrics);
         let (profile, outputs) = (self.profile.name(), self.writers.len());
         // The probe is let through whatever the filter says.
         records.set_filter(filter.clone().with_target(TARGET, LevelFilter::INFO));

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::Filter as LayerFilter;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::catalog::Catalog;
-use crate::metric::{MetricRecorderBuilder, MetricSource};
+use crate::metric::{MetricBackend, MetricRecorderBuilder, MetricSource};
 #[cfg(feature = "redact-patterns")]
 use crate::record::RedactedShapes;
 use crate::record::{Filter, Limits, RecordSink, RedactedKeys, Resource};
@@ -20,6 +20,10 @@ use crate::setup::install::Unredacted;
 use crate::setup::output::Output;
 use crate::setup::probe::SelfTest;
 use crate::setup::{Format, Panics, Profile};
+
+/// Makes a backend of what is declared and what is asked.
+type MakeBackend =
+    Box<dyn FnOnce(&Catalog, Vec<Arc<dyn MetricSource>>) -> Arc<dyn MetricBackend> + Send>;
 
 /// Sets up logs and metrics of the process.
 #[must_use = "nothing is set up before `install`"]
@@ -40,6 +44,8 @@ pub struct ObservabilityBuilder {
     catalog: Catalog,
     sources: Vec<Arc<dyn MetricSource>>,
     metrics: Box<dyn FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send>,
+    has_recorder_rules: bool,
+    backend: Option<MakeBackend>,
     environment: Environment,
     #[cfg(feature = "settings")]
     pub(crate) settings: Option<Told>,
@@ -71,6 +77,8 @@ impl ObservabilityBuilder {
             catalog: Catalog::new(),
             sources: Vec::new(),
             metrics: Box::new(|builder| builder),
+            has_recorder_rules: false,
+            backend: None,
             environment: Environment::default(),
             #[cfg(feature = "settings")]
             settings: None,
@@ -186,8 +194,29 @@ impl ObservabilityBuilder {
         mut self,
         change: impl FnOnce(MetricRecorderBuilder) -> MetricRecorderBuilder + Send + 'static,
     ) -> Self {
+        self.has_recorder_rules = true;
         let before = self.metrics;
         self.metrics = Box::new(|builder| change(before(builder)));
+        self
+    }
+
+    /// Keeps and shows metrics by what `make` makes of all that is declared and all sources that are asked, instead of by
+    /// this crate's [`MetricRecorder`](crate::metric::MetricRecorder): the exporter that others know, say. Limits, redaction of labels and exemplars are
+    /// that backend's affair.
+    ///
+    /// ```
+    /// # #[cfg(feature = "stock-prometheus")] {
+    /// use obs::metric::StockPrometheus;
+    /// use obs::setup::Observability;
+    ///
+    /// let builder = Observability::builder().metric_backend(StockPrometheus::with_sources);
+    /// # drop(builder); }
+    /// ```
+    pub fn metric_backend<B: MetricBackend + 'static>(
+        mut self,
+        make: impl FnOnce(&Catalog, Vec<Arc<dyn MetricSource>>) -> B + Send + 'static,
+    ) -> Self {
+        self.backend = Some(Box::new(move |catalog, sources| Arc::new(make(catalog, sources))));
         self
     }
 
