@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::log::{LogOutput, WriterGuard};
 use crate::record::RecordSink;
+use crate::setup::complaint::Complaint;
 use crate::setup::{Observability, OutputStatus, SelfTestFailure};
 
 /// Ends logs and metrics, so that nothing is lost that could be written. Keep it in `main`.
@@ -19,6 +20,7 @@ pub struct Guard {
     sinks: Vec<Arc<dyn RecordSink>>,
     within: Duration,
     self_test: Result<(), SelfTestFailure>,
+    complaint: Option<Complaint>,
 }
 
 /// What became of everything that was logged.
@@ -49,8 +51,9 @@ impl Guard {
         sinks: Vec<Arc<dyn RecordSink>>,
         within: Duration,
         self_test: Result<(), SelfTestFailure>,
+        complaint: Option<Complaint>,
     ) -> Self {
-        Self { observability, writers, sinks, within, self_test }
+        Self { observability, writers, sinks, within, self_test, complaint }
     }
 
     /// What is set up. It stays usable after the end; only nothing is written any more.
@@ -97,6 +100,9 @@ impl Guard {
         {
             sinks_left -= usize::from(is_flushed);
         }
+        if let Some(complaint) = self.complaint.take() {
+            complaint.wait(until.saturating_duration_since(Instant::now()));
+        }
         ShutdownReport { outputs: self.observability.outputs(), sinks_left }
     }
 }
@@ -116,7 +122,7 @@ fn apart(done: &Sender<bool>, work: impl FnOnce() -> bool + Send + 'static) {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if !self.writers.is_empty() || !self.sinks.is_empty() {
+        if !self.writers.is_empty() || !self.sinks.is_empty() || self.complaint.is_some() {
             let _ = self.end(self.within);
         }
         self.observability.0.keeper.end();

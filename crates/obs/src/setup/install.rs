@@ -70,12 +70,17 @@ const fn has_logger() -> bool {
     false
 }
 
-/// Takes what does not come by `tracing`.
-pub(super) fn join_others(
-    records: &RecordHandle,
-    panics: Panics,
-    needs_logger: bool,
-) -> Result<(), SetupError> {
+/// Takes what libraries log by the facade `log`. This comes before all else: a logger of others that has no size
+/// is found here only.
+#[cfg(feature = "log-bridge")]
+pub(super) fn join_log(records: &RecordHandle) -> Result<(), SetupError> {
+    let kind = SetupErrorKind::ForeignLogger;
+    let installed = crate::record::LogBridge::new(records.clone()).install();
+    installed.map_err(|error| SetupError::new(kind, "").because(error))
+}
+
+/// Takes panics.
+pub(super) fn join_panics(records: &RecordHandle, panics: Panics) {
     let hook = PanicHook::new(records.clone());
     // A hook of ours that was there before logs all panics where it was told to; it says so itself.
     let _ = match panics {
@@ -84,12 +89,4 @@ pub(super) fn join_others(
         Panics::LogThenPrevious => hook.then_previous().install(),
         Panics::Leave => Ok(()),
     };
-    #[cfg(feature = "log-bridge")]
-    if needs_logger {
-        let kind = SetupErrorKind::ForeignLogger;
-        let installed = crate::record::LogBridge::new(records.clone()).install();
-        return installed.map_err(|error| SetupError::new(kind, "").because(error));
-    }
-    let _ = needs_logger;
-    Ok(())
 }

@@ -1,4 +1,4 @@
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,19 +16,13 @@ pub enum Expiry {
     After(Duration),
 }
 
-/// Does now and then what no request should wait for: lets filters expire, says what went wrong.
+/// Does now and then what no request should wait for: lets filters expire, counts.
 #[derive(Debug)]
 pub(super) struct Keeper {
     records: RecordHandle,
     clock: fn() -> Instant,
-    state: Mutex<State>,
+    is_ended: Mutex<bool>,
     changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    is_ended: bool,
-    complaints: Vec<String>,
 }
 
 /// How often it is looked at what is due.
@@ -38,11 +32,11 @@ const TICKS_OF_UPKEEP: u32 = 10;
 
 impl Keeper {
     pub(super) fn new(records: RecordHandle, clock: fn() -> Instant) -> Self {
-        Self { records, clock, state: Mutex::default(), changed: Condvar::new() }
+        Self { records, clock, is_ended: Mutex::default(), changed: Condvar::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_ended(&self) -> MutexGuard<'_, bool> {
+        self.is_ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_filter(&self, filter: Filter, expiry: Expiry) {
@@ -63,28 +57,17 @@ impl Keeper {
         Some(until.saturating_duration_since((self.clock)()))
     }
 
-    /// Says something on the standard error, from a thread that may wait for it.
-    pub(super) fn complain(&self, complaint: String) {
-        self.state().complaints.push(complaint);
-        self.changed.notify_all();
-    }
-
     pub(super) fn end(&self) {
-        self.state().is_ended = true;
+        *self.is_ended() = true;
         self.changed.notify_all();
     }
 
     /// Does what is due, and waits for what is due next. Whether it goes on.
     fn turn(&self) -> bool {
         self.records.end_expired((self.clock)());
-        let complaints = std::mem::take(&mut self.state().complaints);
-        for complaint in complaints {
-            let _ = writeln!(io::stderr(), "{complaint}");
-        }
-        let is_idle = |state: &mut State| !state.is_ended && state.complaints.is_empty();
-        let waited = self.changed.wait_timeout_while(self.state(), TICK, is_idle);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !state.is_ended
+        let waited = self.changed.wait_timeout_while(self.is_ended(), TICK, |is_ended| !*is_ended);
+        let (is_ended, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !*is_ended
     }
 }
 

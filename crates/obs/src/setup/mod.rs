@@ -1,6 +1,7 @@
 //! Logs and metrics of a process, set up by one call and ended by one guard.
 
 mod builder;
+mod complaint;
 mod environment;
 mod error;
 mod guard;

@@ -1,5 +1,6 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::log::{
     FileTargetBuilder, Layout, LogOutput, RateLimit, Sampling, Standard, Target, Writer,
@@ -157,10 +158,11 @@ impl Output {
         self,
         of_profile: Format,
         resource: &Resource,
+        clock: fn() -> SystemTime,
         tap: Option<Arc<Tap>>,
     ) -> Result<Started, SetupError> {
         let (name, place) = (self.name.clone(), self.place.clone());
-        self.open(of_profile, resource, tap)
+        self.open(of_profile, resource, clock, tap)
             .map_err(|error| SetupError::output(&name, &place).because(error))
     }
 
@@ -168,6 +170,7 @@ impl Output {
         self,
         of_profile: Format,
         resource: &Resource,
+        clock: fn() -> SystemTime,
         tap: Option<Arc<Tap>>,
     ) -> io::Result<Started> {
         let is_terminal = match &self.to {
@@ -191,7 +194,7 @@ impl Output {
             builder = builder.room(room);
         }
         let (writer, guard) = builder.start(Tapped { target, tap })?;
-        let mut output = LogOutput::builder(AnyLayout(layout), &writer);
+        let mut output = LogOutput::builder(AnyLayout(layout), &writer).clock(clock);
         if let Some(filter) = self.filter {
             output = output.filter(filter);
         }

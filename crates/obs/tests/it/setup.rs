@@ -433,6 +433,131 @@ fn what_a_panic_says_is_not_on_the_standard_error_unless_asked_for() {
     }
 }
 
+/// A panic that nobody hears of is worse than one that is not redacted.
+#[test]
+fn where_a_panic_was_after_the_end_is_on_the_standard_error() {
+    const TEST: &str = "setup::where_a_panic_was_after_the_end_is_on_the_standard_error";
+    if child::folder().is_some() {
+        let guard = to_file(Observability::builder()).panics(Panics::Log).install().unwrap();
+        assert!(guard.shutdown(SECOND).is_complete());
+        std::thread::Builder::new()
+            .name("late".to_owned())
+            .spawn(|| panic!("hunter2-canary"))
+            .unwrap()
+            .join()
+            .unwrap_err();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let said = child::run(child::command(TEST, folder.path()));
+    assert!(said.contains("obs: thread `late` panicked at "), "{said}");
+    assert!(said.contains("setup.rs:") && !said.contains("hunter2-canary"), "{said}");
+}
+
+#[test]
+fn a_probe_that_does_not_come_through_is_on_the_standard_error() {
+    const TEST: &str = "setup::a_probe_that_does_not_come_through_is_on_the_standard_error";
+    if child::folder().is_some() {
+        let stuck = Observability::builder().output(Output::target("stuck", Stuck));
+        let guard = stuck.install().unwrap();
+        // Whoever ends at once is told all the same.
+        let _ = guard.shutdown(SECOND / 10);
+        std::process::exit(0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let said = child::run(child::command(TEST, folder.path()));
+    assert!(said.contains("\nobservability: the probe's event did not reach"), "{said}");
+}
+
+/// Nobody reads the standard error, and a probe that failed is said there.
+#[test]
+fn a_standard_error_that_blocks_lets_filters_expire() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+
+    const TEST: &str = "setup::a_standard_error_that_blocks_lets_filters_expire";
+    if child::folder().is_some() {
+        // More than a pipe holds, not by Rust's handle, whose lock would be held for ever.
+        std::thread::spawn(|| {
+            let stderr = std::fs::OpenOptions::new().write(true).open("/proc/self/fd/2");
+            stderr.unwrap().write_all(&[b'x'; 1 << 20])
+        });
+        let builder = Observability::builder().output(Output::target("stuck", Stuck));
+        let guard = to_file(builder).install().unwrap();
+        assert_eq!(guard.self_test(), Err(SelfTestFailure::NotWritten));
+        let observability = guard.observability();
+        observability.set_filter("trace".parse().unwrap(), Expiry::After(SECOND / 10));
+        wait_for(|| observability.filter().to_string() == "info");
+        let begin = Instant::now();
+        let _ = guard.shutdown(SECOND);
+        assert!(begin.elapsed() < 5 * SECOND);
+        // Nothing is left to be said on the standard error, which would wait.
+        std::fs::write(child::folder().unwrap().join("expired"), "").unwrap();
+        std::process::exit(0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = child::command(TEST, folder.path());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let unread = child.stderr.take();
+    let wait_for_it =
+        std::panic::catch_unwind(|| wait_for(|| folder.path().join("expired").exists()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(unread);
+    wait_for_it.unwrap();
+}
+
+#[test]
+fn what_an_output_says_itself_goes_by_the_clock_too() {
+    use std::num::NonZeroU32;
+    use std::time::SystemTime;
+
+    use obs::log::{Quota, RateLimit};
+
+    fn clock() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(86_400)
+    }
+
+    alone("what_an_output_says_itself_goes_by_the_clock_too", || {
+        let path = child::folder().unwrap().join("log");
+        let once = Quota::new(NonZeroU32::MIN, 3_600 * SECOND);
+        let output = Output::file("file", FileTarget::builder(path));
+        let output = output.rate_limit(RateLimit::new(once));
+        let guard = Observability::builder().output(output).clock(clock).install().unwrap();
+        (0..3).for_each(|_| tracing::info!("again"));
+        assert!(guard.shutdown(SECOND).is_complete());
+        let lines = lines();
+        let suppressed = with_message(&lines, "2 log records suppressed");
+        assert_eq!(suppressed["timestamp"], "1970-01-02T00:00:00.000000Z");
+        assert_eq!(with_message(&lines, "again")["timestamp"], suppressed["timestamp"]);
+    });
+}
+
+/// As the documentation of `log` shows loggers: without a size.
+#[cfg(feature = "log-bridge")]
+#[test]
+fn a_logger_without_a_size_is_told_and_nothing_installed() {
+    struct Unit;
+
+    impl log::Log for Unit {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            false
+        }
+
+        fn log(&self, _: &log::Record<'_>) {}
+
+        fn flush(&self) {}
+    }
+
+    alone("a_logger_without_a_size_is_told_and_nothing_installed", || {
+        log::set_logger(&Unit).unwrap();
+        let error = to_file(Observability::builder()).with_log_bridge().install().unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::ForeignLogger);
+        MetricRecorder::builder().build().install().unwrap();
+        tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+    });
+}
+
 #[cfg(feature = "log-bridge")]
 #[test]
 fn the_facade_log_is_taken_too_unless_somebody_has_it() {

@@ -77,7 +77,8 @@ impl Writer {
         self.0.append(record)
     }
 
-    /// Waits until what was handed in so far is written, for so long at most; whether it is.
+    /// Waits until what was handed in so far is written, for so long at most; whether it is. It is not if something was
+    /// handed in after the end.
     #[must_use]
     pub fn flush(&self, within: Duration) -> bool {
         self.0.flush(within)

@@ -56,8 +56,6 @@ struct State {
     thread: Thread,
     phase: Phase,
     is_flush_wanted: bool,
-    /// Something that was taken was given up.
-    is_given_up: bool,
     /// What is in flight is a line of the writer's own.
     is_own_in_flight: bool,
     failing_since: Option<SystemTime>,
@@ -108,7 +106,6 @@ impl Shared {
             thread: Thread::Busy,
             phase: Phase::Open,
             is_flush_wanted: false,
-            is_given_up: false,
             is_own_in_flight: false,
             failing_since: None,
             writing_since: None,
@@ -167,7 +164,8 @@ impl Shared {
         self.wake.notify_one();
         let is_open = |state: &mut State| state.finished < until && state.phase < Phase::Abandoned;
         state = self.wait(&self.done, state, within, is_open);
-        state.finished >= until && !state.is_given_up
+        // What came after the end, or was given up at it, is not written and never will be.
+        state.finished >= until && state.totals.dropped.closed == 0
     }
 
     /// Takes nothing any more, and waits until the thread is done. What is not written by then is
@@ -181,7 +179,6 @@ impl Shared {
             state.phase = Phase::Abandoned;
             let lost = state.totals().waiting;
             state.totals.dropped.closed += lost;
-            state.is_given_up = lost > 0;
             state.finished = state.accepted;
             state.in_flight = 0;
             state.waiting.clear();

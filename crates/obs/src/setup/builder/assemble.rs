@@ -17,10 +17,13 @@ use crate::record::{
 };
 #[cfg(feature = "settings")]
 use crate::settings::Reloading;
+use crate::setup::complaint::Complaint;
 #[cfg(feature = "settings")]
 use crate::setup::environment::Environment;
 use crate::setup::handle::Inner;
-use crate::setup::install::{check_free, install, join_others};
+#[cfg(feature = "log-bridge")]
+use crate::setup::install::join_log;
+use crate::setup::install::{check_free, install, join_panics};
 use crate::setup::keeper::{Keeper, keep};
 use crate::setup::output::{Output, Started};
 use crate::setup::probe::{self, Path, SelfTest, SelfTestFailure, TARGET, Tap};
@@ -74,9 +77,9 @@ impl ObservabilityBuilder {
             reloading: Reloading::new(self.settings, sinks),
         };
         let tested = inner.tested(self.self_test, filter, tap.as_deref());
-        inner.warn(&self.environment.warnings, tested);
+        let complaint = inner.warn(&self.environment.warnings, tested);
         let observability = Observability(Arc::new(inner));
-        let guard = Guard::new(observability, guards, self.sinks, self.within, tested);
+        let guard = Guard::new(observability, guards, self.sinks, self.within, tested, complaint);
         match (self.self_test, tested) {
             (SelfTest::Require, Err(failure)) => {
                 Err(SetupError::new(SetupErrorKind::SelfTest, "").because(failure))
@@ -119,7 +122,8 @@ impl ObservabilityBuilder {
         let shows_probes = outputs.first().is_some_and(|first| first.shows_probes(format));
         let tap = shows_probes.then(|| Arc::new(Tap::default()));
         let mut first = tap.clone();
-        let started = outputs.into_iter().map(|it| it.start(format, resource, first.take()));
+        let started =
+            outputs.into_iter().map(|it| it.start(format, resource, self.now, first.take()));
         Ok((started.collect::<Result<_, _>>()?, tap))
     }
 
@@ -183,9 +187,13 @@ impl ObservabilityBuilder {
         let traces = mem::take(&mut self.traces).into_iter();
         let traces = traces.map(|layer| layer.with_filter(trace_filter.clone()).boxed());
         let others = mem::take(&mut self.unredacted).into_iter().chain(traces).collect();
+        #[cfg(feature = "log-bridge")]
+        if self.has_bridge {
+            join_log(records)?;
+        }
         install(metrics, layer, others)?;
-        let panics = self.panics.unwrap_or_else(|| self.profile.panics());
-        join_others(records, panics, self.needs_logger())
+        join_panics(records, self.panics.unwrap_or_else(|| self.profile.panics()));
+        Ok(())
     }
 
     /// Forgets the environment if the settings say so, whenever it was given.
@@ -248,15 +256,14 @@ impl Inner {
     }
 
     /// Says loudly what was not as it should be: a log that does not work cannot be the only place.
-    fn warn(&self, warnings: &[String], tested: Result<(), SelfTestFailure>) {
+    fn warn(&self, warnings: &[String], tested: Result<(), SelfTestFailure>) -> Option<Complaint> {
         for warning in warnings {
             self.records.record(&Note::new(Level::WARN, TARGET), warning);
         }
-        if let Err(failure) = tested {
-            let fields = [("self_test", Value::Text("failed"))];
-            let note = Note::new(Level::ERROR, TARGET).with_fields(&fields);
-            self.records.record(&note, &failure);
-            self.keeper.complain(format!("observability: {failure}"));
-        }
+        let failure = tested.err()?;
+        let fields = [("self_test", Value::Text("failed"))];
+        let note = Note::new(Level::ERROR, TARGET).with_fields(&fields);
+        self.records.record(&note, &failure);
+        Some(Complaint::say(format!("observability: {failure}")))
     }
 }
