@@ -23,22 +23,30 @@ const VALUE_LENGTH: [&str; 2] =
 const FIELD_COUNT: [&str; 2] =
     ["OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
 
+/// What the values of variables are, for warnings.
+const FILTER: &str =
+    "levels and targets as `info,hyper=warn,app::store=debug`, without spans and fields";
+const LEVEL: &str = "`none`, `error`, `warn`, `info`, `debug` or `trace`";
+const NUMBER: &str = "a whole number from 1 to 2147483647";
+const BOOLEAN: &str = "`true` or `false`";
+const ATTRIBUTES: &str = "`key=value,key=value`, with `%2C` for a comma in them";
+
 /// The shortest length that values are cut at, in bytes.
 const LEAST_VALUE: usize = 128;
 
 impl Environment {
     pub(super) fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut found = Found::of(variables);
-        let filter = found.parsed("RUST_LOG", |text| text.parse::<Filter>().ok());
-        let own_level = found.parsed("OTEL_LOG_LEVEL", level);
-        let value_bytes = VALUE_LENGTH.map(|name| found.parsed(name, number));
-        let fields = FIELD_COUNT.map(|name| found.parsed(name, number));
-        let attributes = found.parsed("OTEL_RESOURCE_ATTRIBUTES", attributes);
+        let filter = found.parsed("RUST_LOG", FILTER, |text| text.parse::<Filter>().ok());
+        let own_level = found.parsed("OTEL_LOG_LEVEL", LEVEL, level);
+        let value_bytes = VALUE_LENGTH.map(|name| found.parsed(name, NUMBER, number));
+        let fields = FIELD_COUNT.map(|name| found.parsed(name, NUMBER, number));
+        let attributes = found.parsed("OTEL_RESOURCE_ATTRIBUTES", ATTRIBUTES, attributes);
         let mut resource = attributes.unwrap_or_default();
-        if let Some(name) = found.parsed("OTEL_SERVICE_NAME", |text| Some(text.to_owned())) {
+        if let Some(name) = found.parsed("OTEL_SERVICE_NAME", "", |text| Some(text.to_owned())) {
             resource.push((Resource::SERVICE_NAME.to_owned(), name));
         }
-        if found.parsed("OTEL_SDK_DISABLED", boolean) == Some(true) {
+        if found.parsed("OTEL_SDK_DISABLED", BOOLEAN, boolean) == Some(true) {
             let message = "`OTEL_SDK_DISABLED` has no effect: there is nothing here that exports by OTLP, and logs \
                 and metrics stay";
             found.warnings.push(message.to_owned());
@@ -103,13 +111,18 @@ impl Found {
         found
     }
 
-    /// What a variable says. A warning does not quote it: it may be a secret that went astray.
-    fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    /// What a variable says. A warning tells the form that it should have and does not quote it: it may be a secret
+    /// that went astray.
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        form: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let (_, value) = self.variables.iter().find(|(known, _)| known == name)?;
         let parsed = parse(value.trim());
         if parsed.is_none() {
-            self.warnings
-                .push(format!("`{name}` is left out: it has not the form that it should have"));
+            self.warnings.push(format!("`{name}` is left out: it should be {form}"));
         }
         parsed
     }

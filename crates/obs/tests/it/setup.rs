@@ -205,8 +205,12 @@ fn the_environment_says_what_the_program_does_not() {
         let lines = lines();
         let cut = "0123456789".repeat(20) + "… [CUT]";
         assert_eq!(with_message(&lines, "long")["long"], cut);
-        for name in ["OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_LOG_LEVEL"] {
-            let warning = format!("`{name}` is left out: it has not the form that it should have");
+        let forms = [
+            ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "a whole number from 1 to 2147483647"),
+            ("OTEL_LOG_LEVEL", "`none`, `error`, `warn`, `info`, `debug` or `trace`"),
+        ];
+        for (name, form) in forms {
+            let warning = format!("`{name}` is left out: it should be {form}");
             assert_eq!(with_message(&lines, &warning)["level"], "WARN");
         }
         assert!(!format!("{lines:?}").contains("s3cr3t"));
@@ -216,11 +220,25 @@ fn the_environment_says_what_the_program_does_not() {
 #[test]
 fn attributes_that_are_wrong_are_left_out_together() {
     alone("attributes_that_are_wrong_are_left_out_together", || {
-        let environment = variables(&[("OTEL_RESOURCE_ATTRIBUTES", "team=a,b%zz=1")]);
+        let environment = variables(&[
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=a,b%zz=1"),
+            ("RUST_LOG", "app[span]=debug"),
+        ]);
         let guard = to_file(Observability::builder().environment(environment)).install().unwrap();
         let resource = guard.observability().resource();
         assert_eq!(resource.get("team"), None);
         assert_eq!(resource.get(Resource::SERVICE_NAME), Some("unknown_service"));
+        assert!(guard.shutdown(SECOND).is_complete());
+        let forms = [
+            ("OTEL_RESOURCE_ATTRIBUTES", "`key=value,key=value`, with `%2C` for a comma in them"),
+            (
+                "RUST_LOG",
+                "levels and targets as `info,hyper=warn,app::store=debug`, without spans and fields",
+            ),
+        ];
+        for (name, form) in forms {
+            with_message(&lines(), &format!("`{name}` is left out: it should be {form}"));
+        }
     });
 }
 
