@@ -41,5 +41,6 @@ impl MetricBackend for MetricRecorder {
 
     fn upkeep(&self, now: Instant) {
         self.sweep(now);
+        self.tell_overflows();
     }
 }

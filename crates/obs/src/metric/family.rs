@@ -21,6 +21,8 @@ pub(crate) struct Family {
     pub(crate) exposed: OnceLock<Option<Shown>>,
     /// Whether it was said that something is wrong with it.
     said: AtomicBool,
+    /// Whether it was said that it has more series than it may.
+    said_overflow: AtomicBool,
 }
 
 /// A name, and what is made of it once.
@@ -46,6 +48,7 @@ impl Family {
             help: OnceLock::new(),
             exposed: OnceLock::new(),
             said: AtomicBool::new(false),
+            said_overflow: AtomicBool::new(false),
         }
     }
 
@@ -71,6 +74,16 @@ impl Family {
             Kinds::Gauge(table) => table.sweep(now, window),
             Kinds::Histogram(table, _) => table.sweep(now, window),
         }
+    }
+
+    /// Whether it is seen for the first time to have more series than it may.
+    pub(crate) fn is_first_overflow(&self) -> bool {
+        let has_overflow = match &self.table {
+            Kinds::Counter(table) => table.has_overflow(),
+            Kinds::Gauge(table) => table.has_overflow(),
+            Kinds::Histogram(table, _) => table.has_overflow(),
+        };
+        has_overflow && !self.said_overflow.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it is the first time that there is something to say of it.

@@ -158,6 +158,19 @@ impl MetricRecorder {
         gone
     }
 
+    /// Says of each metric once that it has more series than it may: who records one waits for no log.
+    pub(crate) fn tell_overflows(&self) {
+        let families = self.inner.families.load_full();
+        for family in families.ordered.iter().filter(|family| family.is_first_overflow()) {
+            let (metric, limit) = (&*family.name, self.inner.rules.series_limit);
+            tracing::warn!(
+                metric,
+                limit,
+                "a metric has too many series; further ones are summed in one"
+            );
+        }
+    }
+
     /// How many series there are.
     pub(crate) fn series(&self) -> usize {
         self.inner.families.load().ordered.iter().map(|family| family.len()).sum()

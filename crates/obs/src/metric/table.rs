@@ -173,6 +173,11 @@ impl<C: Cell> Table<C> {
         store.ordered.len() + usize::from(store.overflow.is_some())
     }
 
+    /// Whether something is beyond the limit.
+    pub(crate) fn has_overflow(&self) -> bool {
+        read(&self.store).overflow.is_some()
+    }
+
     /// Takes out what nobody holds and what did not change for this long. `now` counts from any
     /// fixed moment.
     pub(crate) fn sweep(&self, now: Duration, window: Duration) -> usize {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use metric_table::Metric;
 use metrics::{counter, gauge, histogram, with_local_recorder};
 use obs::catalog::{Catalog, CatalogErrorKind};
-use obs::metric::{Exposition, MetricRecorder};
+use obs::metric::{Exposition, MetricBackend, MetricRecorder};
 use proptest::prelude::*;
 use request_context::{Context, TraceContext};
 
 use crate::child;
+use crate::support::logged;
 
 const TABLE: &[Metric] = &[
     Metric::counter("jobs.done", "{job}", "jobs \\ that \"were\"\ndone").with_labels(&["outcome"]),
@@ -271,6 +272,27 @@ fn a_million_label_values_take_bounded_memory_and_a_bounded_page() {
     assert!(page.len() < 512 * 1024, "{} bytes", page.len());
     assert!(page.contains("requests_total{otel_metric_overflow=\"true\"} 998000\n"));
     assert_eq!(page.matches("\nrequests_total{").count(), 2_001);
+}
+
+#[test]
+fn a_metric_with_too_many_series_is_said_once() {
+    let recorder = MetricRecorder::builder().series_limit(10).build();
+    let lines = logged(|| {
+        let users = |range: std::ops::Range<u32>| {
+            with_local_recorder(&recorder, || {
+                range.for_each(|user| counter!("hits", "user" => user.to_string()).increment(1));
+            });
+            MetricBackend::upkeep(&recorder, Instant::now());
+        };
+        users(0..10);
+        tracing::info!("full");
+        (11..14).for_each(|end| users(10..end));
+    });
+    let all = lines.all();
+    let said: Vec<_> = all.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    let too_many = "a metric has too many series; further ones are summed in one";
+    assert_eq!(said, ["full", too_many]);
+    assert_eq!((&all[1]["level"], &all[1]["metric"]), (&"WARN".into(), &"hits".into()));
 }
 
 #[test]
