@@ -32,6 +32,7 @@ impl TraceId {
 
     /// 32 lower-case hexadecimal digits, in ASCII.
     #[must_use]
+    #[inline]
     pub fn to_hex(self) -> [u8; 32] {
         let mut digits = [0; 32];
         write_hex(&self.to_u128().to_be_bytes(), &mut digits);
@@ -57,6 +58,7 @@ impl SpanId {
 
     /// 16 lower-case hexadecimal digits, in ASCII.
     #[must_use]
+    #[inline]
     pub fn to_hex(self) -> [u8; 16] {
         let mut digits = [0; 16];
         write_hex(&self.to_u64().to_be_bytes(), &mut digits);
@@ -66,6 +68,7 @@ impl SpanId {
 
 /// The digits of a number, eight at once: each nibble comes into a byte of its own, and those above nine are
 /// moved on to the letters.
+#[inline]
 const fn hex_digits(number: u32) -> [u8; 8] {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let wide = number as u64;
@@ -77,6 +80,7 @@ const fn hex_digits(number: u32) -> [u8; 8] {
 }
 
 /// Eight digits for each part of a number, the highest first.
+#[inline]
 fn write_hex(bytes: &[u8], digits: &mut [u8]) {
     for (part, digits) in bytes.as_chunks::<4>().0.iter().zip(digits.as_chunks_mut::<8>().0) {
         *digits = hex_digits(u32::from_be_bytes(*part));

@@ -7,8 +7,8 @@ use crate::log::logfmt::{write_name, write_value};
 use crate::log::members::{span_names, upper};
 use crate::log::names::each_visible;
 use crate::log::text::{misleads, written};
-use crate::log::time::rfc3339;
-use crate::record::{Record, Value};
+use crate::log::time::write_rfc3339;
+use crate::record::{Record, Value, Visible};
 
 /// For people at a terminal: time, level, spans, target, message and fields in one line; values of several lines
 /// below it, each line of them behind a bar.
@@ -97,7 +97,7 @@ const fn colour(level: Level) -> &'static [u8] {
 
 impl Layout for Console {
     fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
-        self.coloured(FAINT, line, |line| line.extend_from_slice(&rfc3339(record.time)));
+        self.coloured(FAINT, line, |line| write_rfc3339(record.time, line));
         self.coloured(colour(record.level), line, |line| {
             written(format_args!(" {:>5} ", upper(record.level)), line);
         });
@@ -122,7 +122,7 @@ impl Layout for Console {
         safe(lines.next().unwrap_or_default(), line);
         let mut below = Vec::new();
         lines.for_each(|more| behind_bar(more, &mut below));
-        each_visible(record, |name, _, value| match value {
+        each_visible(record, |Visible { name, value, .. }| match value {
             Value::Text(text) if text.contains('\n') => {
                 let mut lines = text.lines();
                 below.extend_from_slice(BAR);

@@ -1,10 +1,9 @@
 use crate::log::layout::Layout;
 use crate::log::members::{
-    field_members, lower, plain_member, request_members, text_member, trace_members,
+    field_members, lower, plain_member, request_members, text_member, time_member, trace_members,
 };
 use crate::log::names::{Errors, MESSAGE, Renamed, Rendered, Reserved, STACK, TYPE};
 use crate::log::text::digits;
-use crate::log::time::rfc3339;
 use crate::record::{Record, Resource};
 
 /// One object a line as Datadog reads it: its
@@ -95,7 +94,7 @@ impl Datadog {
 
 impl Layout for Datadog {
     fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
-        plain_member(br#"{"timestamp":""#, &rfc3339(record.time), line);
+        time_member(br#"{"timestamp":""#, record.time, line);
         plain_member(br#","status":""#, lower(record.level).as_bytes(), line);
         text_member(br#","logger.name":"#, record.target, line);
         text_member(br#","message":"#, record.message, line);

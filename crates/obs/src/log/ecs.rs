@@ -1,13 +1,12 @@
 use crate::log::layout::Layout;
-use crate::log::members::{plain_member, text_member, trace_members, upper};
+use crate::log::members::{plain_member, text_member, time_member, trace_members, upper};
 use crate::log::names::{
     ErrorNames, Errors, MESSAGE, Renamed, Rendered, Reserved, STACK, TYPE, each_visible,
     error_name, has_visible,
 };
 use crate::log::nested::{Member, Owned, write_nested};
 use crate::log::text::{digits, escaped, plain, write_value};
-use crate::log::time::rfc3339;
-use crate::record::{Mark, PREFIX, Record, Resource, Value};
+use crate::record::{Mark, PREFIX, Record, Resource, Value, Visible};
 
 /// One object a line by the [Elastic Common Schema](https://www.elastic.co/docs/reference/ecs), in the order that
 /// the [specification of its logs](https://github.com/elastic/ecs-logging/tree/main/spec) asks for: `@timestamp`,
@@ -189,7 +188,7 @@ impl Ecs {
         }
         line.extend_from_slice(self.resource.bytes());
         let (has_message, errors) = (self.has_message(record), self.reserved.error_names(record));
-        each_visible(record, |name, mark, value| {
+        each_visible(record, |Visible { name, mark, value, .. }| {
             let (before, name) = self.rename(&errors, (name, mark), value, has_message);
             line.extend_from_slice(b",\"");
             line.extend_from_slice(before.as_bytes());
@@ -211,7 +210,7 @@ impl Ecs {
         let (has_message, errors) = (self.has_message(record), self.reserved.error_names(record));
         // Late fields lie behind a lock: what is shown of them is copied.
         let mut fields: Vec<(String, Owned)> = Vec::new();
-        each_visible(record, |name, mark, value| {
+        each_visible(record, |Visible { name, mark, value, .. }| {
             let (before, name) = self.rename(&errors, (name, mark), value, has_message);
             let value = if is_indexed(value) { Owned::of(value) } else { Owned::text(value) };
             fields.push((format!("{before}{name}"), value));
@@ -252,7 +251,7 @@ fn is_indexed(value: Value<'_>) -> bool {
 
 impl Layout for Ecs {
     fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
-        plain_member(br#"{"@timestamp":""#, &rfc3339(record.time), line);
+        time_member(br#"{"@timestamp":""#, record.time, line);
         if self.is_nested {
             self.write_nested(record, line);
         } else {

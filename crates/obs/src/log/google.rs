@@ -2,10 +2,9 @@ use request_context::TraceFlags;
 use tracing_core::Level;
 
 use crate::log::layout::Layout;
-use crate::log::members::{field_members, plain_member, request_members, text_member};
+use crate::log::members::{field_members, plain_member, request_members, text_member, time_member};
 use crate::log::names::{Renamed, Rendered, Reserved};
 use crate::log::text::{digits, escaped, string};
-use crate::log::time::rfc3339;
 use crate::record::{Record, Resource};
 
 /// One object a line as the agents of Google Cloud read it: the special fields of its
@@ -93,7 +92,7 @@ impl GoogleCloud {
 impl Layout for GoogleCloud {
     fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
         plain_member(br#"{"severity":""#, severity(record.level), line);
-        plain_member(br#","time":""#, &rfc3339(record.time), line);
+        time_member(br#","time":""#, record.time, line);
         text_member(br#","message":"#, record.message, line);
         text_member(br#","target":"#, record.target, line);
         self.write_trace(record, line);

@@ -1,10 +1,9 @@
 use crate::log::layout::Layout;
 use crate::log::members::{
     field_members, plain_member, request_members, source_member, spans_member, text_member,
-    trace_members, upper,
+    time_member, trace_members, upper,
 };
 use crate::log::names::{Rendered, Reserved};
-use crate::log::time::rfc3339;
 use crate::record::{Record, Resource};
 
 /// One object a line: ids and fields beside each other, those of an inner span over those of an
@@ -79,7 +78,7 @@ impl Default for JsonFlat {
 
 impl Layout for JsonFlat {
     fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
-        plain_member(br#"{"timestamp":""#, &rfc3339(record.time), line);
+        time_member(br#"{"timestamp":""#, record.time, line);
         plain_member(br#","level":""#, upper(record.level).as_bytes(), line);
         text_member(br#","target":"#, record.target, line);
         text_member(br#","message":"#, record.message, line);

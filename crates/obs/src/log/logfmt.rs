@@ -2,8 +2,8 @@ use crate::log::layout::Layout;
 use crate::log::members::lower;
 use crate::log::names::{Reserved, each_visible};
 use crate::log::text::{misleads, plain, plain_bytes, written};
-use crate::log::time::rfc3339;
-use crate::record::{PREFIX, REDACTED, Record, Resource, Value};
+use crate::log::time::write_rfc3339;
+use crate::record::{PREFIX, REDACTED, Record, Resource, Value, Visible};
 
 /// `name=value` after each other, as [Heroku's logfmt](https://brandur.org/logfmt) and what reads it
 /// ([Loki](https://grafana.com/docs/loki/latest/query/log_queries/#logfmt)) have it: `ts`, `level`, `target`, `msg`,
@@ -58,7 +58,7 @@ impl Default for Logfmt {
 impl Layout for Logfmt {
     fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
         line.extend_from_slice(b"ts=");
-        line.extend_from_slice(&rfc3339(record.time));
+        write_rfc3339(record.time, line);
         line.extend_from_slice(b" level=");
         line.extend_from_slice(lower(record.level).as_bytes());
         pair("target", record.target, line);
@@ -82,7 +82,7 @@ impl Layout for Logfmt {
             pair("span", span.name(), line);
         }
         line.extend_from_slice(&self.resource);
-        each_visible(record, |name, mark, value| {
+        each_visible(record, |Visible { name, mark, value, .. }| {
             line.push(b' ');
             if self.reserved.has(name, mark) {
                 line.extend_from_slice(PREFIX.as_bytes());

@@ -1,10 +1,13 @@
 //! Members of the objects that the layouts write.
 
+use std::time::SystemTime;
+
 use tracing_core::Level;
 
 use crate::log::names::{Reserved, each_visible, error_name};
 use crate::log::text::{digits, escaped, string, write_value};
-use crate::record::{PREFIX, Record};
+use crate::log::time::write_rfc3339;
+use crate::record::{PREFIX, Record, Value, Visible};
 
 /// `before`, which ends in a colon, and a text.
 pub(super) fn text_member(before: &[u8], text: &str, line: &mut Vec<u8>) {
@@ -16,6 +19,13 @@ pub(super) fn text_member(before: &[u8], text: &str, line: &mut Vec<u8>) {
 pub(super) fn plain_member(before: &[u8], text: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(before);
     line.extend_from_slice(text);
+    line.push(b'"');
+}
+
+/// `before`, which ends in a quote, and a time as RFC 3339 has it.
+pub(super) fn time_member(before: &[u8], time: SystemTime, line: &mut Vec<u8>) {
+    line.extend_from_slice(before);
+    write_rfc3339(time, line);
     line.push(b'"');
 }
 
@@ -75,7 +85,7 @@ pub(super) fn source_member(before: &[u8], source: (&str, u32), line: &mut Vec<u
 /// All fields, beside each other.
 pub(super) fn field_members(record: &Record<'_>, reserved: &Reserved, line: &mut Vec<u8>) {
     let errors = reserved.error_names(record);
-    each_visible(record, |name, mark, value| {
+    each_visible(record, |Visible { name, mark, value, is_plain }| {
         line.extend_from_slice(b",\"");
         if reserved.has(name, mark) {
             line.extend_from_slice(PREFIX.as_bytes());
@@ -87,8 +97,13 @@ pub(super) fn field_members(record: &Record<'_>, reserved: &Reserved, line: &mut
         } else {
             escaped(name, line);
         }
-        line.extend_from_slice(b"\":");
-        write_value(value, line);
+        match value {
+            Value::Text(text) if is_plain => plain_member(b"\":\"", text.as_bytes(), line),
+            value => {
+                line.extend_from_slice(b"\":");
+                write_value(value, line);
+            }
+        }
     });
 }
 

@@ -2,57 +2,56 @@
 
 use crate::log::members::MOST_SPANS;
 use crate::log::text::string;
-use crate::record::{Mark, Record, Resource, Seen, SpanRecord, Value};
+use crate::record::{Fields, Mark, Record, Resource, Seen, SpanRecord, Value, Visible};
 
 /// OpenTelemetry's [names of the parts of an error](https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/),
 /// each with that of a layout.
 pub(super) type Errors = [(&'static str, &'static str); 3];
 
 /// Those of a line that are there, and free to be called so.
-pub(super) type ErrorNames = [Option<(&'static str, &'static str)>; 3];
+pub(super) type ErrorNames = Option<[Option<(&'static str, &'static str)>; 3]>;
 
 /// What a layout calls a field, if it is a part of the error.
 pub(super) fn error_name(names: &ErrorNames, name: &str) -> Option<&'static str> {
-    names.iter().flatten().find(|(known, _)| *known == name).map(|(_, own)| *own)
+    names.iter().flatten().flatten().find(|(known, _)| *known == name).map(|(_, own)| *own)
 }
 
 pub(super) const TYPE: &str = "exception.type";
 pub(super) const MESSAGE: &str = "exception.message";
 pub(super) const STACK: &str = "exception.stacktrace";
 
-/// A layout that has no other names for them.
-const NONE: Errors = [("", ""); 3];
-
 /// The names that a layout uses itself. A field that is called like one of them is written with
 /// `field.` before it, and so is one whose name begins like that: no two names become one.
 #[derive(Debug, Clone)]
 pub(super) struct Reserved {
     fixed: &'static [&'static str],
-    errors: Errors,
+    /// None for a layout that has no other names for them.
+    errors: Option<Errors>,
     more: Vec<Box<str>>,
     seen: Seen,
 }
 
 impl Reserved {
     pub(super) const fn new(fixed: &'static [&'static str]) -> Self {
-        Self { fixed, errors: NONE, more: Vec::new(), seen: Seen::of(fixed) }
+        Self { fixed, errors: None, more: Vec::new(), seen: Seen::of(fixed) }
     }
 
     /// With names of its own for the parts of an error.
     pub(super) const fn with_errors(mut self, errors: Errors) -> Self {
-        self.errors = errors;
+        self.errors = Some(errors);
         self
     }
 
     /// What the layout calls the parts of the event's error. What has a name already that is used elsewhere in the
     /// line keeps OpenTelemetry's. It is asked before fields are visited: those of spans may lie behind a lock.
     pub(super) fn error_names(&self, record: &Record<'_>) -> ErrorNames {
-        self.errors.map(|(known, own)| {
-            let mark = Mark::of(known);
-            let is_there = record.fields.names().may_have(mark) && record.fields.has(known, mark);
-            let is_free = || !self.has(own, Mark::of(own)) && !has_visible(record, own);
-            (is_there && is_free()).then_some((known, own))
-        })
+        let is_there = |name: &str| {
+            let mark = Mark::of(name);
+            record.fields.names().may_have(mark) && record.fields.has(name, mark)
+        };
+        let is_free = |own: &str| !self.has(own, Mark::of(own)) && !has_visible(record, own);
+        let names = self.errors.filter(|names| names.iter().any(|(known, _)| is_there(known)))?;
+        Some(names.map(|(known, own)| (is_there(known) && is_free(own)).then_some((known, own))))
     }
 
     /// Takes a name for the layout: with `resource.` before it, if it has it already.
@@ -118,35 +117,55 @@ const LEFT_OUT: &str = "fields_left_out";
 /// Calls `visit` with the fields of the event, then with those of its spans, the innermost first, each
 /// name once: JSON leaves open what a name that stands twice means. Of more spans than
 /// [`MOST_SPANS`] those of the innermost and of the outermost one are shown, which is the request's.
-pub(super) fn each_visible<'a>(record: &Record<'a>, mut visit: impl FnMut(&str, Mark, Value<'_>)) {
-    let mut inner = record.fields.names();
-    let mut left_out = record.fields.left_out();
-    record.fields.visible().for_each(|(name, mark, value)| visit(name, mark, value));
+pub(super) fn each_visible<'a>(record: &Record<'a>, mut visit: impl FnMut(Visible<'_>)) {
+    let (mut inner, mut left_out) = (Seen::default(), 0);
+    // One place that shows, so that what visits becomes a part of it.
+    let mut show = |fields: &Fields, place: Place<'_>| {
+        let may_shadow = inner.may_have_of(fields.names());
+        fields.each_visible(|field| {
+            if !may_shadow || !is_shadowed(record, place, (field.name, field.mark)) {
+                visit(field);
+            }
+        });
+        inner.add_all(fields.names());
+        left_out += fields.left_out();
+    };
+    show(record.fields, Place::Event);
     let is_near =
         |(depth, span): &(usize, &SpanRecord)| *depth < MOST_SPANS || span.parent().is_none();
     for (depth, span) in record.spans().enumerate().filter(is_near) {
-        let depth = depth.min(MOST_SPANS);
         let mut is_late = span.has_late();
         span.each_fields(|fields| {
-            let is_shadowed = |name: &str, mark: Mark| {
-                record.fields.has(name, mark)
-                    || record.spans().take(depth).any(|inner: &SpanRecord| inner.has(name))
-                    || !is_late && span.has_late_named(name)
-            };
-            for (name, mark, value) in fields.visible() {
-                if !inner.may_have(mark) || !is_shadowed(name, mark) {
-                    visit(name, mark, value);
-                }
-            }
-            inner.add_all(fields.names());
-            left_out += fields.left_out();
+            show(fields, Place::Span { depth: depth.min(MOST_SPANS), span, is_late });
             is_late = false;
         });
     }
     if left_out > 0 && !has_visible(record, LEFT_OUT) {
         let count = u64::try_from(left_out).unwrap_or(u64::MAX);
-        visit(LEFT_OUT, Mark::of(LEFT_OUT), Value::U64(count));
+        let (mark, value) = (Mark::of(LEFT_OUT), Value::U64(count));
+        visit(Visible { name: LEFT_OUT, mark, value, is_plain: false });
     }
+}
+
+/// Whose fields are shown.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Event,
+    Span {
+        depth: usize,
+        span: &'a SpanRecord,
+        /// Those that were recorded late.
+        is_late: bool,
+    },
+}
+
+/// Whether the event, a span further in, or what was recorded late of its own has a field of the same name.
+#[cold]
+fn is_shadowed(record: &Record<'_>, place: Place<'_>, (name, mark): (&str, Mark)) -> bool {
+    let Place::Span { depth, span, is_late } = place else { return false };
+    record.fields.has(name, mark)
+        || record.spans().take(depth).any(|inner| inner.has(name))
+        || !is_late && span.has_late_named(name)
 }
 
 /// Whether a field of this name is shown.

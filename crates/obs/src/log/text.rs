@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::record::{REDACTED, Value};
+use crate::record::{REDACTED, Signs, Value};
 
 pub(super) fn write_value(value: Value<'_>, line: &mut Vec<u8>) {
     match value {
@@ -40,18 +40,29 @@ pub(super) fn written(arguments: std::fmt::Arguments<'_>, line: &mut Vec<u8>) {
 }
 
 /// A number in decimal digits.
-pub(super) fn digits(mut number: u64, line: &mut Vec<u8>) {
-    let mut text = [0_u8; 20];
-    let mut length = 0;
-    for place in text.iter_mut().rev() {
-        *place = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        length += 1;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+pub(super) fn digits(number: u64, line: &mut Vec<u8>) {
+    if number >= 100 {
+        digits(number / 100, line);
     }
-    line.extend_from_slice(text.get(text.len() - length..).unwrap_or_default());
+    match two_digits(number % 100) {
+        [_, last] if number < 10 => line.push(last),
+        both => line.extend_from_slice(&both),
+    }
+}
+
+/// A number below 100 with two digits.
+pub(crate) fn two_digits(number: u64) -> [u8; 2] {
+    const ALL: [[u8; 2]; 100] = {
+        let (mut all, mut number) = ([[0; 2]; 100], 0);
+        let mut rest: &mut [[u8; 2]] = &mut all;
+        while let [digits, others @ ..] = rest {
+            *digits = [b'0' + number / 10, b'0' + number % 10];
+            number += 1;
+            rest = others;
+        }
+        all
+    };
+    usize::try_from(number).ok().and_then(|at| ALL.get(at)).copied().unwrap_or_default()
 }
 
 /// A text in quotes (RFC 8259, section 7).
@@ -63,7 +74,7 @@ pub(super) fn string(text: &str, line: &mut Vec<u8>) {
 
 /// A text without what ends a text in JSON, and without what would mislead a person who looks at the line.
 pub(super) fn escaped(text: &str, line: &mut Vec<u8>) {
-    if plain_bytes(text.as_bytes()) == text.len() {
+    if Signs::of(text).is_plain() {
         line.extend_from_slice(text.as_bytes());
     } else {
         escaped_slowly(text, line);

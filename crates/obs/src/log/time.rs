@@ -1,31 +1,39 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// `2026-11-23T17:43:11.123456Z`: RFC 3339 in UTC, with microseconds.
-const TEMPLATE: [u8; 27] = *b"0000-00-00T00:00:00.000000Z";
+use crate::log::text::two_digits;
+
+/// `2026-11-23T17:43:11.`: RFC 3339 up to the second.
+type Second = [u8; 20];
+
+const TEMPLATE: Second = *b"0000-00-00T00:00:00.";
 
 thread_local! {
     /// The last second that was written, and its text.
-    static LAST: Cell<(u64, [u8; 27])> = const { Cell::new((u64::MAX, TEMPLATE)) };
+    static LAST: Cell<(u64, Second)> = const { Cell::new((u64::MAX, TEMPLATE)) };
 }
 
 /// The last second that has a year of four digits.
 const LATEST: Duration = Duration::new(253_402_300_799, 999_999_999);
 
-/// The time as RFC 3339 in UTC, with microseconds; times before 1970 as its beginning, those after 9999 as its end.
-pub(crate) fn rfc3339(time: SystemTime) -> [u8; 27] {
+/// Writes the time as RFC 3339 in UTC, with microseconds; times before 1970 as its beginning, those after 9999 as its end.
+pub(crate) fn write_rfc3339(time: SystemTime, line: &mut Vec<u8>) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).min(LATEST);
     let (known, mut text) = LAST.get();
     if known != since.as_secs() {
         write_second(since.as_secs(), &mut text);
         LAST.set((since.as_secs(), text));
     }
-    digits(&mut text, 20, 6, since.subsec_micros().into());
-    text
+    line.extend_from_slice(&text);
+    let micros = u64::from(since.subsec_micros());
+    for pair in [micros / 10_000, micros / 100 % 100, micros % 100] {
+        line.extend_from_slice(&two_digits(pair));
+    }
+    line.push(b'Z');
 }
 
 /// Days to a date by Howard Hinnant's `civil_from_days`, for days from 1970 on.
-fn write_second(seconds: u64, text: &mut [u8; 27]) {
+fn write_second(seconds: u64, text: &mut Second) {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
@@ -48,7 +56,7 @@ fn write_second(seconds: u64, text: &mut [u8; 27]) {
     }
 }
 
-fn digits(text: &mut [u8; 27], at: usize, width: usize, mut number: u64) {
+fn digits(text: &mut Second, at: usize, width: usize, mut number: u64) {
     for place in text.iter_mut().skip(at).take(width).rev() {
         *place = b'0' + u8::try_from(number % 10).unwrap_or_default();
         number /= 10;

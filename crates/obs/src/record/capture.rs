@@ -73,8 +73,8 @@ impl Visit for Capture<'_> {
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
         let room = self.limits.value_bytes / 2;
-        let part = Part { start: 0, is_cut: value.len() > room };
         let said = String::from_utf8_lossy(value.get(..room).unwrap_or(value)).into_owned();
+        let part = Part::of(&said, 0, value.len() > room);
         let mut shown = said.clone();
         self.redaction.redact(&mut shown, part);
         if shown != said {

@@ -100,8 +100,26 @@ enum Key {
 
 #[derive(Clone)]
 enum Stored {
-    Text(Range<usize>),
+    Text(Written),
     Plain(Value<'static>),
+}
+
+/// A text within the block.
+#[derive(Clone)]
+struct Written {
+    range: Range<usize>,
+    /// Whether it is printable ASCII without quotes and backslashes.
+    is_plain: bool,
+}
+
+/// A field that lines show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visible<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) mark: Mark,
+    pub(crate) value: Value<'a>,
+    /// Whether the value, if it is a text, is printable ASCII without quotes and backslashes.
+    pub(crate) is_plain: bool,
 }
 
 impl Fields {
@@ -135,15 +153,23 @@ impl Fields {
         self.iter().rev().find_map(|(key, value)| (key == name).then_some(value))
     }
 
-    /// The fields with what is known of their names; of those with one name the last.
-    pub(crate) fn visible(&self) -> impl Iterator<Item = (&str, Mark, Value<'_>)> + '_ {
-        let fields = self.entries.iter().enumerate();
-        let fields = fields.map(|(at, entry)| (at, self.key(entry), entry));
-        let fields = fields.filter(|(at, name, entry)| {
-            let is_again = |later: &Entry| later.mark == entry.mark && self.key(later) == *name;
-            !self.has_again || !self.entries.iter().skip(at + 1).any(is_again)
-        });
-        fields.map(|(_, name, entry)| (name, entry.mark, self.value(entry)))
+    /// Calls `visit` with the fields that lines show; of those with one name with the last.
+    pub(crate) fn each_visible(&self, mut visit: impl FnMut(Visible<'_>)) {
+        for (at, entry) in self.entries.iter().enumerate() {
+            if self.has_again && self.is_there_after(at, entry) {
+                continue;
+            }
+            let is_plain = matches!(&entry.value, Stored::Text(written) if written.is_plain);
+            let (name, value) = (self.key(entry), self.value(entry));
+            visit(Visible { name, mark: entry.mark, value, is_plain });
+        }
+    }
+
+    #[cold]
+    fn is_there_after(&self, at: usize, entry: &Entry) -> bool {
+        let name = self.key(entry);
+        let is_same = |later: &Entry| later.mark == entry.mark && self.key(later) == name;
+        self.entries.iter().skip(at + 1).any(is_same)
     }
 
     /// The names, for whoever looks whether others are among them.
@@ -184,7 +210,9 @@ impl Fields {
     fn value<'a>(&'a self, entry: &'a Entry) -> Value<'a> {
         match &entry.value {
             Stored::Plain(value) => *value,
-            Stored::Text(range) => Value::Text(self.text.get(range.clone()).unwrap_or_default()),
+            Stored::Text(Written { range, .. }) => {
+                Value::Text(self.text.get(range.clone()).unwrap_or_default())
+            }
         }
     }
 
@@ -230,8 +258,8 @@ impl Fields {
         redact: impl FnOnce(&mut String, Part),
     ) {
         if self.entries.len() < limits.fields {
-            let range = self.written(limits, write, redact);
-            self.add(Key::Static(key), mark, Stored::Text(range), limits);
+            let written = self.written(limits, write, redact);
+            self.add(Key::Static(key), mark, Stored::Text(written), limits);
         } else {
             self.left_out += 1;
         }
@@ -275,8 +303,8 @@ impl Fields {
     ) {
         if self.entries.len() < limits.fields {
             let (key, mark) = self.written_key(key, limits, &redact);
-            let range = self.written(limits, write, redact);
-            self.add(key, mark, Stored::Text(range), limits);
+            let written = self.written(limits, write, redact);
+            self.add(key, mark, Stored::Text(written), limits);
         } else {
             self.left_out += 1;
         }
@@ -289,7 +317,7 @@ impl Fields {
         limits: &Limits,
         redact: impl Fn(&mut String, Part),
     ) -> (Key, Mark) {
-        let range = self.written(limits, |text| text.push(key), redact);
+        let Written { range, .. } = self.written(limits, |text| text.push(key), redact);
         let mark = Mark::of(self.text.get(range.clone()).unwrap_or_default());
         (Key::Text(range), mark)
     }
@@ -300,7 +328,7 @@ impl Fields {
         write: impl FnOnce(&mut Bounded<'_>),
         redact: impl FnOnce(&mut String, Part),
     ) {
-        self.message = Some(self.written(limits, write, redact));
+        self.message = Some(self.written(limits, write, redact).range);
     }
 
     /// Takes the fields of `newer`, in the place of its own of the same names. What was replaced takes
@@ -344,20 +372,24 @@ impl Fields {
         limits: &Limits,
         write: impl FnOnce(&mut Bounded<'_>),
         redact: impl FnOnce(&mut String, Part),
-    ) -> Range<usize> {
+    ) -> Written {
         let start = self.text.len();
         let room = limits.value_bytes.min(limits.total_bytes.saturating_sub(start));
         let mut bounded = Bounded { text: &mut self.text, room, is_full: false };
         write(&mut bounded);
         let is_full = bounded.is_full;
-        redact(&mut self.text, Part { start, is_cut: is_full });
+        let part = Part::of(&self.text, start, is_full);
+        redact(&mut self.text, part);
         // What stands for secrets may be longer than they were.
         let is_longer = self.text.len() > start + room;
-        self.text.truncate(self.text.floor_char_boundary(start + room));
-        if is_full || is_longer {
+        if is_longer {
+            self.text.truncate(self.text.floor_char_boundary(start + room));
+        }
+        let is_cut = is_full || is_longer;
+        if is_cut {
             self.text.push_str(CUT);
         }
-        start..self.text.len()
+        Written { range: start..self.text.len(), is_plain: part.is_plain() && !is_cut }
     }
 }
 

@@ -169,7 +169,8 @@ impl RecordHandle {
     /// A text without what may not be shown of it.
     #[cfg(feature = "admin")]
     pub(crate) fn redacted(&self, mut text: String) -> String {
-        self.0.redaction.redact(&mut text, Part { start: 0, is_cut: false });
+        let part = Part::of(&text, 0, false);
+        self.0.redaction.redact(&mut text, part);
         text
     }
 

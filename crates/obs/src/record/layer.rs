@@ -20,7 +20,7 @@ use crate::record::redact::RedactedKeys;
 use crate::record::redact::RedactedShapes;
 use crate::record::scratch::with_scratch;
 use crate::record::sink::RecordSink;
-use crate::record::span::{Open, SpanRecord, spare_fields};
+use crate::record::span::{Identity, Open, SpanRecord};
 
 /// Visits each event and span once, and gives what may be shown of it to every sink.
 pub struct RecordLayer(Arc<Core>);
@@ -125,12 +125,13 @@ where
             let of_child = |parent: &Arc<SpanRecord>| parent.ids().of_child(is_within);
             parent.as_ref().map_or_else(Ids::of_root, of_child)
         });
-        let mut fields = spare_fields();
-        let _ = with_scratch(core.number, |scratch| {
-            let site = scratch.sites.of(metadata, &core.redaction.keys);
-            core.capture(site, &mut fields, |capture| attributes.record(capture));
+        let identity = Identity { core: core.number, metadata, parent, ids };
+        let record = SpanRecord::begin(identity, |fields| {
+            let _ = with_scratch(core.number, |scratch| {
+                let site = scratch.sites.of(metadata, &core.redaction.keys);
+                core.capture(site, fields, |capture| attributes.record(capture));
+            });
         });
-        let record = Arc::new(SpanRecord::new(core.number, metadata, parent, ids, fields));
         let mut extensions = span.extensions_mut();
         match extensions.get_mut::<Open>() {
             Some(known) => known.add(record),

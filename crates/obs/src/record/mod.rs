@@ -16,6 +16,7 @@ mod name;
 mod redact;
 mod resource;
 mod scratch;
+mod signs;
 mod sink;
 mod site;
 mod span;
@@ -32,10 +33,12 @@ pub(crate) use ids::random_span_id;
 #[cfg(any(feature = "admin", feature = "http"))]
 pub(crate) use ids::random_trace_id;
 pub(crate) use name::{Mark, PREFIX, Seen};
+pub(crate) use signs::Signs;
 
 #[cfg(feature = "log-bridge")]
 pub use bridge::{BridgeError, LogBridge};
 pub use carried::Carried;
+pub(crate) use fields::Visible;
 pub use fields::{CUT, Fields, Limits, REDACTED, Value};
 pub use filter::{Filter, FilterError};
 pub use foreign::{Layers, RecordLayers};

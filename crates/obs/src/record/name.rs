@@ -78,6 +78,11 @@ impl Seen {
         self.0.get(mark.word()).is_some_and(|word| word & mark.bit() != 0)
     }
 
+    /// Whether one of another's may have been added.
+    pub(crate) fn may_have_of(&self, others: Self) -> bool {
+        self.0.iter().zip(others.0).any(|(word, other)| word & other != 0)
+    }
+
     /// Adds those of another.
     pub(crate) fn add_all(&mut self, others: Self) {
         self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word |= other);

@@ -24,39 +24,53 @@ pub struct SpanRecord {
 const SPARE: usize = 16;
 
 thread_local! {
-    static SPARES: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
+    static SPARES: RefCell<Vec<Arc<SpanRecord>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Fields to begin with, in the memory of a span that ended, if there is one.
-pub(crate) fn spare_fields() -> Fields {
-    let spare = SPARES.try_with(|spares| spares.try_borrow_mut().ok()?.pop());
-    spare.ok().flatten().unwrap_or_default()
-}
-
-impl Drop for SpanRecord {
-    fn drop(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
-        if fields.is_spare() {
-            fields.clear();
-            // Where a thread ends, or a value drops a span while it is written, it is not kept.
-            let _ = SPARES.try_with(|spares| {
-                let mut spares = spares.try_borrow_mut().ok()?;
-                (spares.len() < SPARE).then(|| spares.push(fields))
-            });
-        }
-    }
+/// What a new span is known by, besides its fields.
+pub(crate) struct Identity {
+    pub(crate) core: u64,
+    pub(crate) metadata: &'static Metadata<'static>,
+    pub(crate) parent: Option<Arc<SpanRecord>>,
+    pub(crate) ids: Ids,
 }
 
 impl SpanRecord {
-    pub(crate) const fn new(
-        core: u64,
-        metadata: &'static Metadata<'static>,
-        parent: Option<Arc<Self>>,
-        ids: Ids,
-        fields: Fields,
-    ) -> Self {
-        let late = Mutex::new(None);
-        Self { core, metadata, parent, ids, fields, has_late: AtomicBool::new(false), late }
+    /// A span with the fields that `capture` finds, in the memory of one that ended, if there is one.
+    pub(crate) fn begin(identity: Identity, capture: impl FnOnce(&mut Fields)) -> Arc<Self> {
+        let Identity { core, metadata, parent, ids } = identity;
+        let spare = SPARES.try_with(|spares| spares.try_borrow_mut().ok()?.pop());
+        let mut begun = spare.ok().flatten().unwrap_or_else(|| Arc::new(Self::unused(metadata)));
+        // Nobody else has it yet.
+        if let Some(record) = Arc::get_mut(&mut begun) {
+            (record.core, record.metadata) = (core, metadata);
+            (record.parent, record.ids) = (parent, ids);
+            capture(&mut record.fields);
+        }
+        begun
+    }
+
+    fn unused(metadata: &'static Metadata<'static>) -> Self {
+        let (has_late, late) = (AtomicBool::new(false), Mutex::new(None));
+        let (ids, fields) = (Ids::none(), Fields::new());
+        Self { core: 0, metadata, parent: None, ids, fields, has_late, late }
+    }
+
+    /// Keeps the memory of a span that ended, if nobody else has it and it is worth keeping.
+    fn keep(mut ended: Arc<Self>) {
+        let Some(record) = Arc::get_mut(&mut ended).filter(|record| record.fields.is_spare())
+        else {
+            return;
+        };
+        record.fields.clear();
+        (record.parent, record.ids) = (None, Ids::none());
+        *record.has_late.get_mut() = false;
+        *record.late.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        // Where a thread ends, or a value drops a span while it is written, it is not kept.
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.try_borrow_mut().ok()?;
+            (spares.len() < SPARE).then(|| spares.push(ended))
+        });
     }
 
     /// Its name.
@@ -127,13 +141,14 @@ impl SpanRecord {
 /// What the registry keeps with a span: what is known of it, by layer. What one of them shows, another one may hide.
 #[derive(Debug)]
 pub(crate) struct Open {
-    first: Arc<SpanRecord>,
+    /// There until it ends.
+    first: Option<Arc<SpanRecord>>,
     others: Vec<Arc<SpanRecord>>,
 }
 
 impl Open {
     pub(crate) const fn new(first: Arc<SpanRecord>) -> Self {
-        Self { first, others: Vec::new() }
+        Self { first: Some(first), others: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, record: Arc<SpanRecord>) {
@@ -142,7 +157,13 @@ impl Open {
 
     /// What one layer knows of it; what the first one does, if it may be any.
     pub(crate) fn of(&self, core: Option<u64>) -> Option<&Arc<SpanRecord>> {
-        let Some(core) = core else { return Some(&self.first) };
-        std::iter::once(&self.first).chain(&self.others).find(|record| record.core == core)
+        let Some(core) = core else { return self.first.as_ref() };
+        self.first.iter().chain(&self.others).find(|record| record.core == core)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.first.take().into_iter().for_each(SpanRecord::keep);
     }
 }

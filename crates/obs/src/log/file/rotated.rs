@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::log::file::name_of;
-use crate::log::time::rfc3339;
+use crate::log::time::write_rfc3339;
 
 /// What the name of a file ends in that was moved aside, where `0` is any digit.
 const ENDING: &[u8; 24] = b".00000000T000000.000000Z";
@@ -91,8 +91,9 @@ impl Rotated {
     }
 
     fn path_at(&self, time: SystemTime) -> PathBuf {
-        let time = rfc3339(time);
-        let kept = time.iter().filter(|byte| !matches!(byte, b'-' | b':'));
+        let mut text = Vec::new();
+        write_rfc3339(time, &mut text);
+        let kept = text.iter().filter(|byte| !matches!(byte, b'-' | b':'));
         let mut name = self.name.clone();
         name.push(".");
         name.push(kept.map(|byte| char::from(*byte)).collect::<String>());

@@ -13,6 +13,7 @@ mod xml;
 use std::ops::Range;
 
 use crate::record::fields::REDACTED;
+use crate::record::signs::Signs;
 
 use std::borrow::Cow;
 
@@ -26,6 +27,20 @@ pub(crate) struct Part {
     pub(crate) start: usize,
     /// Whether more should have come, for which there was no room.
     pub(crate) is_cut: bool,
+    /// Those of what was written.
+    signs: Signs,
+}
+
+impl Part {
+    /// What stands in `text` from `start` on.
+    pub(crate) fn of(text: &str, start: usize, is_cut: bool) -> Self {
+        Self { start, is_cut, signs: Signs::of(text.get(start..).unwrap_or_default()) }
+    }
+
+    /// Whether it is printable ASCII without quotes and backslashes; without its secrets it is, too.
+    pub(crate) const fn is_plain(self) -> bool {
+        self.signs.is_plain()
+    }
 }
 
 /// All that decides what is not shown.
@@ -54,7 +69,8 @@ impl Redaction {
             return target.into();
         }
         let mut shown = target.to_owned();
-        self.redact(&mut shown, Part { start: 0, is_cut });
+        let part = Part::of(target, 0, is_cut);
+        self.redact(&mut shown, part);
         shown.into()
     }
 

@@ -14,6 +14,7 @@ use crate::record::redact::url::userinfo;
 use crate::record::redact::value::{Encoding, length_of, private_key, quoted};
 use crate::record::redact::xml::Element;
 use crate::record::redact::{Part, RedactedKeys, take_out};
+use crate::record::signs::begins_pair;
 
 /// Longest name that is looked at, in bytes: of a longer one, its end.
 const LONGEST_NAME: usize = 64;
@@ -35,7 +36,7 @@ impl RedactedKeys {
     /// Takes out of what was written what sensitive names stand before.
     pub(crate) fn redact(&self, text: &mut String, part: Part) {
         let written = text.get(part.start..).unwrap_or_default();
-        if may_hide(written) {
+        if part.signs.may_hide(written) {
             let pairs = Pairs { keys: self, text: written, is_cut: part.is_cut, named: None };
             let found = pairs.find();
             take_out(text, part.start, &found);
@@ -44,23 +45,14 @@ impl RedactedKeys {
 
     /// What may be shown of a text, if that is not all of it.
     pub(crate) fn redacted(&self, text: &str) -> Option<String> {
-        if !may_hide(text) {
+        let part = Part::of(text, 0, false);
+        if !part.signs.may_hide(text) {
             return None;
         }
         let mut shown = text.to_owned();
-        self.redact(&mut shown, Part { start: 0, is_cut: false });
+        self.redact(&mut shown, part);
         (shown != text).then_some(shown)
     }
-}
-
-/// What comes between a name and a value, or before both of them.
-const fn begins_pair(byte: u8) -> bool {
-    matches!(byte, b'=' | b':' | b'(' | b'[' | b'{' | b'<' | b'%' | b'\'')
-}
-
-/// Whether there is anything that a rule begins with: a sign, an option, the dashes of a private key.
-fn may_hide(text: &str) -> bool {
-    text.bytes().any(begins_pair) || text.contains("--")
 }
 
 struct Pairs<'a> {
