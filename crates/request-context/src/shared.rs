@@ -1,12 +1,17 @@
+use std::cell::RefCell;
 use std::future::Future;
+use std::mem::{self, ManuallyDrop};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::context::Context;
 use crate::scoped::Scoped;
 
-tokio::task_local! {
-    static CURRENT: SharedContext;
+thread_local! {
+    /// That of the task which this thread runs now. It is `None` again whenever nothing runs in one, so that
+    /// there is nothing to drop, and it can be asked for as long as the thread lives.
+    static CURRENT: RefCell<ManuallyDrop<Option<SharedContext>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// A [`Context`] that is not changed any more, of which a clone is a pointer: for layers that run a
@@ -35,26 +40,51 @@ impl SharedContext {
     /// The context of the running task, if it runs in one.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Self::clone).ok()
+        CURRENT.with(|current| Option::clone(&current.borrow()))
+    }
+
+    /// Whether the running task runs in this very one, of which there may be equals.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        Self::with_current(|current| current.is_some_and(|current| std::ptr::eq(current, &**self)))
     }
 
     /// Runs a future in this context. What it spawns does not inherit it.
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
-        Scoped::new(CURRENT.scope(self, future))
+        Scoped::new(self, future)
     }
 
     /// Runs a closure in this context.
+    ///
+    /// # Panics
+    /// Within [`Context::with_current`], which looks at another one.
     pub fn sync_scope<R>(self, work: impl FnOnce() -> R) -> R {
-        CURRENT.sync_scope(self, work)
+        within(&mut Some(self), work)
     }
 
     pub(crate) fn with_current<R>(look: impl FnOnce(Option<&Context>) -> R) -> R {
-        if CURRENT.try_with(|_| ()).is_ok() {
-            CURRENT.with(|context| look(Some(context)))
-        } else {
-            look(None)
+        CURRENT.with(|current| look(current.borrow().as_deref()))
+    }
+}
+
+/// Runs `work` in the context that the slot has. It is back there when `work` ends, however that comes about.
+pub(crate) fn within<R>(slot: &mut Option<SharedContext>, work: impl FnOnce() -> R) -> R {
+    struct Back<'a>(&'a mut Option<SharedContext>);
+
+    impl Drop for Back<'_> {
+        fn drop(&mut self) {
+            change(self.0);
         }
     }
+
+    change(slot);
+    let _back = Back(slot);
+    work()
+}
+
+/// What is current changes places with what the slot has.
+fn change(slot: &mut Option<SharedContext>) {
+    CURRENT.with(|current| mem::swap(&mut **current.borrow_mut(), slot));
 }
 
 impl Deref for SharedContext {

@@ -38,7 +38,7 @@ const BUDGETS: &[Budget] = &[
     Budget { package: "obs", features: Features::With("process"), at_most: 30 },
     // Beside what service-settings brings: macros of serde.
     Budget { package: "obs", features: Features::With("settings"), at_most: 42 },
-    Budget { package: "request-context", features: Features::Default, at_most: 6 },
+    Budget { package: "request-context", features: Features::Default, at_most: 4 },
     Budget { package: "secret-canary", features: Features::Default, at_most: 1 },
     // Nearly all of it is the SDKs' own: HTTP, TLS, signatures.
     Budget { package: "secrets-aws", features: Features::All, at_most: 175 },

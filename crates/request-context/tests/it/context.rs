@@ -1,8 +1,10 @@
 //! How a context goes along with the work.
 
+use std::pin::pin;
+use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
-use request_context::{Actor, Context, Id, Origin, Provenance, UserKind};
+use request_context::{Actor, Context, Id, Origin, Provenance, Scoped, SharedContext, UserKind};
 
 fn named(id: &str) -> Context {
     Context::new().with_request_id(Id::new(id).unwrap())
@@ -51,6 +53,106 @@ fn an_inner_one_ends_with_its_work() {
         assert_eq!(current().as_deref(), Some("outer"));
     });
     assert_eq!(current(), None);
+}
+
+/// Says where it was dropped.
+struct Dropped<'a>(&'a mut Option<String>);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        *self.0 = current();
+    }
+}
+
+#[test]
+fn what_runs_in_one_is_made_and_dropped_in_it() {
+    let [mut at_end, mut before, mut dropped] = [None, None, None];
+    let scope = |told| {
+        let made = Scoped::make(named("a").into(), || {
+            assert_eq!(current().as_deref(), Some("a"));
+            Dropped(told)
+        });
+        assert!(made.get().is_some());
+        assert_eq!(current().as_deref(), Some("outer"));
+        made
+    };
+    named("outer").sync_scope(|| {
+        let mut ended = pin!(scope(&mut at_end));
+        let goes_on = ended.as_mut().run(|_| current(), |_, _| false);
+        assert_eq!(goes_on.flatten().as_deref(), Some("a"));
+        assert!(ended.get().is_some());
+        let ends = ended.as_mut().run(|_| current(), |_, _| true);
+        assert_eq!(ends.flatten().as_deref(), Some("a"));
+        assert!(ended.get().is_none());
+        assert_eq!(
+            ended.as_mut().run(|_| panic!("nothing runs after the end"), |(), _| true),
+            None
+        );
+        assert_eq!(ended.as_mut().end(), Some(named("a").into()));
+        assert_eq!(ended.as_mut().end(), None);
+
+        assert_eq!(pin!(scope(&mut before)).end(), Some(named("a").into()));
+        drop(scope(&mut dropped));
+        assert_eq!(current().as_deref(), Some("outer"));
+    });
+    for dropped_in in [at_end, before, dropped] {
+        assert_eq!(dropped_in.as_deref(), Some("a"));
+    }
+}
+
+#[test]
+fn what_panics_leaves_it_and_is_dropped_in_it() {
+    let mut dropped = None;
+    let told = Dropped(&mut dropped);
+    let mut future = Box::pin(named("a").scope(async move {
+        let _told = &told;
+        panic!("ends")
+    }));
+    let mut task = task::Context::from_waker(Waker::noop());
+    let polled = std::panic::AssertUnwindSafe(|| future.as_mut().poll(&mut task).is_ready());
+    assert!(std::panic::catch_unwind(polled).is_err());
+    assert_eq!(current(), None);
+    drop(future);
+    assert_eq!(dropped.as_deref(), Some("a"));
+    let made = || Scoped::make(named("a").into(), || -> u8 { panic!("ends") });
+    assert!(std::panic::catch_unwind(made).is_err());
+    assert_eq!(current(), None);
+}
+
+#[test]
+fn a_future_ends_once() {
+    let mut future = pin!(named("a").scope(std::future::ready(1)));
+    let mut task = task::Context::from_waker(Waker::noop());
+    assert_eq!(future.as_mut().poll(&mut task), Poll::Ready(1));
+    assert_eq!(future.as_mut().poll(&mut task), Poll::Pending);
+}
+
+#[test]
+fn equals_are_not_the_very_same() {
+    let one = SharedContext::new(named("a"));
+    let other = SharedContext::new(named("a"));
+    assert_eq!(one, other);
+    assert!(!one.is_current());
+    one.clone().sync_scope(|| assert!(one.is_current() && !other.is_current()));
+}
+
+#[test]
+fn it_can_be_asked_for_while_a_thread_ends() {
+    struct Late(std::sync::mpsc::Sender<Option<String>>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            self.0.send(current()).unwrap();
+            named("late").sync_scope(|| self.0.send(current()).unwrap());
+        }
+    }
+    thread_local!(static LATE: std::cell::RefCell<Option<Late>> = const { std::cell::RefCell::new(None) });
+    let (sender, said) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        LATE.set(Some(Late(sender)));
+        named("a").sync_scope(current)
+    });
+    assert_eq!(thread.join().unwrap().as_deref(), Some("a"));
+    assert_eq!(said.iter().collect::<Vec<_>>(), [None, Some("late".to_owned())]);
 }
 
 #[test]

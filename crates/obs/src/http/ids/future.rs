@@ -6,7 +6,7 @@ use std::task::{self, Poll, ready};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use pin_project_lite::pin_project;
-use request_context::{Id, Scoped, SharedContext};
+use request_context::{Id, Scoped};
 
 use super::body::ScopedBody;
 use super::layer::Config;
@@ -16,14 +16,13 @@ pin_project! {
     pub struct RequestIdFuture<F> {
         #[pin]
         inner: Scoped<F>,
-        context: Option<SharedContext>,
         answers: Option<Arc<Config>>,
     }
 }
 
-impl<F: Future> RequestIdFuture<F> {
-    pub(super) fn new(future: F, context: SharedContext, answers: Option<Arc<Config>>) -> Self {
-        Self { inner: context.clone().scope(future), context: Some(context), answers }
+impl<F> RequestIdFuture<F> {
+    pub(super) const fn new(inner: Scoped<F>, answers: Option<Arc<Config>>) -> Self {
+        Self { inner, answers }
     }
 }
 
@@ -35,8 +34,9 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(task))?;
-        let context = this.context.take().unwrap_or_default();
+        let mut inner = this.inner;
+        let mut response = ready!(inner.as_mut().poll(task))?;
+        let context = inner.end().unwrap_or_default();
         if let Some(config) = this.answers.take() {
             let headers = response.headers_mut();
             answer(headers, &config.request_header, context.request_id.as_ref());

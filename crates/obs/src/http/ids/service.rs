@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use http::{Request, Response};
+use request_context::Scoped;
 use tower_service::Service;
 
 use super::body::ScopedBody;
@@ -30,8 +31,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = self.config.learn(&mut request);
-        let future = context.clone().sync_scope(|| self.inner.call(request));
+        let future = Scoped::make(context, || self.inner.call(request));
         let answers = self.config.answers_ids.then(|| Arc::clone(&self.config));
-        RequestIdFuture::new(future, context, answers)
+        RequestIdFuture::new(future, answers)
     }
 }

@@ -1,4 +1,3 @@
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -6,7 +5,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body;
 use metrics::Gauge;
-use request_context::{Context, SharedContext};
+use request_context::SharedContext;
 use tracing::Span;
 use tracing::field::display;
 
@@ -95,7 +94,7 @@ impl Exchange {
         let read = self.request_bytes.as_ref().map_or(0, |bytes| bytes.load(Ordering::Relaxed));
         self.tell_span();
         match self.context.take().map(|context| in_span(context, &self.span)) {
-            Some(context) if !is_current(&context) => {
+            Some(context) if !context.is_current() => {
                 context.sync_scope(|| self.measure(duration, read));
             }
             _ => self.measure(duration, read),
@@ -163,13 +162,6 @@ impl Drop for Exchange {
             self.fail(Failure::Cancelled);
         }
     }
-}
-
-/// Whether the task runs in this one, as it mostly does when it ends by itself.
-fn is_current(context: &SharedContext) -> bool {
-    Context::with_current(|current| {
-        current.is_some_and(|current| ptr::eq(current, &raw const **context))
-    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "of sizes beyond 8 PiB, bytes do not matter")]

@@ -265,5 +265,5 @@ fn layers_and_services_go_wherever_their_parts_go() {
     let mut service = layered!(inner);
     goes(&service);
     let future = service.call(call());
-    let _: Box<dyn Send> = Box::new(future);
+    drop::<Box<dyn Send>>(Box::new(future));
 }
