@@ -131,6 +131,13 @@ impl MetricRecorderBuilder {
         self
     }
 
+    /// Whether exemplars are kept.
+    #[cfg(feature = "settings")]
+    pub(crate) fn exemplars(mut self, has_exemplars: bool) -> Self {
+        self.rules.has_exemplars = has_exemplars;
+        self
+    }
+
     /// What is measured: the metric `target_info` says it, with the resource's names and values as
     /// labels, as OpenTelemetry's Prometheus compatibility has it. Queries join it by instance, so that no other series needs
     /// a label for the version.

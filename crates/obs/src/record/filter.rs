@@ -63,6 +63,11 @@ impl Filter {
         self
     }
 
+    /// Whether it has a level for just this target.
+    pub(crate) fn names(&self, target: &str) -> bool {
+        self.targets.iter().any(|(name, _)| **name == *target)
+    }
+
     /// The level up to which a target is taken.
     #[must_use]
     pub fn level_of(&self, target: &str) -> LevelFilter {

@@ -34,7 +34,13 @@ impl ObservabilityBuilder {
         Problems::none_or(settings.problems())?;
         let outline = &settings.outline.value;
         let (log, traces) = (self.filter.clone(), self.trace_filter.clone());
-        self.settings = Some(Told { settings: settings.clone(), log, traces });
+        self.settings = Some(Told {
+            settings: settings.clone(),
+            log,
+            traces,
+            is_log_overruled: false,
+            are_traces_overruled: false,
+        });
         self.profile = outline.profile.unwrap_or(self.profile);
         self.format = outline.format.or(self.format);
         self.resource = outline.service.over(mem::take(&mut self.resource));
@@ -42,6 +48,10 @@ impl ObservabilityBuilder {
         self.trace_filter = outline.traces.over(&self.trace_filter);
         self.keys = outline.redaction.over(mem::take(&mut self.keys));
         self.limits = outline.limits.over(self.limits);
+        let [value, fields] = outline.limits.are_told();
+        let [had_value, had_fields] = self.are_limits_told;
+        self.are_limits_told = [value || had_value, fields || had_fields];
+        self.are_outputs_told |= !outline.outputs.is_empty();
         for (name, output) in outline.outputs.iter().filter(|(_, output)| output.is_on()) {
             self = self.output(output.output(name, settings.place_of("outputs", name)));
         }
@@ -54,8 +64,8 @@ impl ObservabilityBuilder {
             self = self.redacted_shapes(shapes);
         }
         #[cfg(feature = "log-bridge")]
-        if outline.log_bridge == Some(true) {
-            self = self.with_log_bridge();
+        if let Some(has_bridge) = outline.log_bridge {
+            self.has_bridge = has_bridge;
         }
         if let Some(self_test) = outline.self_test {
             self = self.self_test(self_test);

@@ -30,6 +30,13 @@ impl LimitsSettings {
     }
 }
 
+impl LimitsSettings {
+    /// Whether something is said of what the environment may say, too: values, and how many fields.
+    pub(super) const fn are_told(&self) -> [bool; 2] {
+        [self.value.is_some(), self.fields.is_some()]
+    }
+}
+
 impl Rules for LimitsSettings {
     fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();

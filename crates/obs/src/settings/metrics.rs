@@ -41,8 +41,8 @@ impl MetricsSettings {
         if let Some(window) = self.idle_after {
             builder = builder.idle_after(window.get());
         }
-        if self.exemplars == Some(false) {
-            builder = builder.without_exemplars();
+        if let Some(has_exemplars) = self.exemplars {
+            builder = builder.exemplars(has_exemplars);
         }
         let each = self.buckets.iter();
         each.fold(builder, |builder, (metric, bounds)| builder.buckets(metric, bounds))

@@ -114,6 +114,12 @@ impl ObservabilitySettings {
         self.outline.value.read_environment.unwrap_or(true)
     }
 
+    /// Whether it is said that nothing is to be known by its shape.
+    #[cfg(feature = "redact-patterns")]
+    pub(crate) fn shows_shapes(&self) -> bool {
+        self.outline.value.redaction.are_shapes_shown()
+    }
+
     /// Whether something is said of which spans and events traces take.
     pub(crate) fn filters_traces(&self) -> bool {
         !self.outline.value.traces.is_empty()

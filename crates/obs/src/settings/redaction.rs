@@ -38,6 +38,11 @@ impl RedactionSettings {
     }
 
     #[cfg(feature = "redact-patterns")]
+    pub(super) fn are_shapes_shown(&self) -> bool {
+        self.shapes == Some(false)
+    }
+
+    #[cfg(feature = "redact-patterns")]
     pub(super) fn shapes(&self) -> Option<crate::record::RedactedShapes> {
         use crate::record::{RedactedShapes, Shape};
         let shape = |shape: &ShapeSetting| match shape {

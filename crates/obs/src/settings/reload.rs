@@ -30,6 +30,9 @@ pub(crate) struct Told {
     pub(crate) settings: ObservabilitySettings,
     pub(crate) log: Filter,
     pub(crate) traces: Filter,
+    /// The program said something else after its settings.
+    pub(crate) is_log_overruled: bool,
+    pub(crate) are_traces_overruled: bool,
 }
 
 /// What of a set-up may change while it runs.
@@ -67,7 +70,8 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// What differs from the start of the service and takes effect at the next one.
     pub needs_restart: Vec<String>,
-    /// What differs and has no effect: a variable of the environment comes first.
+    /// What differs and has no effect: a variable of the environment comes first, or what the builder was told after the
+    /// settings.
     pub overruled: Vec<String>,
 }
 
@@ -158,14 +162,19 @@ impl Observability {
         let (started, old) = (&state.started.settings.outline.value, &state.taken.outline.value);
         let mut reloaded = Reloaded { needs_restart: needed(new, started), ..Reloaded::default() };
         let log = self.with_environment(new.log.over(&state.started.log));
+        let log = log.filter(|_| !state.started.is_log_overruled);
+        let are_traces_overruled = state.started.are_traces_overruled;
         if new.log != old.log && log.is_some() {
             reloaded.changed.push("log".to_owned());
         }
         if new.log != started.log && log.is_none() {
             reloaded.overruled.push("log".to_owned());
         }
-        if new.traces != old.traces {
+        if new.traces != old.traces && !are_traces_overruled {
             reloaded.changed.push("traces".to_owned());
+        }
+        if new.traces != started.traces && are_traces_overruled {
+            reloaded.overruled.push("traces".to_owned());
         }
         let outputs = changed_outputs(new, old, started);
         reloaded.changed.extend(outputs.iter().flat_map(|(name, parts)| paths(name, parts)));
@@ -178,7 +187,7 @@ impl Observability {
         if let Some(log) = log.filter(|_| new.log != old.log) {
             self.reload_filter(log);
         }
-        if new.traces != old.traces {
+        if new.traces != old.traces && !are_traces_overruled {
             self.set_trace_filter(new.traces.over(&state.started.traces));
         }
         for (name, _) in outputs {

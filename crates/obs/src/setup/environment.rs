@@ -71,19 +71,24 @@ impl Environment {
         own.iter().fold(resource, |resource, (name, value)| resource.with(name, value))
     }
 
-    /// The filter, with the level of what this crate says of itself.
+    /// The filter, with the level of what this crate says of itself, unless the filter has one for it.
     pub(super) fn filter(&self, filter: Filter) -> Filter {
-        match self.own_level {
+        match self.own_level.filter(|_| !filter.names("obs")) {
             Some(level) => filter.with_target("obs", level),
             None => filter,
         }
     }
 
-    pub(super) fn limits(&self, mut limits: Limits) -> Limits {
-        // Messages are cut there, too: they have to stay legible.
-        limits.value_bytes =
-            self.value_bytes.map_or(limits.value_bytes, |bytes| bytes.max(LEAST_VALUE));
-        limits.fields = self.fields.unwrap_or(limits.fields);
+    /// Of what nobody else told: the length of values, and how many fields there are.
+    pub(super) fn limits(&self, mut limits: Limits, are_told: [bool; 2]) -> Limits {
+        let [is_value_told, are_fields_told] = are_told;
+        if let Some(bytes) = self.value_bytes.filter(|_| !is_value_told) {
+            // Messages are cut there, too: they have to stay legible.
+            limits.value_bytes = bytes.max(LEAST_VALUE);
+        }
+        if let Some(fields) = self.fields.filter(|_| !are_fields_told) {
+            limits.fields = fields;
+        }
         limits
     }
 }

@@ -197,6 +197,26 @@ fn the_environment_comes_before_settings_that_change() {
     });
 }
 
+/// Nor what the builder was told after its settings.
+#[test]
+fn the_program_comes_before_settings_that_change() {
+    alone("the_program_comes_before_settings_that_change", || {
+        let builder = Observability::builder().settings(&read("log.level = 'info'")).unwrap();
+        let builder =
+            builder.filter("error".parse().unwrap()).trace_filter("warn".parse().unwrap());
+        let guard = builder.install().unwrap();
+        let observability = guard.observability();
+        for _ in 0..2 {
+            let reloaded = reload(&guard, "log.level = 'debug'\ntraces.level = 'debug'");
+            assert_eq!(reloaded.overruled, strings(&["log", "traces"]));
+            assert!(reloaded.changed.is_empty());
+            assert_eq!(observability.filter().to_string(), "error");
+            assert_eq!(observability.trace_filter().to_string(), "warn");
+        }
+        assert_eq!(reload(&guard, "log.level = 'info'"), Reloaded::default());
+    });
+}
+
 /// What the program says beside the settings holds again when they say nothing any more.
 #[test]
 fn what_is_taken_out_gives_way_to_what_the_program_says() {

@@ -536,6 +536,83 @@ fn the_environment_counts_unless_the_settings_say_no() {
     }
 }
 
+/// What the program and its settings say comes before the environment, but for `RUST_LOG`.
+#[test]
+fn settings_come_before_the_environment() {
+    alone("settings_come_before_the_environment", || {
+        let settings = read(&format!(
+            "{FILE}
+            [observability]
+            limits = {{ value = '1KiB', fields = 10 }}
+            log = {{ targets = {{ obs = 'error' }} }}
+            service = {{ name = 's' }}
+            "
+        ));
+        let variables = [
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "200"),
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", "2"),
+            ("OTEL_LOG_LEVEL", "trace"),
+            ("OTEL_SERVICE_NAME", "e"),
+        ];
+        let builder = Observability::builder().settings(&settings).unwrap();
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let guard = builder.environment(variables).install().unwrap();
+        assert_eq!(guard.observability().filter().to_string(), "obs=error,info");
+        tracing::info!(long = "x".repeat(500), b = 1, c = 2, "here");
+        assert!(guard.shutdown(SECOND).is_complete());
+        let lines = lines_of("log");
+        let line = lines.iter().find(|line| line["message"] == "here").unwrap();
+        assert_eq!((line["long"].as_str().unwrap().len(), &line["c"]), (500, &2.into()));
+        assert_eq!(line["service.name"], "s");
+    });
+}
+
+#[test]
+fn outputs_that_are_all_turned_off_leave_none() {
+    let said = alone("outputs_that_are_all_turned_off_leave_none", || {
+        let guard = set_up("[observability.outputs.stdout]\nto = 'stdout'\nenabled = false");
+        tracing::error!("nobody asked for this");
+        assert!(guard.observability().outputs().is_empty());
+        assert_eq!(guard.self_test(), Ok(()));
+        assert!(guard.shutdown(SECOND).is_complete());
+    });
+    assert!(!said.contains("nobody asked for this"), "{said}");
+}
+
+/// Settings come over what the program said before them, also where they say what is the default.
+#[cfg(all(feature = "log-bridge", feature = "redact-patterns"))]
+#[test]
+fn what_settings_say_comes_over_what_the_program_said() {
+    use obs::record::RedactedShapes;
+
+    const TOLD: &str =
+        "`redaction.shapes` in the settings has no effect: the program looks for shapes";
+    alone("what_settings_say_comes_over_what_the_program_said", || {
+        let settings = read(&format!(
+            "{FILE}
+            [observability]
+            log_bridge = false
+            metrics = {{ exemplars = true }}
+            redaction = {{ shapes = false }}
+            "
+        ));
+        let builder = Observability::builder()
+            .with_log_bridge()
+            .redacted_shapes(RedactedShapes::default())
+            .metrics(|metrics| metrics.without_exemplars());
+        let guard = builder.settings(&settings).unwrap().install().unwrap();
+        log::error!("by the facade");
+        tracing::info!("key AKIAIOSFODNN7EXAMPLE");
+        let context = request_context::Context::new()
+            .with_trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap());
+        context.sync_scope(|| metrics::histogram!("app.wait").record(1.5));
+        assert!(page(&guard).contains("# {trace_id"), "{}", page(&guard));
+        assert!(guard.shutdown(SECOND).is_complete());
+        // That nothing is redacted takes a line in the program; but it is said.
+        assert_eq!(messages_of("log"), [TOLD, "key [REDACTED]"]);
+    });
+}
+
 /// Found only when it is opened, and told with its place all the same.
 #[test]
 fn an_output_that_cannot_be_opened_is_told_with_its_place() {

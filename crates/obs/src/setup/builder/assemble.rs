@@ -108,7 +108,7 @@ impl ObservabilityBuilder {
         resource: &Resource,
     ) -> Result<(Vec<Started>, Option<Arc<Tap>>), SetupError> {
         let mut outputs = mem::take(&mut self.outputs);
-        if outputs.is_empty() {
+        if outputs.is_empty() && !self.are_outputs_told {
             outputs.push(Output::stdout());
         }
         let mut names = HashSet::new();
@@ -137,7 +137,7 @@ impl ObservabilityBuilder {
         let layer = RecordLayer::builder()
             .filter(filter)
             .redacted_keys(self.keys.clone())
-            .limits(self.environment.limits(self.limits))
+            .limits(self.environment.limits(self.limits, self.are_limits_told))
             .clock(self.now);
         #[cfg(feature = "redact-patterns")]
         let layer = match &self.shapes {
@@ -182,6 +182,14 @@ impl ObservabilityBuilder {
         {
             let warning =
                 "`traces` in the settings has no effect: no layer is here that takes them";
+            self.environment.warnings.push(warning.to_owned());
+        }
+        #[cfg(all(feature = "settings", feature = "redact-patterns"))]
+        if self.shapes.is_some()
+            && self.settings.as_ref().is_some_and(|told| told.settings.shows_shapes())
+        {
+            let warning =
+                "`redaction.shapes` in the settings has no effect: the program looks for shapes";
             self.environment.warnings.push(warning.to_owned());
         }
         let traces = mem::take(&mut self.traces).into_iter();

@@ -37,7 +37,11 @@ pub struct ObservabilityBuilder {
     #[cfg(feature = "redact-patterns")]
     shapes: Option<RedactedShapes>,
     pub(crate) limits: Limits,
+    /// Whether the program or its settings said how long a value is, and how many fields there are.
+    pub(crate) are_limits_told: [bool; 2],
     outputs: Vec<Output>,
+    /// Somebody said which outputs there are, if only that there are none.
+    pub(crate) are_outputs_told: bool,
     sinks: Vec<Arc<dyn RecordSink>>,
     unredacted: Vec<Unredacted>,
     traces: Vec<Unredacted>,
@@ -52,7 +56,7 @@ pub struct ObservabilityBuilder {
     self_test: SelfTest,
     panics: Option<Panics>,
     #[cfg(feature = "log-bridge")]
-    has_bridge: bool,
+    pub(crate) has_bridge: bool,
     within: Duration,
     now: fn() -> SystemTime,
     clock: fn() -> Instant,
@@ -70,7 +74,9 @@ impl ObservabilityBuilder {
             #[cfg(feature = "redact-patterns")]
             shapes: None,
             limits: Limits::default(),
+            are_limits_told: [false; 2],
             outputs: Vec::new(),
+            are_outputs_told: false,
             sinks: Vec::new(),
             unredacted: Vec::new(),
             traces: Vec::new(),
@@ -124,6 +130,10 @@ impl ObservabilityBuilder {
     /// if the environment is given.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        #[cfg(feature = "settings")]
+        if let Some(told) = &mut self.settings {
+            told.is_log_overruled = true;
+        }
         self
     }
 
@@ -141,9 +151,10 @@ impl ObservabilityBuilder {
         self
     }
 
-    /// How much of a record is taken.
+    /// How much of a record is taken: instead of what the environment says, or the default.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self.are_limits_told = [true; 2];
         self
     }
 
@@ -180,6 +191,10 @@ impl ObservabilityBuilder {
     /// Which levels of which targets layers are given that make traces: instead of everything up to `info`.
     pub fn trace_filter(mut self, filter: Filter) -> Self {
         self.trace_filter = filter;
+        #[cfg(feature = "settings")]
+        if let Some(told) = &mut self.settings {
+            told.are_traces_overruled = true;
+        }
         self
     }
 
