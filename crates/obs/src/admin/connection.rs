@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use crate::admin::message::AdminResponse;
 use crate::admin::metrics;
@@ -33,8 +34,20 @@ const MOST_WAITING: usize = 64 << 20;
 
 /// What the connections of a listener share.
 pub(super) struct Shared {
-    pub(super) router: Router,
-    pub(super) waiting: Arc<AtomicUsize>,
+    router: Router,
+    waiting: Arc<AtomicUsize>,
+    /// How many more may be answered at a time. Who goes away waits for none of them.
+    threads: Arc<Semaphore>,
+}
+
+/// Requests that are answered at a time, each in a thread.
+pub(super) const MOST_THREADS: usize = 8;
+
+impl Shared {
+    pub(super) fn new(router: Router) -> Self {
+        let threads = Arc::new(Semaphore::new(MOST_THREADS));
+        Self { router, waiting: Arc::default(), threads }
+    }
 }
 
 /// One request and its answer; then the connection is closed.
@@ -48,7 +61,7 @@ pub(super) async fn serve(
         let (shared, is_asking) = (Arc::clone(&shared), Arc::clone(&is_asking));
         async move {
             is_asking.store(true, Ordering::Relaxed);
-            let answer = answer(&shared.router, request, peer).await;
+            let answer = answer(&shared, request, peer).await;
             Ok::<_, Infallible>(response(answer, &shared.waiting))
         }
     });
@@ -64,19 +77,24 @@ pub(super) async fn serve(
     let _ = tokio::time::timeout(WITHIN, connection).await;
 }
 
-async fn answer(router: &Router, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> AdminResponse {
     let (head, body) = request.into_parts();
-    let answer = match router.refused(&head) {
+    let route = shared.router.route_of(&head);
+    let answer = match shared.router.refused(&head) {
         Some(refused) => refused,
-        None => answer_to(router, &head, body, peer).await,
+        None => answer_to(shared, head, body, peer).await,
     };
-    metrics::count(router.route_of(&head), answer.status);
+    metrics::count(route, answer.status);
     answer
 }
 
 async fn answer_to(
-    router: &Router,
-    head: &Parts,
+    shared: &Arc<Shared>,
+    head: Parts,
     mut body: Incoming,
     peer: SocketAddr,
 ) -> AdminResponse {
@@ -89,7 +107,15 @@ async fn answer_to(
         }
         read.extend_from_slice(&data);
     }
-    router.answer(head, &read, peer)
+    let failed = || AdminResponse::problem(500, "it failed");
+    let Ok(permit) = Arc::clone(&shared.threads).acquire_owned().await else { return failed() };
+    let shared = Arc::clone(shared);
+    // Not here: what hangs would keep everybody waiting.
+    let answered = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        shared.router.answer(&head, &read, peer)
+    });
+    answered.await.unwrap_or_else(|_| failed())
 }
 
 fn response(answer: AdminResponse, waiting: &Arc<AtomicUsize>) -> Response<Page> {

@@ -22,8 +22,9 @@ pub trait AdminRoute: fmt::Debug + Send + Sync + 'static {
     /// What it answers, and to whom.
     fn methods(&self) -> &[(AdminMethod, Access)];
 
-    /// Answers. It is called in the listener's thread, one request after another: it does not wait for
-    /// anything, least of all for the application's runtime. A panic is an answer of 500.
+    /// Answers. It is called in one of a few threads of the listener's, for several requests at a time: it does not wait for
+    /// anything, least of all for the application's runtime. One that hangs keeps its own thread. A panic is an answer of
+    /// 500.
     ///
     /// It runs in a [`Context`](request_context::Context) that has who asked, from where, and an id of the request:
     /// what it logs and what it tells an audit trail has them.

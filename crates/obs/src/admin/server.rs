@@ -2,7 +2,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::admin::connection::{Shared, serve};
+use crate::admin::connection::{MOST_THREADS, Shared, serve};
 use crate::admin::own::{ConfigRoute, InfoRoute, LoggersRoute, MetricsRoute};
 use crate::admin::route::{AdminAuthorizer, AdminRoute};
 use crate::admin::router::Router;
@@ -181,8 +181,7 @@ impl AdminServerBuilder {
             }
         }
         let router = Router { routes: self.routes, authorizer: self.authorizer, hosts: self.hosts };
-        let waiting = Arc::new(AtomicUsize::new(0));
-        run(self.address, Arc::new(Shared { router, waiting }))
+        run(self.address, Arc::new(Shared::new(router)))
     }
 }
 
@@ -199,7 +198,8 @@ fn run(address: SocketAddr, shared: Arc<Shared>) -> Result<AdminServer, AdminErr
                 let _ = say_started.send(Ok(address));
                 runtime.spawn(accept(listener, shared));
                 runtime.block_on(asked.notified());
-                drop(runtime);
+                // What hangs is not waited for.
+                runtime.shutdown_background();
             }
             Err(error) => {
                 let _ = say_started.send(Err(error));
@@ -217,6 +217,8 @@ fn listening(address: SocketAddr) -> Result<(Runtime, TcpListener, SocketAddr), 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .thread_name("obs-admin-answer")
+        .max_blocking_threads(MOST_THREADS)
         // Those who are let in are heard before many more are.
         .event_interval(8)
         .build()

@@ -99,6 +99,55 @@ fn authorized(builder: AdminServerBuilder) -> AdminServerBuilder {
     })
 }
 
+/// A source of metrics that hangs, as a file system of another machine that is gone.
+#[derive(Debug)]
+struct Hangs(std::sync::mpsc::Sender<()>);
+
+impl obs::metric::MetricSource for Hangs {
+    fn name(&self) -> &'static str {
+        "hangs"
+    }
+
+    fn metrics(&self) -> &'static [metric_table::Metric] {
+        &[]
+    }
+
+    fn collect(&self, _: &mut obs::metric::Samples<'_>) -> Result<(), obs::metric::SourceError> {
+        self.0.send(()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// That is when an operator needs the listener.
+#[test]
+fn a_page_that_hangs_keeps_no_other_waiting() {
+    child::alone("admin::a_page_that_hangs_keeps_no_other_waiting", || {
+        let (hangs, is_asked) = std::sync::mpsc::channel();
+        let guard = Observability::builder()
+            .self_test(obs::setup::SelfTest::Skip)
+            .metric_source(Hangs(hangs))
+            .install()
+            .unwrap();
+        let server = AdminServer::builder(guard.observability()).address(loopback());
+        let server = authorized(server).start().unwrap();
+        let mut first = connect(server.address());
+        first.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        is_asked.recv_timeout(WITHIN).unwrap();
+        let began = Instant::now();
+        assert_eq!(get(server.address(), "/info", "").status, 200);
+        assert_eq!(put(server.address(), "/loggers", TOKEN, "debug").status, 200);
+        // Later ones do without what hangs.
+        for _ in 0..3 {
+            let page = get(server.address(), "/metrics", "");
+            assert!(page.body.contains("{reason=\"late\",source=\"hangs\"}"), "{}", page.body);
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(server.shutdown(), "it waits for what hangs");
+    });
+}
+
 #[test]
 fn metrics_are_given_in_the_format_that_is_asked_for() {
     with_server(
