@@ -281,3 +281,14 @@ fn ordinary_lines_stay_as_they_are() {
         "consumer group: x, app_version=1, credit: 5, credits=7",
     ]);
 }
+
+#[test]
+fn quotes_in_headers_and_values_that_go_on_behind_them() {
+    for value in ["&quot;a=1&quot;; b=X", "“a”; session=X"] {
+        assert_eq!(seen(&format!("Cookie: {}", value.replace('X', SECRET))), "Cookie: [REDACTED]");
+    }
+    for value in ["“a”X", "&quot;a&quot;X", "«a»X", "\"\"\"a\"\"\"X"] {
+        let shown = seen(&format!("password={} x", value.replace('X', SECRET)));
+        assert_eq!(shown, "password=[REDACTED] x", "{value}");
+    }
+}

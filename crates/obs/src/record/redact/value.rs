@@ -52,9 +52,6 @@ pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
     if value.starts_with(PEM) {
         return pem(value);
     }
-    if let Some(length) = marked(value) {
-        return length;
-    }
     // What was taken out already may be the beginning of more.
     if let Some(rest) = value.strip_prefix(REDACTED) {
         let more = if rest.starts_with(is_of_word) || is_header(name) {
@@ -67,6 +64,9 @@ pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
     let is_plain = quoted(value.as_bytes()).is_none() && !value.starts_with(['(', '[', '{']);
     if is_header(name) && is_plain && !is_wrapped(value) {
         return value.find(['\n', '\r']).unwrap_or(value.len());
+    }
+    if let Some(length) = marked(value) {
+        return length;
     }
     let head = value.get(..value.floor_char_boundary(LONGEST_SCHEME + 1)).unwrap_or_default();
     let first = head.split([' ', '\t']).next().unwrap_or_default();
@@ -81,11 +81,14 @@ pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
     length
 }
 
-/// The length of what stands in quotes that are no characters of their own, or not those of programs.
+/// The length of what stands in quotes that are no characters of their own, or not those of programs, with what goes on
+/// right behind them.
 fn marked(value: &str) -> Option<usize> {
     let (open, close) = QUOTES.iter().find(|(open, _)| value.starts_with(open))?;
     let end = value.get(open.len()..)?.find(close);
-    Some(end.map_or(value.len(), |end| open.len() + end + close.len()))
+    let length = end.map_or(value.len(), |end| open.len() + end + close.len());
+    let rest = value.get(length..).unwrap_or_default();
+    Some(if goes_on(rest.as_bytes(), 0) { length + bare(rest.as_bytes()) } else { length })
 }
 
 /// How long the words are that go on there, none of which is the name of something else.
