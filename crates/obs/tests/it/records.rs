@@ -86,6 +86,33 @@ fn what_is_recorded_late_is_there_from_then_on() {
 }
 
 #[test]
+fn a_span_has_nothing_of_those_that_ended_before_it() {
+    let lines = logged(|| {
+        {
+            let outer = tracing::info_span!("outer", tenant = "acme").entered();
+            let inner = tracing::info_span!("inner", user = tracing::field::Empty, role = "admin");
+            inner.record("user", "alice");
+            inner.in_scope(|| tracing::info!("first"));
+            drop(outer);
+        }
+        for n in 0..3 {
+            let span = tracing::info_span!("next", n).entered();
+            span.in_scope(|| tracing::info!("then"));
+        }
+    });
+    let all = lines.all();
+    let names = |line: &serde_json::Value| -> Vec<String> {
+        let own = ["timestamp", "level", "target", "message", "trace_id", "span_id", "span"];
+        line.as_object().unwrap().keys().filter(|key| !own.contains(&&***key)).cloned().collect()
+    };
+    assert_eq!(names(&all[0]), ["role", "tenant", "user"], "{}", lines.text());
+    for then in &all[1..] {
+        assert_eq!(names(then), ["n"], "{}", lines.text());
+        assert_ne!(then["trace_id"], all[0]["trace_id"]);
+    }
+}
+
+#[test]
 fn ids_come_from_the_context_and_children_keep_the_trace() {
     let context = Context::new()
         .with_request_id(Id::new("r-1").unwrap())
