@@ -28,9 +28,7 @@ impl LimitsSettings {
         limits.error_sources = self.error_sources.unwrap_or(limits.error_sources);
         limits
     }
-}
 
-impl LimitsSettings {
     /// Whether something is said of what the environment may say, too: values, and how many fields.
     pub(super) const fn are_told(&self) -> [bool; 2] {
         [self.value.is_some(), self.fields.is_some()]
