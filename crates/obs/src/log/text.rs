@@ -9,6 +9,13 @@ pub(super) fn write_value(value: Value<'_>, line: &mut Vec<u8>) {
         Value::Text(text) => string(text, line),
         Value::Redacted => string(REDACTED, line),
         Value::F64(number) if !number.is_finite() => written(format_args!("\"{number}\""), line),
+        // Readers of JSON round what they have no number for, or refuse the line (RFC 8259, section 6).
+        Value::I128(number) if i64::try_from(number).is_err() => {
+            written(format_args!("\"{number}\""), line);
+        }
+        Value::U128(number) if u64::try_from(number).is_err() => {
+            written(format_args!("\"{number}\""), line);
+        }
         value => plain(value, line),
     }
 }

@@ -1,14 +1,19 @@
 //! What the recorder says of itself, through itself.
 
 use metric_table::Metric;
-use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder as _};
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 
 use super::{MetricRecorder, source};
+use crate::record::Resource;
 
 const SERIES: &str = "obs.metric.series";
 const REJECTED: &str = "obs.metric.rejected";
 const EXPIRED: &str = "obs.metric.expired";
 const TARGET: &str = "target.info";
+
+/// Of OpenTelemetry's Prometheus compatibility.
+pub(super) const TARGET_INFO: Metric =
+    Metric::gauge(TARGET, "{target}", "what is measured: the resource, by its labels");
 
 /// The metrics of the recorder itself. It knows them without being told.
 pub const METRICS: &[Metric] = &[
@@ -21,7 +26,7 @@ pub const METRICS: &[Metric] = &[
     )
     .with_labels(&["reason"]),
     Metric::counter(EXPIRED, "{series}", "series that were forgotten because nothing used them"),
-    Metric::gauge(TARGET, "{target}", "what is measured: the resource, by its labels"),
+    TARGET_INFO,
     source::DURATION,
     source::FAILURES,
     source::REJECTED,
@@ -57,15 +62,7 @@ impl Own {
             kind: rejected("kind"),
             families: rejected("families"),
             collision: rejected("collision"),
-            _target: recorder.resource().map(|resource| {
-                let labels = resource.iter();
-                let labels =
-                    labels.map(|(name, value)| Label::new(name.to_owned(), value.to_owned()));
-                let key = Key::from_parts(TARGET, labels.collect::<Vec<_>>());
-                let target = recorder.register_gauge(&key, &metadata);
-                target.set(1);
-                target
-            }),
+            _target: recorder.resource().map(|resource| target(recorder, resource)),
         }
     }
 
@@ -85,4 +82,15 @@ impl Own {
         self.series.set(recorder.series() as f64);
         self.not_finite.absolute(recorder.not_finite());
     }
+}
+
+/// Says what is measured.
+pub(super) fn target(recorder: &impl Recorder, resource: &Resource) -> Gauge {
+    let labels = resource.iter();
+    let labels = labels.map(|(name, value)| Label::new(name.to_owned(), value.to_owned()));
+    let key = Key::from_parts(TARGET, labels.collect::<Vec<_>>());
+    let metadata = Metadata::new(module_path!(), Level::INFO, None);
+    let target = recorder.register_gauge(&key, &metadata);
+    target.set(1);
+    target
 }

@@ -11,9 +11,11 @@ use metrics_exporter_prometheus::{
 
 use super::builder::{SECONDS, SERIES_LIMIT};
 use super::labels::LabelRules;
+use super::own::{self, TARGET_INFO};
 use super::source::Sources;
 use super::{Exposition, InstallError, MetricBackend, MetricSource, render};
 use crate::catalog::Catalog;
+use crate::record::Resource;
 
 /// The exporter `metrics-exporter-prometheus` as a backend, for who knows it and needs nothing that
 /// it lacks: exemplars, OpenMetrics, a limit to series, redaction of labels.
@@ -60,6 +62,20 @@ impl StockPrometheus {
             sources: Sources::default(),
             labels: LabelRules::default(),
         }
+    }
+
+    /// What is measured, in `target_info` as [`MetricRecorderBuilder::resource`](super::MetricRecorderBuilder::resource)
+    /// has it.
+    #[must_use]
+    pub fn with_resource(self, resource: &Resource) -> Self {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recorder) = &*recorder {
+            describe(recorder, &TARGET_INFO);
+            // The recorder keeps it.
+            drop(own::target(recorder, resource));
+        }
+        drop(recorder);
+        self
     }
 
     /// The same, which asks all of these sources whenever it is shown what there is: for

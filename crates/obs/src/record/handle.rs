@@ -95,7 +95,6 @@ impl RecordHandle {
     }
 
     /// The same, whatever the filter takes: for what is said of a change of the filter itself.
-    #[cfg(feature = "admin")]
     pub(crate) fn record_anyway(&self, note: &Note<'_>, message: &dyn fmt::Display) {
         self.record_message_in(note, message, current_span(Some(self.0.number)).as_deref());
     }

@@ -2,9 +2,11 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing_core::Level;
+
 use crate::log::LogVolume;
 use crate::metric::MetricBackend;
-use crate::record::{Filter, RecordHandle};
+use crate::record::{Filter, Note, RecordHandle, Value};
 
 /// How long a filter holds that is set while a service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +14,7 @@ use crate::record::{Filter, RecordHandle};
 pub enum Expiry {
     /// Until another one is set.
     Never,
-    /// For so long; then that one holds again that was there before.
+    /// For so long; then that one holds again that was there before, which the log says.
     After(Duration),
 }
 
@@ -64,10 +66,20 @@ impl Keeper {
 
     /// Does what is due, and waits for what is due next. Whether it goes on.
     fn turn(&self) -> bool {
-        self.records.end_expired((self.clock)());
+        if self.records.end_expired((self.clock)()) {
+            self.tell_of_filter();
+        }
         let waited = self.changed.wait_timeout_while(self.is_ended(), TICK, |is_ended| !*is_ended);
         let (is_ended, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !*is_ended
+    }
+
+    /// Whoever misses lines, or sees more of them, is to find why.
+    fn tell_of_filter(&self) {
+        let filter = self.records.filter().to_string();
+        let fields = [("filter", Value::Text(&filter))];
+        let note = Note::new(Level::WARN, "obs::setup").with_fields(&fields);
+        self.records.record_anyway(&note, &"the filter of logs that held for a while has ended");
     }
 }
 

@@ -331,6 +331,35 @@ fn numbers_that_no_index_takes_do_not_cost_elastic_the_line() {
 }
 
 #[test]
+fn numbers_beyond_64_bits_keep_their_digits() {
+    let log = |handle: &RecordHandle| {
+        let fields = [
+            ("high", Value::U128(u128::from(u64::MAX) + 1)),
+            ("most", Value::U128(u64::MAX.into())),
+            ("low", Value::I128(i128::from(i64::MIN) - 1)),
+            ("least", Value::I128(i64::MIN.into())),
+        ];
+        handle.record(&Note::new(Level::INFO, "t").with_fields(&fields), &"m");
+    };
+    let lines = [
+        written(JsonFlat::new(), log),
+        written(Datadog::new(&resource()), log),
+        written(GoogleCloud::new(&resource()), log),
+        written(NewRelic::new(&resource()), log),
+    ];
+    for line in lines.iter().map(|line| parsed(line)) {
+        assert_eq!(
+            (&line["high"], &line["most"]),
+            (&json!("18446744073709551616"), &json!(u64::MAX))
+        );
+        assert_eq!(
+            (&line["low"], &line["least"]),
+            (&json!("-9223372036854775809"), &json!(i64::MIN))
+        );
+    }
+}
+
+#[test]
 fn datadog_has_its_reserved_attributes_to_itself() {
     let expected = json!({"timestamp": "2026-11-23T18:03:11.123456Z", "status": "error",
         "logger.name": "app::orders", "message": "order \"7\" failed\nfor good",

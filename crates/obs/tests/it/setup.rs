@@ -275,6 +275,27 @@ fn a_filter_for_a_time_gives_way_to_the_one_before() {
         with_message(&lines, "seen");
         with_message(&lines, "seen again");
         assert!(!format!("{lines:?}").contains("not seen"));
+        // That the log changes is there, whatever is taken.
+        let ended = with_message(&lines, "the filter of logs that held for a while has ended");
+        assert_eq!(ended["filter"], "warn");
+        assert_eq!(ended["level"], "WARN");
+    });
+}
+
+#[test]
+fn the_end_of_a_filter_is_said_though_nothing_else_is() {
+    alone("the_end_of_a_filter_is_said_though_nothing_else_is", || {
+        let builder = to_file(Observability::builder().filter("off".parse().unwrap()));
+        let guard = builder.steady_clock(set_clock).install().unwrap();
+        let observability = guard.observability();
+        observability.set_filter("trace".parse().unwrap(), Expiry::After(60 * SECOND));
+        LATER.store(60, Ordering::SeqCst);
+        wait_for(|| observability.filter().to_string() == "off");
+        tracing::error!("not seen");
+        assert!(guard.shutdown(SECOND).is_complete());
+        let ended = "the filter of logs that held for a while has ended";
+        assert_eq!(with_message(&lines(), ended)["filter"], "off");
+        assert!(!format!("{:?}", lines()).contains("not seen"));
     });
 }
 

@@ -402,3 +402,22 @@ fn the_stock_backend_shows_them_too() {
     assert!(page.contains("arena_time_seconds_total{arena=\"a\\\"b\"} 0.25\n"), "{page}");
     assert_eq!(promtool_check_metrics(&page).unwrap(), "");
 }
+
+#[cfg(feature = "stock-prometheus")]
+#[test]
+fn the_stock_backend_says_what_is_measured_as_ours_does() {
+    use obs::catalog::Catalog;
+    use obs::metric::{MetricBackend, StockPrometheus};
+    use obs::record::Resource;
+
+    let resource = Resource::new("orders").with_version("1.4.2");
+    let backend = StockPrometheus::new(&Catalog::new()).with_resource(&resource);
+    let mut page = Vec::new();
+    backend.render(Exposition::Text, &mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let ours = text(&MetricRecorder::builder().resource(resource).build(), Exposition::Text);
+    let target = ours.lines().find(|line| line.starts_with("target_info{")).unwrap();
+    assert_eq!(target, "target_info{service_name=\"orders\",service_version=\"1.4.2\"} 1");
+    assert!(page.lines().any(|line| line == target), "{page}");
+    assert_eq!(promtool_check_metrics(&page).unwrap(), "");
+}

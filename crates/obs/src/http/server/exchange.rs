@@ -6,8 +6,8 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body;
 use metrics::Gauge;
 use request_context::SharedContext;
-use tracing::Span;
 use tracing::field::display;
+use tracing::{Level, Span};
 
 use super::labels::{Failure, Labels, OTHER};
 use super::meter::Route;
@@ -125,24 +125,36 @@ impl Exchange {
             series.response_size.record(approximate(sent));
         });
         let Some(access) = &self.access else { return };
-        let (method, uri) = &**access;
+        self.span.in_scope(|| self.log_access(access, duration, (read, sent)));
+    }
+
+    fn log_access(&self, (method, uri): &(Method, Uri), duration: f64, (read, sent): (u64, u64)) {
         let original = (self.labels.method == OTHER).then(|| display(method));
-        self.span.in_scope(|| {
-            tracing::info!(
-                target: "obs::http::access",
-                { http.request.method = self.labels.method,
-                http.request.method_original = original,
-                http.route = self.route.pattern(),
-                url.path = uri.path(),
-                http.response.status_code = self.labels.status.map(|status| status.as_u16()),
-                error.type = self.labels.failure.as_ref().map(Failure::as_str),
-                network.protocol.version = self.labels.version,
-                http.server.request.duration = duration,
-                http.request.body.size = read,
-                http.response.body.size = sent },
-                "request ended"
-            );
-        });
+        let failure = self.labels.failure.as_ref();
+        // A level is of the place that logs.
+        macro_rules! log {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "obs::http::access",
+                    $level,
+                    { http.request.method = self.labels.method,
+                    http.request.method_original = original,
+                    http.route = self.route.pattern(),
+                    url.path = uri.path(),
+                    http.response.status_code = self.labels.status.map(|status| status.as_u16()),
+                    error.type = failure.map(Failure::as_str),
+                    network.protocol.version = self.labels.version,
+                    http.server.request.duration = duration,
+                    http.request.body.size = read,
+                    http.response.body.size = sent },
+                    "request ended"
+                )
+            };
+        }
+        match failure {
+            None | Some(Failure::Cancelled) => log!(Level::INFO),
+            Some(_) => log!(Level::ERROR),
+        }
     }
 }
 

@@ -69,7 +69,8 @@ impl ServerLayer {
         self
     }
 
-    /// Logs a line for each request that ended, at level `info` of `obs::http::access`.
+    /// Logs a line for each request that ended, of the target `obs::http::access`: at level `error` where the service
+    /// failed (a status of 500 or more, no answer, a body that failed, a panic), else at level `info`.
     pub const fn log_access(mut self) -> Self {
         self.config.logs_access = true;
         self

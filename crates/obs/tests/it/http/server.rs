@@ -211,11 +211,19 @@ fn errors_are_told_by_their_status() {
                 (&line["error.type"], &line["otel.status_code"]),
                 (&json!("503"), &json!("ERROR"))
             );
+            assert_eq!(
+                (&line["message"], &line["level"]),
+                (&json!("request ended"), &json!("ERROR"))
+            );
             served.get("/404", "").await;
             let line = served.lines.last();
             assert!(
                 line.get("error.type").is_none() && line.get("otel.status_code").is_none(),
                 "{line}"
+            );
+            assert_eq!(
+                (&line["message"], &line["level"]),
+                (&json!("request ended"), &json!("INFO"))
             );
             assert_eq!(count(&served, &[r#"error_type="503""#, r#"status_code="503""#]), 1.0);
             assert_eq!(count(&served, &["error_type"]), 1.0);
