@@ -146,9 +146,16 @@ fn a_pipe_that_nobody_reads_keeps_nobody_waiting() {
     let (writer, guard) = started(Stream::new(sink), 64 << 10);
     let line = [b'x'; 1_000];
     let begun = Instant::now();
-    let accepted = (0..10_000).filter(|_| writer.append(&line)).count();
-    assert!(accepted < 300, "64 KiB in the pipe, twice 64 KiB in the writer: {accepted}");
-    assert!(!writer.flush(Duration::from_millis(20)));
+    // The pipe may take all of the first, if the writer's thread comes late.
+    let (mut offered, mut accepted) = (0, 0);
+    loop {
+        accepted += (0..10_000).filter(|_| writer.append(&line)).count();
+        offered += 10_000;
+        assert!(accepted < 300, "64 KiB in the pipe, twice 64 KiB in the writer: {accepted}");
+        if !writer.flush(Duration::from_millis(20)) {
+            break;
+        }
+    }
     while !matches!(writer.status().health, Health::Blocked(_)) {
         assert!(begun.elapsed() < LONG, "{:?}", writer.status());
         std::thread::sleep(Duration::from_millis(20));
@@ -156,7 +163,7 @@ fn a_pipe_that_nobody_reads_keeps_nobody_waiting() {
     let closing = Instant::now();
     let totals = guard.shutdown(Duration::from_millis(100));
     assert!(closing.elapsed() < Duration::from_secs(20), "{:?}", closing.elapsed());
-    assert_eq!((totals.taken, totals.waiting), (10_000, 0));
+    assert_eq!((totals.taken, totals.waiting), (offered, 0));
     assert!(is_sum(&totals) && totals.dropped.closed > 0 && totals.dropped.full > 9_000);
     assert!(!writer.append(b"too late\n"));
     assert_eq!(writer.status().totals.dropped.closed, totals.dropped.closed + 1);
