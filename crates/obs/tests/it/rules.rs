@@ -166,6 +166,7 @@ fn lists_of_a_name_and_its_value() {
         format!("[\"password\", \"{SECRET}\"]"),
         format!("[\"password\", \"{SECRET}\""),
         format!("[\"password\", [\"{SECRET}\"], true]"),
+        format!("[\"password\", (\"{SECRET}\"), true]"),
         format!("(\"password\", \"{SECRET}\", true)"),
     ] {
         is_hidden(&text);
@@ -182,6 +183,26 @@ fn words_of_a_name() {
     {
         assert!(keys.is_sensitive(name), "{name}");
     }
+    for name in ["_pass", "api__key", "-api-_key", "密Pin"] {
+        assert!(keys.is_sensitive(name), "{name}");
+    }
+    let keys = keys.and("area 51").and("patient state");
+    assert!(keys.is_sensitive("area51") && !keys.is_sensitive("area_5_1"));
+    assert!(keys.is_sensitive("patientState"));
+}
+
+#[test]
+fn names_that_are_excepted_are_seen_wherever_they_stand() {
+    let shown = |keys: RedactedKeys, text: &str| {
+        let lines = logged_by(|builder| builder.redacted_keys(keys), || tracing::info!("{text}"));
+        lines.last()["message"].as_str().unwrap() == text
+    };
+    let without = |name| RedactedKeys::default().except(name);
+    assert!(shown(without("api key"), "api key: x") && !shown(without("pin"), "api key: x"));
+    assert!(shown(without("password"), "Password(\"x\")"));
+    assert!(shown(without("token"), "the token: x") && !shown(without("token"), "my_token: x"));
+    // What complains alone may be a name, too.
+    assert!(!shown(RedactedKeys::default().and("wrong"), "Wrong(\"x\")"));
 }
 
 #[test]

@@ -39,6 +39,12 @@ fn options_of_programs() {
             "curl --user=alice:{} https://host/",
             "curl --proxy-user alice:{} https://host/",
             "[\"-u\", \"alice:{}\"]",
+            "['-u', 'alice:{}']",
+            "[\\\"-u\\\", \\\"alice:{}\\\"]",
+            "app --api_key {} run",
+            "app --db.password {} run",
+            "app --token = {} run",
+            "app --token : {} run",
         ],
     );
     are_hidden(
@@ -51,10 +57,12 @@ fn options_of_programs() {
             "'--token', {}",
         ],
     );
-    are_hidden("\\\"hunter2\\\"", &["[\\\"--token\\\", {}]"]);
+    are_hidden("\\\"hunter2\\\"", &["[\\\"--token\\\", {}]", "\\\"--token\\\", {} run"]);
     are_hidden("\"is\"", &["[\"--token\", {}]"]);
+    are_hidden("is", &["[--token, {}]"]);
     are_seen(&[
         "--token-file /etc/token",
+        "--token/path",
         "--password-stdin",
         "--no-password --verbose",
         "--token <TOKEN> --password [PASSWORD]",
@@ -88,6 +96,8 @@ fn statements_of_sql() {
     are_seen(&[
         "the 'password' field, the user's token's age",
         "wrong password for user 'alice'",
+        "the user_password 'field'",
+        "CREATE USER alice IDENTIFIED WITH 'caching_sha2_password'",
         "identified by 'Content-ID' of it",
         "CREATE USER alice, made by 'bob'",
         "password'x'",
@@ -166,6 +176,13 @@ fn names_with_something_around_them() {
             "user[pin]={}",
             "user%5Bpin%5D={}",
             "pin%5b%5d={}",
+            "pin%5B%5D={}",
+            "\"pin\"\u{200b}={}",
+            "p\u{ad}in={}",
+            "p\u{2060}in={}",
+            "pin\u{1b}[1;31m={}",
+            "pin%253d{}",
+            "a%253Apin%253A{}",
             "**pin**: {}",
             "pin\u{a0}:\u{a0}{}",
             "pin\u{200b}=\u{feff}{}",
@@ -175,7 +192,14 @@ fn names_with_something_around_them() {
             "a%253A%2522pin%2522%253a{}",
         ],
     );
-    are_seen(&["a[1]=2", "x\u{1b}[31mred\u{1b}[0m: y", "am: x", "\u{1b}[xm: y", "temp\\new=1"]);
+    are_seen(&[
+        "a[1]=2",
+        "x\u{1b}[31mred\u{1b}[0m: y",
+        "am: x",
+        "\u{1b}[xm: y",
+        "temp\\new=1",
+        "npin=1 rpin=2",
+    ]);
 }
 
 #[test]
@@ -291,4 +315,74 @@ fn quotes_in_headers_and_values_that_go_on_behind_them() {
         let shown = seen(&format!("password={} x", value.replace('X', SECRET)));
         assert_eq!(shown, "password=[REDACTED] x", "{value}");
     }
+}
+
+#[test]
+fn where_values_end() {
+    are_hidden("`a b`", &["pin: {} x"]);
+    are_hidden(SECRET, &["pin={}; x", "`pin={}` x", "'pin={}' x"]);
+    for sign in "_-./+@#$%^*!~é".chars() {
+        are_hidden(&format!("\"a\"{sign}{SECRET}"), &["password={} x"]);
+    }
+    for wrapped in ["(a b)", "[a b]", "{a b}"] {
+        are_hidden(wrapped, &["cookie: {} x"]);
+    }
+    are_hidden("a b; c", &["cookie: {}\nx", "cookie: {}\r\nx"]);
+    are_hidden("Basic\thunter2", &["x_api_key: {}"]);
+    are_hidden(
+        "Basic hunter2",
+        &[
+            "\"x_api_key: {}\" x",
+            "'x_api_key: {}' x",
+            "{x_api_key: {}} x",
+            "[x_api_key: {}] x",
+            "(x_api_key: {}) x",
+            "x_api_key: {}\nx",
+            "x_api_key: {}\rx",
+        ],
+    );
+    are_hidden(
+        "correct horse",
+        &[
+            "mnemonic: {} user: x",
+            "mnemonic: {} user_id=x",
+            "mnemonic: {} user-id=x",
+            "mnemonic: {} user.id=x",
+        ],
+    );
+    are_hidden(
+        SECRET,
+        &[
+            "pin%3D{} x",
+            "pin%3D{}&x",
+            "\"pin%3D{}\"",
+            "'pin%3D{}'",
+            "<a pin%3D{}>",
+            "<a>pin%3D{}</a>",
+        ],
+    );
+}
+
+#[test]
+fn values_of_names_that_are_values() {
+    are_hidden(
+        SECRET,
+        &[
+            "name='password' value={}",
+            "{\\\"name\\\":\\\"password\\\",\\\"value\\\":{}}",
+            "name==password value={}",
+            "name=>password value={}",
+            "name:\tpassword, value: {}",
+        ],
+    );
+    are_hidden("{\"a\":\"x\"}", &["[\"password\", {}, true]"]);
+    are_hidden(SECRET, &["secret: |-\n  {}\nx", "secret: |+\n  {}\nx", "secret:\n\t{}\nx"]);
+    are_hidden("abcd", &["Token({})"]);
+    are_hidden("A1", &["Token({})"]);
+    are_seen(&[
+        "  passwords:\n- alice",
+        "<a><token/>abc</a>",
+        "https://host:80?x=@b",
+        "https://host:80#@b",
+    ]);
 }

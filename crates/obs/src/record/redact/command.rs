@@ -32,11 +32,11 @@ pub(super) fn option(keys: &RedactedKeys, text: &str) -> Option<Range<usize>> {
         Some(next) => next.trim_start(),
         None => behind.trim_start_matches([' ', '\t']),
     };
-    let is_none = value.len() == behind.len() || value.is_empty();
-    let is_option = value.starts_with(['-', '<', '[', '(', '=', ':', '|', '&', '>']);
+    let is_joined = value.len() == behind.len();
+    let is_option = value.starts_with(['-', '<', '[', '(', '=', ':', '|', '>']);
     let word = value.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     let is_prose = PROSE.contains(&word) && !behind.starts_with(',');
-    if is_none || is_option || is_prose || !keys.is_sensitive(name) {
+    if is_joined || is_option || is_prose || !keys.is_sensitive(name) {
         return None;
     }
     let begin = text.len() - value.len();

@@ -339,8 +339,7 @@ fn normal(name: &str) -> String {
             continue;
         }
         // `APIKey` is two words, `apiKey` and `api2` are.
-        let ends_capitals =
-            before.is_uppercase() && characters.peek().is_some_and(|next| next.is_lowercase());
+        let ends_capitals = characters.peek().is_some_and(|next| next.is_lowercase());
         let begins = character.is_uppercase()
             && (before.is_lowercase() || before.is_numeric() || ends_capitals)
             || character.is_numeric() && before.is_alphabetic();

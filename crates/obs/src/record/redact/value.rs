@@ -22,7 +22,7 @@ const LONGEST_SCHEME: usize = 16;
 const LINES: [&str; 2] = ["authorization", "cookie"];
 
 /// What is made of words with spaces between them, and how its name ends.
-const PHRASES: [&str; 3] = ["passphrase", "mnemonic", "phrase"];
+const PHRASES: [&str; 2] = ["mnemonic", "phrase"];
 
 /// Quotes as JSON and HTML write them within texts of their own, those of Python and TOML for several lines, and of print.
 const QUOTES: [(&str, &str); 6] = [
