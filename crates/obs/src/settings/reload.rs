@@ -39,6 +39,7 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) struct Reloading {
     outputs: Vec<(Box<str>, Arc<LogOutput>)>,
+    makes_traces: bool,
     /// Held while settings are taken: what one reload changes, no other changes at the same time.
     state: Mutex<Option<State>>,
 }
@@ -52,9 +53,13 @@ struct State {
 }
 
 impl Reloading {
-    pub(crate) fn new(told: Option<Told>, outputs: Vec<(Box<str>, Arc<LogOutput>)>) -> Self {
+    pub(crate) fn new(
+        told: Option<Told>,
+        outputs: Vec<(Box<str>, Arc<LogOutput>)>,
+        makes_traces: bool,
+    ) -> Self {
         let state = told.map(|started| State { taken: started.settings.clone(), started });
-        Self { outputs, state: Mutex::new(state) }
+        Self { outputs, makes_traces, state: Mutex::new(state) }
     }
 
     fn output(&self, name: &str) -> Option<&Arc<LogOutput>> {
@@ -71,7 +76,7 @@ pub struct Reloaded {
     /// What differs from the start of the service and takes effect at the next one.
     pub needs_restart: Vec<String>,
     /// What differs and has no effect: a variable of the environment comes first, or what the builder was told after the
-    /// settings.
+    /// settings; of `traces`, no layer is there that makes them.
     pub overruled: Vec<String>,
 }
 
@@ -163,17 +168,17 @@ impl Observability {
         let mut reloaded = Reloaded { needs_restart: needed(new, started), ..Reloaded::default() };
         let log = self.with_environment(new.log.over(&state.started.log));
         let log = log.filter(|_| !state.started.is_log_overruled);
-        let are_traces_overruled = state.started.are_traces_overruled;
+        let are_traces_taken = reloading.makes_traces && !state.started.are_traces_overruled;
         if new.log != old.log && log.is_some() {
             reloaded.changed.push("log".to_owned());
         }
         if new.log != started.log && log.is_none() {
             reloaded.overruled.push("log".to_owned());
         }
-        if new.traces != old.traces && !are_traces_overruled {
+        if new.traces != old.traces && are_traces_taken {
             reloaded.changed.push("traces".to_owned());
         }
-        if new.traces != started.traces && are_traces_overruled {
+        if new.traces != started.traces && !are_traces_taken {
             reloaded.overruled.push("traces".to_owned());
         }
         let outputs = changed_outputs(new, old, started);
@@ -187,7 +192,7 @@ impl Observability {
         if let Some(log) = log.filter(|_| new.log != old.log) {
             self.reload_filter(log);
         }
-        if new.traces != old.traces && !are_traces_overruled {
+        if new.traces != old.traces && are_traces_taken {
             self.set_trace_filter(new.traces.over(&state.started.traces));
         }
         for (name, _) in outputs {

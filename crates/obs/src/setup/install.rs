@@ -1,3 +1,5 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tracing_core::dispatcher;
 use tracing_core::subscriber::NoSubscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -10,6 +12,12 @@ use crate::setup::{Panics, SetupError, SetupErrorKind};
 
 /// A layer of others, which sees what is logged before anything is redacted.
 pub(super) type Unredacted = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Held while a set-up changes the process: another one that comes meanwhile waits, and then finds what this one left.
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Whether somebody was here before. It is found out in a thread of its own: the one that calls may have
 /// a subscriber or a recorder of its own for a while.
@@ -40,8 +48,8 @@ fn found(needs_logger: bool) -> Option<SetupErrorKind> {
     subscriber.or(recorder).or(logger)
 }
 
-/// Installs the recorder, then the subscriber. Of several that do this at once, one has the recorder; the
-/// others fail before they have changed anything.
+/// Installs the recorder, then the subscriber. If somebody else does this at once, one has the recorder; the other one
+/// fails before it has changed anything.
 pub(super) fn install(
     metrics: &dyn MetricBackend,
     layer: RecordLayer,

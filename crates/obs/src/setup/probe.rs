@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metric_table::Metric;
@@ -45,6 +46,8 @@ pub enum SelfTestFailure {
     WithoutIds,
     /// The counter does not show.
     NotMeasured,
+    /// The metrics were not there in time: a source of them hangs, or takes long.
+    MeasuredLate,
     /// No thread could be started for it.
     NoThread,
 }
@@ -56,6 +59,7 @@ impl fmt::Display for SelfTestFailure {
             Self::NotWritten => "the probe's event did not reach the first log output in time",
             Self::WithoutIds => "the probe's line has no ids of trace and span",
             Self::NotMeasured => "the probe's counter does not show in the metrics",
+            Self::MeasuredLate => "the metrics did not come in time: one of their sources may hang",
             Self::NoThread => "no thread could be started for the probe",
         })
     }
@@ -63,7 +67,7 @@ impl fmt::Display for SelfTestFailure {
 
 impl std::error::Error for SelfTestFailure {}
 
-/// How long the first output has.
+/// How long the first output has, and then the metrics with all of their sources.
 const WITHIN: Duration = Duration::from_secs(2);
 const MOST_HEARD: usize = 64 << 10;
 
@@ -96,7 +100,7 @@ impl Tap {
 /// What a probe goes through.
 pub(super) struct Path<'a> {
     pub(super) records: &'a RecordHandle,
-    pub(super) metrics: &'a dyn MetricBackend,
+    pub(super) metrics: &'a Arc<dyn MetricBackend>,
     /// Of the first output, if lines with ids come there.
     pub(super) tap: Option<&'a Tap>,
     /// What is said of the service.
@@ -124,7 +128,7 @@ pub(super) fn send(path: &Path<'_>) -> Result<(), SelfTestFailure> {
     if let Some(heard) = heard {
         check(&String::from_utf8_lossy(&heard), &ids)?;
     }
-    if counted(path.metrics) { Ok(()) } else { Err(SelfTestFailure::NotMeasured) }
+    counted_in_time(path.metrics)
 }
 
 /// Logs and counts; the ids of trace and span as they should be in the line.
@@ -152,6 +156,24 @@ fn check(heard: &str, ids: &[String; 2]) -> Result<(), SelfTestFailure> {
         Err(SelfTestFailure::NotWritten)
     } else {
         Err(SelfTestFailure::WithoutIds)
+    }
+}
+
+/// A source that hangs keeps its own thread, not the one that starts the service.
+fn counted_in_time(metrics: &Arc<dyn MetricBackend>) -> Result<(), SelfTestFailure> {
+    let (answer, answered) = mpsc::channel();
+    let metrics = Arc::clone(metrics);
+    let look = move || {
+        // Nobody listens any more if it comes late.
+        let _ = answer.send(counted(&*metrics));
+    };
+    let look = std::thread::Builder::new().name("obs-probe".to_owned()).spawn(look);
+    look.map_err(|_| SelfTestFailure::NoThread)?;
+    match answered.recv_timeout(WITHIN) {
+        Ok(true) => Ok(()),
+        // Without an answer it panicked.
+        Ok(false) | Err(RecvTimeoutError::Disconnected) => Err(SelfTestFailure::NotMeasured),
+        Err(RecvTimeoutError::Timeout) => Err(SelfTestFailure::MeasuredLate),
     }
 }
 

@@ -189,6 +189,7 @@ fn without_settings_at_the_start_there_is_nothing_to_change() {
 fn the_environment_comes_before_settings_that_change() {
     alone("the_environment_comes_before_settings_that_change", || {
         let builder = Observability::builder().environment([("RUST_LOG".into(), "error".into())]);
+        let builder = builder.with_unredacted_traces(Theirs::default());
         let guard = builder.settings(&read("")).unwrap().install().unwrap();
         let reloaded = reload(&guard, "log.level = 'debug'\ntraces.level = 'debug'");
         assert_eq!(reloaded.overruled, strings(&["log"]));
@@ -204,6 +205,7 @@ fn the_program_comes_before_settings_that_change() {
         let builder = Observability::builder().settings(&read("log.level = 'info'")).unwrap();
         let builder =
             builder.filter("error".parse().unwrap()).trace_filter("warn".parse().unwrap());
+        let builder = builder.with_unredacted_traces(Theirs::default());
         let guard = builder.install().unwrap();
         let observability = guard.observability();
         for _ in 0..2 {
@@ -214,6 +216,22 @@ fn the_program_comes_before_settings_that_change() {
             assert_eq!(observability.trace_filter().to_string(), "warn");
         }
         assert_eq!(reload(&guard, "log.level = 'info'"), Reloaded::default());
+    });
+}
+
+/// Nobody is told that something changed where nothing takes it.
+#[test]
+fn traces_that_nobody_makes_do_not_change() {
+    alone("traces_that_nobody_makes_do_not_change", || {
+        let builder = Observability::builder().settings(&read("")).unwrap();
+        let guard = builder.install().unwrap();
+        for _ in 0..2 {
+            let reloaded = reload(&guard, "traces.level = 'debug'");
+            assert_eq!(reloaded.overruled, strings(&["traces"]));
+            assert!(reloaded.changed.is_empty(), "{reloaded:?}");
+            assert_eq!(guard.observability().trace_filter().to_string(), "info");
+        }
+        assert_eq!(reload(&guard, ""), Reloaded::default());
     });
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use metric_table::Metric;
 use obs::log::{FileTarget, Target};
-use obs::metric::{Exposition, MetricRecorder};
+use obs::metric::{Exposition, MetricRecorder, MetricSource, Samples, SourceError};
 use obs::record::{Filter, Record, RecordLayer, RecordSink, Resource};
 use obs::setup::{
     Expiry, Format, Guard, Observability, ObservabilityBuilder, Output, Panics, Profile, SelfTest,
@@ -380,6 +381,78 @@ fn a_probe_that_does_not_come_through_is_told() {
         let _ = guard.shutdown(SECOND / 10);
         let told = "the probe's event did not reach the first log output in time";
         assert_eq!(with_message(&lines(), told)["level"], "ERROR");
+    });
+}
+
+/// Hangs when it is asked.
+#[derive(Debug)]
+struct Hanging;
+
+impl MetricSource for Hanging {
+    fn name(&self) -> &'static str {
+        "arenas"
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        const METRICS: &[Metric] = &[Metric::gauge("app.arenas", "{arena}", "arenas")];
+        METRICS
+    }
+
+    fn collect(&self, _: &mut Samples<'_>) -> Result<(), SourceError> {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[test]
+fn a_source_that_hangs_at_the_start_is_told_and_keeps_nobody_waiting() {
+    alone("a_source_that_hangs_at_the_start_is_told_and_keeps_nobody_waiting", || {
+        let guard = to_file(Observability::builder()).metric_source(Hanging).install().unwrap();
+        assert_eq!(guard.self_test(), Err(SelfTestFailure::MeasuredLate));
+        tracing::info!("serving");
+        let _ = guard.shutdown(SECOND);
+        let told = "the metrics did not come in time: one of their sources may hang";
+        assert_eq!(with_message(&lines(), told)["level"], "ERROR");
+        with_message(&lines(), "serving");
+    });
+}
+
+#[test]
+fn a_first_output_that_does_not_take_the_probe_fails_no_test() {
+    alone("a_first_output_that_does_not_take_the_probe_fails_no_test", || {
+        let quiet = child::folder().unwrap().join("quiet");
+        let quiet =
+            Output::file("quiet", FileTarget::builder(quiet)).filter("error".parse().unwrap());
+        let builder = to_file(Observability::builder().output(quiet));
+        let guard = builder.self_test(SelfTest::Require).install().unwrap();
+        assert!(guard.shutdown(SECOND).is_complete());
+        with_message(&lines(), "observability is set up");
+    });
+}
+
+#[test]
+fn of_many_set_ups_at_once_one_works_and_the_others_are_told_so() {
+    alone("of_many_set_ups_at_once_one_works_and_the_others_are_told_so", || {
+        let start = std::sync::Barrier::new(8);
+        let install = || {
+            start.wait();
+            to_file(Observability::builder()).install()
+        };
+        let (guards, errors) = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(install)).collect();
+            let done = threads.into_iter().map(|thread| thread.join().unwrap());
+            done.partition::<Vec<_>, _>(Result::is_ok)
+        });
+        assert_eq!((guards.len(), errors.len()), (1, 7));
+        for error in errors {
+            assert_eq!(error.unwrap_err().kind(), SetupErrorKind::AlreadySetUp);
+        }
+        let guard = guards.into_iter().next().unwrap().unwrap();
+        guard.self_test().unwrap();
+        tracing::info!("from the one");
+        assert!(guard.shutdown(SECOND).is_complete());
+        with_message(&lines(), "from the one");
     });
 }
 

@@ -23,7 +23,7 @@ use crate::setup::environment::Environment;
 use crate::setup::handle::Inner;
 #[cfg(feature = "log-bridge")]
 use crate::setup::install::join_log;
-use crate::setup::install::{check_free, install, join_panics};
+use crate::setup::install::{alone, check_free, install, join_panics};
 use crate::setup::keeper::{Keeper, keep};
 use crate::setup::output::{Output, Started};
 use crate::setup::probe::{self, Path, SelfTest, SelfTestFailure, TARGET, Tap};
@@ -37,6 +37,7 @@ impl ObservabilityBuilder {
     /// [`SetupError`]. Unless its kind is [`SelfTest`](SetupErrorKind::SelfTest), nothing of this is installed then;
     /// what the program had stays.
     pub fn install(mut self) -> Result<Guard, SetupError> {
+        let alone = alone();
         check_free(self.needs_logger())?;
         self.leave_environment();
         let catalog = self.known_metrics()?;
@@ -51,10 +52,13 @@ impl ObservabilityBuilder {
         keep(&keeper, &metrics, &volume)
             .map_err(|error| SetupError::new(SetupErrorKind::Thread, "").because(error))?;
         let trace_filter = SharedFilter::new(mem::take(&mut self.trace_filter));
+        #[cfg(feature = "settings")]
+        let makes_traces = !self.traces.is_empty();
         if let Err(error) = self.put_in_place(&*metrics, layer, &records, &trace_filter) {
             keeper.end();
             return Err(error);
         }
+        drop(alone);
         #[cfg(feature = "settings")]
         let sinks =
             started.iter().map(|output| (output.name.clone(), Arc::clone(&output.sink))).collect();
@@ -74,7 +78,7 @@ impl ObservabilityBuilder {
             #[cfg(feature = "settings")]
             environment: self.environment.clone(),
             #[cfg(feature = "settings")]
-            reloading: Reloading::new(self.settings, sinks),
+            reloading: Reloading::new(self.settings, sinks, makes_traces),
         };
         let tested = inner.tested(self.self_test, filter, tap.as_deref());
         let complaint = inner.warn(&self.environment.warnings, tested);
@@ -254,7 +258,7 @@ impl Inner {
         if self_test == SelfTest::Skip {
             return Ok(());
         }
-        let (records, metrics) = (&self.records, &*self.metrics);
+        let (records, metrics) = (&self.records, &self.metrics);
         let (profile, outputs) = (self.profile.name(), self.writers.len());
         // The probe is let through whatever the filter says.
         records.set_filter(filter.clone().with_target(TARGET, LevelFilter::INFO));
