@@ -31,16 +31,17 @@ impl ModelCall {
         (operation, provider): (Operation, Provider),
         model: &str,
     ) -> Self {
-        let model = genai.models.name(model);
+        // Series are limited, spans are not.
+        let known = genai.models.name(model);
         let span = tracing::info_span!(
             target: "obs::genai",
             parent: parent,
             "gen_ai_call",
-            otel.name = %format_args!("{} {model}", operation.name()),
+            otel.name = %format_args!("{} {known}", operation.name()),
             otel.kind = "client",
             { attribute::OPERATION } = operation.name(),
             { attribute::PROVIDER } = provider.name(),
-            { attribute::MODEL } = &*model,
+            { attribute::MODEL } = model,
             { attribute::ANSWERED_BY } = Empty,
             { attribute::INPUT_TOKENS } = Empty,
             { attribute::OUTPUT_TOKENS } = Empty,
@@ -50,7 +51,7 @@ impl ModelCall {
             { attribute::ERROR } = Empty,
         );
         let (has_content, ending) = (genai.has_content, Ending::begin());
-        Self { operation, provider, model, has_content, last_chunk: None, span, ending }
+        Self { operation, provider, model: known, has_content, last_chunk: None, span, ending }
     }
 
     /// The span of the call.

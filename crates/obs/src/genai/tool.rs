@@ -25,19 +25,20 @@ impl ToolExecution {
         (agent, of): (&'static str, ToolType),
         name: &str,
     ) -> Self {
-        let name = genai.tools.name(name);
+        // Series are limited, spans are not.
+        let known = genai.tools.name(name);
         let span = tracing::info_span!(
             target: "obs::genai",
             parent: parent,
             "execute_tool",
-            otel.name = %format_args!("execute_tool {name}"),
+            otel.name = %format_args!("execute_tool {known}"),
             otel.kind = "internal",
             { attribute::OPERATION } = "execute_tool",
-            { attribute::TOOL } = &*name,
+            { attribute::TOOL } = name,
             { attribute::TOOL_TYPE } = of.name(),
             { attribute::ERROR } = Empty,
         );
-        Self { name, of, agent, span, ending: Ending::begin() }
+        Self { name: known, of, agent, span, ending: Ending::begin() }
     }
 
     /// The span of what it does.

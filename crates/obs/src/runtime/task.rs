@@ -66,7 +66,7 @@ impl TaskMetrics {
             future,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
-            active: Active::new(gauge!(table::ACTIVE.name, table::TASK => self.name.clone())),
+            active: Some(Active::new(gauge!(table::ACTIVE.name, table::TASK => self.name.clone()))),
             metrics: self.clone(),
         }
     }
@@ -82,7 +82,8 @@ pin_project! {
         metrics: TaskMetrics,
         woken: Arc<Woken>,
         waker: Waker,
-        active: Active,
+        // Until its end.
+        active: Option<Active>,
     }
 }
 
@@ -97,7 +98,11 @@ impl<F: Future> Future for Monitored<F> {
             this.metrics.delays.record(delay);
         }
         let _timed = Timed { began, metrics: this.metrics };
-        this.future.poll(&mut Context::from_waker(this.waker))
+        let polled = this.future.poll(&mut Context::from_waker(this.waker));
+        if polled.is_ready() {
+            *this.active = None;
+        }
+        polled
     }
 }
 

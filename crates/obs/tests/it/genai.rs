@@ -241,6 +241,32 @@ fn spans_have_the_names_of_the_conventions_and_numbers_of_tokens() {
 }
 
 #[test]
+fn spans_have_names_that_series_have_not() {
+    let recorder = recorder();
+    let lines = with_local_recorder(&recorder, || {
+        logged(|| {
+            let run = GenAi::new().agent("a").invoke();
+            for number in 0..100 {
+                run.call(Operation::Chat, Provider::OpenAi, &format!("model-{number}")).succeed();
+            }
+            let call = run.call(Operation::Chat, Provider::OpenAi, "one-too-many");
+            call.span().in_scope(|| tracing::info!("asked"));
+            let tool = run.tool("of two words", ToolType::Function);
+            tool.span().in_scope(|| tracing::info!("searched"));
+        })
+    });
+    let (asked, searched) = (&lines.all()[0], &lines.all()[1]);
+    assert_eq!(
+        (&asked["otel.name"], &asked["gen_ai.request.model"]),
+        (&"chat _OTHER".into(), &"one-too-many".into())
+    );
+    assert_eq!(searched["otel.name"], "execute_tool _OTHER");
+    assert_eq!(searched["gen_ai.tool.name"], "of two words");
+    let page = text(&recorder, Exposition::Text);
+    assert!(!page.contains("one-too-many") && !page.contains("of two words"), "{page}");
+}
+
+#[test]
 fn content_is_shown_on_request_only_and_redacted_then() {
     let show = |genai: GenAi| {
         logged(|| {

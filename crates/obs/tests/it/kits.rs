@@ -33,12 +33,13 @@ fn everything() {
     cache.entries(4);
     let queue = QueueMetrics::new("q");
     for _ in 0..4 {
-        queue.added();
+        queue.adding().done();
     }
     queue.discarded(2);
     queue.taken(MOMENT);
-    queue.refused(Refused::Full);
-    queue.refused(Refused::Closed);
+    queue.adding().refused(Refused::Full);
+    queue.adding().refused(Refused::Closed);
+    drop(queue.adding());
     BatchMetrics::new("b").done(97, 3, MOMENT);
     let pool = PoolMetrics::new("p");
     pool.holds(3, 7);
@@ -47,9 +48,16 @@ fn everything() {
     pool.timed_out();
     pool.given_back(MOMENT);
     let retry = RetryMetrics::new("r");
-    retry.succeeded(1);
-    retry.succeeded(3);
-    retry.gave_up(5);
+    let tried = |attempts| {
+        let mut call = retry.begin();
+        (1..=attempts).for_each(|attempt| assert_eq!(call.attempt(), attempt));
+        assert_eq!(call.attempts(), attempts);
+        call
+    };
+    tried(1).succeeded();
+    tried(3).succeeded();
+    tried(5).gave_up();
+    drop(tried(2));
 }
 
 #[test]
@@ -68,6 +76,7 @@ fn each_kit_says_what_happened() {
         ("queue_discarded_total{queue_name=\"q\"}", 2.0),
         ("queue_length{queue_name=\"q\"}", 1.0),
         ("queue_refused_total{queue_name=\"q\",reason=\"full\"}", 1.0),
+        ("queue_refused_total{queue_name=\"q\",reason=\"closed\"}", 1.0),
         ("queue_wait_time_seconds_count{queue_name=\"q\"}", 1.0),
         ("batch_items_total{batch_name=\"b\",outcome=\"error\"}", 3.0),
         ("batch_size_sum{batch_name=\"b\"}", 100.0),
@@ -79,7 +88,8 @@ fn each_kit_says_what_happened() {
         ("retry_calls_total{outcome=\"ok\",retry_name=\"r\"}", 1.0),
         ("retry_calls_total{outcome=\"recovered\",retry_name=\"r\"}", 1.0),
         ("retry_calls_total{outcome=\"given_up\",retry_name=\"r\"}", 1.0),
-        ("retry_attempts_sum{retry_name=\"r\"}", 9.0),
+        ("retry_calls_total{outcome=\"cancelled\",retry_name=\"r\"}", 1.0),
+        ("retry_attempts_sum{retry_name=\"r\"}", 11.0),
     ];
     for (sample, expected) in expected {
         assert_eq!(value(&recorder, sample), Some(expected), "{sample}");
@@ -91,24 +101,54 @@ fn who_waits_counts_until_it_ends_even_if_it_is_cancelled() {
     let recorder = recorder();
     let pending = || value(&recorder, "semaphore_pending_requests{semaphore_name=\"s\"}").unwrap();
     let used = || value(&recorder, "semaphore_permits_used{semaphore_name=\"s\"}").unwrap();
-    let semaphore = with_local_recorder(&recorder, || SemaphoreMetrics::new("s", 2));
+    let semaphore = with_local_recorder(&recorder, || SemaphoreMetrics::new("s", 4));
     let waiting = [semaphore.waits(), semaphore.waits()];
     assert_eq!((pending(), used()), (2.0, 0.0));
-    let permit = semaphore.entered(MOMENT);
+    let permit = semaphore.entered(3, MOMENT);
     drop(waiting);
-    assert_eq!((pending(), used()), (0.0, 1.0));
+    assert_eq!((pending(), used()), (0.0, 3.0));
+    semaphore.refused(Refused::Full);
+    semaphore.refused(Refused::Closed);
+    for reason in ["full", "closed"] {
+        let sample = format!("semaphore_refused_total{{reason=\"{reason}\",semaphore_name=\"s\"}}");
+        assert_eq!(value(&recorder, &sample), Some(1.0));
+    }
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _permit = permit;
         std::panic::resume_unwind(Box::new("cancelled"));
     }));
     assert!(panicked.is_err());
     assert_eq!((pending(), used()), (0.0, 0.0));
-    assert_eq!(value(&recorder, "semaphore_permits_max{semaphore_name=\"s\"}"), Some(2.0));
+    assert_eq!(value(&recorder, "semaphore_permits_max{semaphore_name=\"s\"}"), Some(4.0));
     let pool = with_local_recorder(&recorder, || PoolMetrics::new("p"));
     let waits = pool.waits();
     assert_eq!(value(&recorder, "pool_pending_requests{pool_name=\"p\"}"), Some(1.0));
     drop(waits);
     assert_eq!(value(&recorder, "pool_pending_requests{pool_name=\"p\"}"), Some(0.0));
+}
+
+/// Whoever takes something out may do so before who put it there knows.
+#[test]
+fn a_queue_is_never_shorter_than_empty() {
+    let recorder = recorder();
+    let length = || value(&recorder, "queue_length{queue_name=\"q\"}").unwrap();
+    let queue = with_local_recorder(&recorder, || QueueMetrics::new("q"));
+    let adding = queue.adding();
+    assert_eq!(length(), 1.0);
+    queue.taken(MOMENT);
+    assert_eq!(length(), 0.0);
+    adding.done();
+    assert_eq!(
+        (length(), value(&recorder, "queue_added_total{queue_name=\"q\"}")),
+        (0.0, Some(1.0))
+    );
+    // Nobody waits for room any more.
+    drop(queue.adding());
+    queue.adding().refused(Refused::Closed);
+    assert_eq!(
+        (length(), value(&recorder, "queue_added_total{queue_name=\"q\"}")),
+        (0.0, Some(1.0))
+    );
 }
 
 #[test]
@@ -117,7 +157,7 @@ fn everything_that_kits_emit_is_declared_and_everything_declared_is_emitted() {
     with_local_recorder(&recorder, || {
         everything();
         let semaphore = SemaphoreMetrics::new("s", 2);
-        drop((semaphore.waits(), semaphore.entered(MOMENT)));
+        drop((semaphore.waits(), semaphore.entered(1, MOMENT)));
         drop(PoolMetrics::new("p").waits());
     });
     let page = text(&recorder, Exposition::OpenMetrics);

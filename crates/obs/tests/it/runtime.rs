@@ -266,9 +266,15 @@ fn a_task_counts_until_it_ends_is_dropped_or_panics() {
     assert_eq!(task(&recorder, "active", "t"), 0.0);
     let held = with_local_recorder(&recorder, || TaskMetrics::new("t").monitor(async {}));
     assert_eq!(task(&recorder, "active", "t"), 1.0);
-    drop(held);
+    // It ends with its result, whoever keeps it.
+    let mut held = std::pin::pin!(held);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(held.as_mut().poll(&mut context).is_ready());
     assert_eq!(task(&recorder, "active", "t"), 0.0);
-    assert_eq!(task(&recorder, "poll_duration_seconds_count", "t"), 2.0);
+    let dropped = with_local_recorder(&recorder, || TaskMetrics::new("t").monitor(async {}));
+    drop(dropped);
+    assert_eq!(task(&recorder, "active", "t"), 0.0);
+    assert_eq!(task(&recorder, "poll_duration_seconds_count", "t"), 3.0);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use metric_table::Metric;
 use metrics::{Counter, Gauge, Histogram, SharedString, counter, gauge, histogram};
 
-use super::{Active, SECONDS};
+use super::{Active, Refused, SECONDS};
 
 const POOL: &str = "pool.name";
 const SEMAPHORE: &str = "semaphore.name";
@@ -40,6 +40,12 @@ pub(super) const PERMITS_WAIT: Metric =
     Metric::histogram("semaphore.wait_time", "s", "how long permits were waited for")
         .with_labels(&[SEMAPHORE])
         .with_buckets(SECONDS);
+pub(super) const PERMITS_REFUSED: Metric = Metric::counter(
+    "semaphore.refused",
+    "{request}",
+    "who got no permits: all were given out (`full`), or there are none any more (`closed`)",
+)
+.with_labels(&[SEMAPHORE, "reason"]);
 
 /// Metrics of one pool: of connections, threads, or whatever is lent.
 ///
@@ -120,19 +126,23 @@ impl PoolMetrics {
 ///
 /// ```
 /// use std::time::Duration;
-/// use obs::metric::kit::SemaphoreMetrics;
+/// use obs::metric::kit::{Refused, SemaphoreMetrics};
 ///
 /// let limit = SemaphoreMetrics::new("uploads", 16);
 /// let waiting = limit.waits();
-/// // … once there is a permit:
+/// // … once there are 4 permits, as for a large one:
 /// drop(waiting);
-/// let _permit = limit.entered(Duration::from_millis(1));
+/// let _permits = limit.entered(4, Duration::from_millis(1));
+/// // Who does not wait may get none.
+/// limit.refused(Refused::Full);
 /// ```
 #[derive(Debug, Clone)]
 pub struct SemaphoreMetrics {
     used: Gauge,
     pending: Gauge,
     wait: Histogram,
+    full: Counter,
+    closed: Counter,
 }
 
 impl SemaphoreMetrics {
@@ -141,21 +151,33 @@ impl SemaphoreMetrics {
     pub fn new(name: impl Into<SharedString>, permits: usize) -> Self {
         let name = name.into();
         gauge!(PERMITS.name, SEMAPHORE => name.clone()).set(permits as f64);
+        let refused =
+            |reason| counter!(PERMITS_REFUSED.name, SEMAPHORE => name.clone(), "reason" => reason);
         Self {
+            full: refused("full"),
+            closed: refused("closed"),
             used: gauge!(PERMITS_USED.name, SEMAPHORE => name.clone()),
             pending: gauge!(PERMITS_PENDING.name, SEMAPHORE => name.clone()),
             wait: histogram!(PERMITS_WAIT.name, SEMAPHORE => name.clone()),
         }
     }
 
-    /// Somebody waits for a permit, until what this gives is dropped.
+    /// Somebody waits for permits, until what this gives is dropped.
     pub fn waits(&self) -> Active {
         Active::new(self.pending.clone())
     }
 
-    /// Somebody has a permit after so long, until what this gives is dropped.
-    pub fn entered(&self, waited: Duration) -> Active {
+    /// Somebody has so many permits after so long, until what this gives is dropped.
+    pub fn entered(&self, permits: usize, waited: Duration) -> Active {
         self.wait.record(waited);
-        Active::new(self.used.clone())
+        Active::many(self.used.clone(), permits)
+    }
+
+    /// Somebody got none.
+    pub fn refused(&self, why: Refused) {
+        match why {
+            Refused::Full => self.full.increment(1),
+            Refused::Closed => self.closed.increment(1),
+        }
     }
 }

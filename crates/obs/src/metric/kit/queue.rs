@@ -48,11 +48,15 @@ pub(super) const BATCH_DURATION: Metric =
 /// use obs::metric::kit::{QueueMetrics, Refused};
 ///
 /// let queue = QueueMetrics::new("mails");
-/// queue.added();
-/// queue.refused(Refused::Full);
-/// queue.taken(Duration::from_millis(3));
-/// // It is closed with two mails in it.
-/// queue.discarded(2);
+/// let (sender, mails) = std::sync::mpsc::sync_channel(100);
+/// let adding = queue.adding();
+/// match sender.try_send("mail") {
+///     Ok(()) => adding.done(),
+///     Err(_) => adding.refused(Refused::Full),
+/// }
+/// if mails.recv().is_ok() {
+///     queue.taken(Duration::from_millis(3));
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct QueueMetrics {
@@ -64,13 +68,13 @@ pub struct QueueMetrics {
     wait: Histogram,
 }
 
-/// Why a queue did not take something.
+/// Why a queue did not take something, or a semaphore gave no permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refused {
     /// There was no room.
     Full,
-    /// Nobody takes anything out any more.
+    /// Nobody takes anything out any more, or lets anybody in.
     Closed,
 }
 
@@ -90,18 +94,11 @@ impl QueueMetrics {
         }
     }
 
-    /// Something was put into it.
-    pub fn added(&self) {
-        self.added.increment(1);
+    /// Something is put into it now. It counts in the length at once: others may take it before this call knows that
+    /// it is there, and the length is never below zero.
+    pub fn adding(&self) -> Adding<'_> {
         self.length.increment(1);
-    }
-
-    /// It did not take something.
-    pub fn refused(&self, why: Refused) {
-        match why {
-            Refused::Full => self.full.increment(1),
-            Refused::Closed => self.closed.increment(1),
-        }
+        Adding { queue: self, is_there: false }
     }
 
     /// Something was taken out that had waited so long.
@@ -114,6 +111,39 @@ impl QueueMetrics {
     pub fn discarded(&self, items: usize) {
         self.discarded.increment(items as u64);
         self.length.decrement(items as f64);
+    }
+}
+
+/// Something that is put into a queue. If it is dropped before its end is told, it was not put there, as when who waits
+/// for room is cancelled.
+#[derive(Debug)]
+#[must_use = "what is not done was not put there"]
+pub struct Adding<'a> {
+    queue: &'a QueueMetrics,
+    is_there: bool,
+}
+
+impl Adding<'_> {
+    /// It is in the queue, or was taken out already.
+    pub fn done(mut self) {
+        self.is_there = true;
+        self.queue.added.increment(1);
+    }
+
+    /// The queue did not take it.
+    pub fn refused(self, why: Refused) {
+        match why {
+            Refused::Full => self.queue.full.increment(1),
+            Refused::Closed => self.queue.closed.increment(1),
+        }
+    }
+}
+
+impl Drop for Adding<'_> {
+    fn drop(&mut self) {
+        if !self.is_there {
+            self.queue.length.decrement(1);
+        }
     }
 }
 

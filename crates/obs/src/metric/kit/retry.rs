@@ -6,7 +6,7 @@ const RETRY: &str = "retry.name";
 pub(super) const CALLS: Metric = Metric::counter(
     "retry.calls",
     "{call}",
-    "calls that are tried more than once: `ok` at the first attempt, `recovered` at a later one, or `given_up`",
+    "calls that are tried more than once: `ok` at the first attempt, `recovered` at a later one, `given_up`, or `cancelled`",
 )
 .with_labels(&[RETRY, "outcome"]);
 pub(super) const ATTEMPTS: Metric =
@@ -20,14 +20,29 @@ pub(super) const ATTEMPTS: Metric =
 /// use obs::metric::kit::RetryMetrics;
 ///
 /// let payments = RetryMetrics::new("payments");
-/// payments.succeeded(2);
-/// payments.gave_up(5);
+/// let mut call = payments.begin();
+/// let paid = loop {
+///     match pay(call.attempt()) {
+///         Ok(paid) => {
+///             call.succeeded();
+///             break Some(paid);
+///         }
+///         Err(()) if call.attempts() < 5 => {}
+///         Err(()) => {
+///             call.gave_up();
+///             break None;
+///         }
+///     }
+/// };
+/// # assert_eq!(paid, Some(3));
+/// # fn pay(attempt: u32) -> Result<u32, ()> { if attempt < 3 { Err(()) } else { Ok(attempt) } }
 /// ```
 #[derive(Debug, Clone)]
 pub struct RetryMetrics {
     ok: Counter,
     recovered: Counter,
     given_up: Counter,
+    cancelled: Counter,
     attempts: Histogram,
 }
 
@@ -41,23 +56,54 @@ impl RetryMetrics {
             ok: calls("ok"),
             recovered: calls("recovered"),
             given_up: calls("given_up"),
+            cancelled: calls("cancelled"),
             attempts: histogram!(ATTEMPTS.name, RETRY => name.clone()),
         }
     }
 
-    /// A call succeeded at this attempt, the first of which is 1.
-    pub fn succeeded(&self, attempts: u32) {
-        if attempts > 1 {
-            self.recovered.increment(1)
-        } else {
-            self.ok.increment(1)
-        }
-        self.attempts.record(attempts);
+    /// A call begins.
+    pub fn begin(&self) -> RetriedCall<'_> {
+        RetriedCall { metrics: self, attempts: 0, outcome: &self.cancelled }
+    }
+}
+
+/// A call that is tried more than once. If it is dropped before its end is told, it was cancelled.
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct RetriedCall<'a> {
+    metrics: &'a RetryMetrics,
+    attempts: u32,
+    outcome: &'a Counter,
+}
+
+impl RetriedCall<'_> {
+    /// It is tried now; the number of the attempt, the first of which is 1.
+    pub const fn attempt(&mut self) -> u32 {
+        self.attempts = self.attempts.saturating_add(1);
+        self.attempts
     }
 
-    /// A call was given up after so many attempts.
-    pub fn gave_up(&self, attempts: u32) {
-        self.given_up.increment(1);
-        self.attempts.record(attempts);
+    /// How often it was tried so far.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The last attempt succeeded.
+    pub fn succeeded(mut self) {
+        let RetryMetrics { ok, recovered, .. } = self.metrics;
+        self.outcome = if self.attempts > 1 { recovered } else { ok };
+    }
+
+    /// It is not tried again.
+    pub fn gave_up(mut self) {
+        self.outcome = &self.metrics.given_up;
+    }
+}
+
+impl Drop for RetriedCall<'_> {
+    fn drop(&mut self) {
+        self.outcome.increment(1);
+        self.metrics.attempts.record(self.attempts);
     }
 }
