@@ -55,8 +55,8 @@ pub(crate) struct Line {
     pub(crate) key: Key,
     pub(crate) content: Content,
     pub(crate) flight: Option<WeakFlight>,
-    /// The number of the question whose answer was last taken, or may have been: a line that was
-    /// forgotten may be here anew.
+    /// The number of the question whose answer was last taken, failures apart, or may have been: a line
+    /// that was forgotten may be here anew.
     pub(crate) answered: u64,
     /// It waits for room among the refreshes.
     pub(crate) is_queued: bool,

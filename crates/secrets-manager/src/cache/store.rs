@@ -235,7 +235,11 @@ impl Desk<'_> {
 
     /// Keeps what was answered to a question. The caller reconciles.
     pub(crate) fn take(&mut self, Place { line, number }: Place, answer: &Result<Secret>) {
-        if let Some(line) = self.line_mut(line) {
+        // That asking failed says nothing of the value: an earlier question may still bring it.
+        let is_word = |error: &Error| is_absence(error.kind()) || is_denial(error.kind());
+        if answer.as_ref().err().is_none_or(is_word)
+            && let Some(line) = self.line_mut(line)
+        {
             line.answered = number;
         }
         match answer {

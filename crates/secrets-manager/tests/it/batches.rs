@@ -311,3 +311,41 @@ async fn an_answer_to_many_that_was_overtaken_is_not_ahead_of_later_reads() {
     assert_eq!(early, text(&manager.get(NAME).await.unwrap()));
     assert_eq!(early, text(handle.load().secret().unwrap()));
 }
+
+/// That somebody else's call failed meanwhile says nothing of the value.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_does_not_overtake_an_earlier_answer() {
+    let single = Scripted::new(|_, _| async { Err(unavailable()) });
+    let manager = build(Batching::new(single, |_| Ok(version("v1"))));
+    let _running = Running::start(&manager).await;
+    let many = tokio::spawn({
+        let cached = manager.cached().clone();
+        async move { cached.get_secrets(&wanted([NAME, "b"])).await }
+    });
+    pass(secs(1)).await;
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let answers = many.await.unwrap().unwrap();
+    assert_eq!(text(answers[0].as_ref().unwrap()), "v1");
+    assert_eq!(text(manager.try_get(NAME).unwrap().secret()), "v1", "it is kept");
+}
+
+/// Being denied it does: who was denied a secret must not have it back by an older answer.
+#[tokio::test(start_paused = true)]
+async fn a_denial_overtakes_an_earlier_answer() {
+    let denied = || Error::new(ErrorKind::PermissionDenied, "not you");
+    let single = Scripted::new(move |_, _| async move { Err(denied()) });
+    let manager = build(Batching::new(single, |call| match call {
+        1 => Ok(version("v1")),
+        _ => Err(unavailable()),
+    }));
+    let _running = Running::start(&manager).await;
+    let many = tokio::spawn({
+        let cached = manager.cached().clone();
+        async move { cached.get_secrets(&wanted([NAME, "b"])).await }
+    });
+    pass(secs(1)).await;
+    assert_eq!(manager.get(NAME).await.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    let answers = many.await.unwrap().unwrap();
+    assert!(answers[0].is_err(), "{:?}", answers[0]);
+    assert!(manager.try_get(NAME).is_none());
+}
