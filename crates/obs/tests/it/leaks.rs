@@ -287,6 +287,15 @@ fn long_texts_are_read_in_one_pass() {
         "-----BEGIN ",
         "seed phrase: a",
         "&quot;pin",
+        "(pin) values (",
+        "(pin,a) values (?,b)",
+        "(pin,a) values (?,",
+        "a://b:c ",
+        "\"a\"\\\"",
+        "?code=a",
+        "?code=aB3dE5fG7haB3dE5fG7h ",
+        "code=aB3dE5fG7haB3dE5fG7h",
+        "auth=a",
     ] {
         let text = piece.repeat((1 << 17) / piece.len());
         let begin = std::time::Instant::now();

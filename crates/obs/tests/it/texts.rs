@@ -110,6 +110,124 @@ fn statements_of_sql() {
 }
 
 #[test]
+fn statements_that_set_a_password() {
+    are_hidden(
+        "'hunter2 canary'",
+        &[
+            "SET PASSWORD FOR alice = {}",
+            "set password for 'alice'@'localhost'={};",
+            "SET PASSWORD = {}",
+            "UPDATE users SET password = {} WHERE id = 7",
+        ],
+    );
+    are_seen(&["SET PASSWORD FOR alice failed", "a = 'x'", "SET PASSWORD and a = 'x'"]);
+}
+
+#[test]
+fn rows_that_are_put_into_a_table() {
+    are_hidden(
+        "'it''s) (hunter2'",
+        &[
+            "INSERT INTO users (name, password) VALUES ('alice', {})",
+            "insert into users (password, name) values ({}, 'alice') returning id",
+            "INSERT INTO users (\"name\", \"password\", age) VALUES ('alice', {} , 7);",
+            "INSERT INTO users (`api_key`) VALUES ( {} )",
+            "INSERT INTO users ([name], [pin]) VALUES (f('a', 2), {})",
+            "INSERT INTO users (name,pin)VALUES('a',{})",
+        ],
+    );
+    are_hidden("'x', 7, 'y'", &["INSERT INTO t (name, pin, n, token) VALUES ('a', {})"]);
+    are_hidden("'x'), ('b', 'y'), ('c', 'z'", &["INSERT INTO t (a, pin) VALUES ('a', {}) x"]);
+    are_hidden("\"x, (y\"", &["INSERT INTO t (a, pin, b) VALUES (\"a), 'b\", {}, 'c')"]);
+    are_hidden("1234", &["INSERT INTO t (a, pin) VALUES (7, {})"]);
+    are_hidden("crypt('x', gen_salt('bf'))", &["INSERT INTO t (a, pin) VALUES (7, {})"]);
+    are_hidden("'x", &["INSERT INTO t (a, pin) VALUES (7, {}"]);
+    are_hidden("\\\"x\\\"", &["\"INSERT INTO t (a, \\\"pin\\\") VALUES (7, {})\""]);
+    are_seen(&[
+        "INSERT INTO users (name, password) VALUES ($1, $2), ($3, $4)",
+        "INSERT INTO users (name, password) VALUES (?, ?)",
+        "INSERT INTO users (name, password) VALUES (:name, :password)",
+        "INSERT INTO users (name, password) VALUES ('alice', NULL), ('bob', default)",
+        "INSERT INTO users (name, age) VALUES ('alice', 7)",
+        "INSERT INTO users VALUES ('alice', 7)",
+        "SELECT * FROM f(password) WHERE values ('x')",
+        "values (7)",
+        "é values",
+        "the pin) VALUES (7, 8)",
+    ]);
+}
+
+#[test]
+fn codes_of_redirections() {
+    let codes =
+        ["4/0AX4XfWhZ9pQr2", "e72e16c7e42f292c6912e7710c838347ae178b4a", "4%2F0AX4XfWhZ9pQr2"];
+    for code in codes {
+        are_hidden(
+            code,
+            &[
+                "GET /callback?code={}&state=xyz",
+                "GET /callback?state=xyz&code={} HTTP/1.1",
+                "https://host/cb#code={}",
+                "code={}&state=xyz",
+                "next=https%3A%2F%2Fhost%2Fcb%3Fcode%3D{}%26state%3Dxyz",
+            ],
+        );
+    }
+    are_hidden("0c6e0f43-1b1d-4b0e-8d53-9a3c2c7f5a11.5d2a.9", &["/cb?session_state=a&code={}"]);
+    are_seen(&[
+        "GET /tokens?code=404",
+        "GET /countries?code=DE&limit=7",
+        "GET /x?code=INVALID_ARGUMENT_OF_CALL",
+        "GET /x?code=1234567890123456789",
+        "code=e72e16c7e42f292c6912e7710c838347ae178b4a",
+        "error_code=e72e16c7e42f292c6912e7710c83&x",
+        "GET /x?zip_code=e72e16c7e42f292c6912e7710c83",
+    ]);
+    let keys = RedactedKeys::default().except("code");
+    let text = "GET /callback?code=e72e16c7e42f292c6912e7710c838347ae178b4a";
+    let lines = logged_by(|builder| builder.redacted_keys(keys), || tracing::info!("{text}"));
+    assert_eq!(lines.last()["message"], text);
+}
+
+#[test]
+fn credentials_under_a_name_that_may_mean_more() {
+    are_hidden(
+        "\"YWxpY2U6aHVudGVyMg==\"",
+        &["{\"auths\":{\"host\":{\"auth\":{}}}}", "auth = {}", "Login { user: \"a\", auth: {} }"],
+    );
+    are_hidden("YWxpY2U6aHVudGVyMg==", &["//host/:_auth={}", "auth={} x", "?auth={}&x=1"]);
+    are_hidden("Basic YWxpY2U6aHVudGVyMg==", &["auth: {}"]);
+    are_hidden("Some(\"e72e16c7e42f292c6912\")", &["auth: {}, x"]);
+    are_seen(&[
+        "auth=enabled",
+        "auth: SCRAM-SHA-256-PLUS",
+        "auth=scram-sha-256",
+        "auth=client_secret_post",
+        "auth: PasswordAuthentication",
+        "auth: none, tls: on",
+        "auth service: e72e16c7e42f292c6912",
+        "auth_id=e72e16c7e42f292c6912",
+    ]);
+}
+
+#[test]
+fn passwords_with_spaces_in_urls() {
+    are_hidden(
+        "my pass word",
+        &["postgres://alice:{}@host/db", "redis://:{}@host:6379 x", "amqp://a:{}@10.0.0.1:5672/"],
+    );
+    are_seen(&[
+        "docker://app:latest is up, write to alice@example.com: thanks",
+        "http://host:8080 and alice@example.com/x",
+        "http://host/a:b alice@example.com/x",
+        "http://host: see alice@example.com/x",
+        "a://b:c \"alice@host/x",
+        "a://b:c\nalice@host/x",
+        "a://b:c d://host/alice@x/y",
+    ]);
+}
+
+#[test]
 fn private_keys_by_their_own_label() {
     for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]
     {
@@ -319,6 +437,8 @@ fn quotes_in_headers_and_values_that_go_on_behind_them() {
 
 #[test]
 fn where_values_end() {
+    are_hidden("\"a\"\\\"hunter2\\\"", &["pin={} x", "pin={}, x"]);
+    are_seen(&["{\"a\":\"b\"} x\\\"c\\\""]);
     are_hidden("`a b`", &["pin: {} x"]);
     are_hidden(SECRET, &["pin={}; x", "`pin={}` x", "'pin={}' x"]);
     for sign in "_-./+@#$%^*!~é".chars() {

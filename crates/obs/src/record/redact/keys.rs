@@ -114,6 +114,13 @@ const SENSITIVE: &[&str] = &[
 /// Those that are names by themselves only: `pass`, of which tests and compilers have many kinds.
 const ALONE: &[&str] = &["pass"];
 
+/// Those of which only what is made like a credential is hidden: the `auth` of registries' settings, but not
+/// `auth=enabled`; the `code` of an OAuth 2 redirection (RFC 6749, section 4.1.2), but not `code=404`.
+const DOUBTFUL: &[&str] = &["auth", CODE];
+
+/// That of them that is looked for in queries of URLs only.
+pub(super) const CODE: &str = "code";
+
 /// Those of them that are found at the end of a word, too: `pgpassword`, `clientsecret`, `oauth2token`.
 const JOINED: &[&str] = &[
     "password",
@@ -211,6 +218,9 @@ const COMPLAINTS: &[&str] = &[
 /// word says that it only tells of the thing: `db.password`, `X-Api-Key`, `PGPASSWORD` and `cookies` are, `password_policy`
 /// and `tokens` (which are counted) are not.
 ///
+/// Of two more names only what is made like a credential is hidden, in texts: `auth`, and `code` in the query of a URL.
+/// What has no name in front of it is not found, nor what prose tells: `hunter2 is the password`.
+///
 /// ```
 /// use obs::record::RedactedKeys;
 ///
@@ -223,6 +233,8 @@ pub struct RedactedKeys {
     sensitive: BTreeSet<Box<str>>,
     /// Sensitive if there are no other words.
     alone: BTreeSet<Box<str>>,
+    /// Sensitive if what they stand before looks like it.
+    doubtful: &'static [&'static str],
     harmless: BTreeSet<Box<str>>,
     /// Words of the longest of them.
     most_words: usize,
@@ -233,6 +245,7 @@ impl Default for RedactedKeys {
     fn default() -> Self {
         let mut keys = Self::insecure_none();
         keys.alone.extend(ALONE.iter().map(|word| Box::from(*word)));
+        keys.doubtful = DOUBTFUL;
         SENSITIVE.iter().fold(keys, |keys, words| keys.and(words))
     }
 }
@@ -245,6 +258,7 @@ impl RedactedKeys {
         Self {
             sensitive: BTreeSet::new(),
             alone: BTreeSet::new(),
+            doubtful: &[],
             harmless: BTreeSet::new(),
             most_words: 0,
         }
@@ -276,6 +290,13 @@ impl RedactedKeys {
     pub(super) fn is_alone(&self, name: &str) -> bool {
         let name = normal(name);
         self.alone.contains(&*name) && !self.harmless.contains(&*name)
+    }
+
+    /// The name, if what stands behind it may be a credential and may be none.
+    pub(super) fn doubtful(&self, name: &str) -> Option<&'static str> {
+        let name = normal(name);
+        let known = self.doubtful.iter().find(|known| **known == name)?;
+        (!self.harmless.contains(&*name)).then_some(known)
     }
 
     /// Whether it is a sensitive name, whatever words there are before it.

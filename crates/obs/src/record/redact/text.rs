@@ -3,15 +3,19 @@
 //! `password=hunter2`, `password: "hunter2"`, `"password":"hunter2"`, `Authorization: Bearer abc`,
 //! `password: Some("hunter2")`, `("password", "hunter2")`, `Password("hunter2")`, `name: "password", value: "hunter2"`,
 //! `<password>hunter2</password>`, `token=abc&x=1`, `token%3Dabc`, `https://user:hunter2@host/`, `--password hunter2`,
-//! `PASSWORD 'hunter2'`, `-----BEGIN PRIVATE KEY-----`. Each text is read once.
+//! `PASSWORD 'hunter2'`, `INSERT INTO t (password) VALUES ('hunter2')`, `?code=4/0AX4XfWhZ9pQr2`,
+//! `-----BEGIN PRIVATE KEY-----`. Each text is read once.
+//!
+//! Not found: what prose says, what stands before its name, options of a single letter (`-phunter2`), an element that is
+//! not ended and has others in it, and what follows `,`, `;`, `&` or `)` in a value without quotes.
 
 use std::ops::Range;
 
 use crate::record::redact::around::{COLOUR, without_begin, without_end, without_letter};
-use crate::record::redact::command::{is_login, is_of_statement, option};
-use crate::record::redact::keys::is_invisible;
+use crate::record::redact::command::{is_login, is_of_statement, option, row};
+use crate::record::redact::keys::{CODE, is_invisible};
 use crate::record::redact::url::userinfo;
-use crate::record::redact::value::{Encoding, length_of, private_key, quoted};
+use crate::record::redact::value::{Encoding, has_credential, length_of, private_key, quoted};
 use crate::record::redact::xml::Element;
 use crate::record::redact::{Part, RedactedKeys, take_out};
 use crate::record::signs::begins_pair;
@@ -31,6 +35,9 @@ const ENCODED: [&str; 8] = ["%3D", "%3d", "%3A", "%3a", "%253D", "%253d", "%253A
 
 /// How far from its name such a value may begin, in bytes.
 const LONGEST_BETWEEN: usize = 128;
+
+/// How far a value is looked at that may be a credential, in bytes.
+const LONGEST_LOOK: usize = 128;
 
 impl RedactedKeys {
     /// Takes out of what was written what sensitive names stand before.
@@ -94,7 +101,10 @@ impl<'a> Pairs<'a> {
     fn secret(&mut self, done: usize, at: usize) -> Option<Range<usize>> {
         let rest = self.after(at);
         match rest.as_bytes().first()? {
-            b'(' => self.in_tuple(at).or_else(|| self.in_type(done, at)),
+            b'(' => self
+                .in_tuple(at)
+                .or_else(|| self.in_type(done, at))
+                .or_else(|| self.in_row(done, at)),
             b'[' => self.in_tuple(at).filter(|secret| {
                 let is_nested = self.after(secret.start).starts_with(['(', '[', '{']);
                 let behind = self.after(secret.end).trim_start();
@@ -146,6 +156,13 @@ impl<'a> Pairs<'a> {
             let shown = self.text.get(value.clone())?;
             return (!is_count(shown)).then_some(value);
         }
+        if words == name
+            && let Some(known) = self.keys.doubtful(name)
+        {
+            return self
+                .doubtful(at, behind, name, how)
+                .filter(|value| known != CODE || self.is_in_query(done, at, name, value.end));
+        }
         let before = self.text.get(done..at)?;
         if self.after(at).starts_with(':') && is_login(before, self.after(behind)) {
             return self.value(at, behind, name, how);
@@ -158,6 +175,28 @@ impl<'a> Pairs<'a> {
             self.named = self.named_after(behind);
         }
         None
+    }
+
+    /// A value that begins at or after `behind`, if it is made like a credential.
+    fn doubtful(
+        &self,
+        at: usize,
+        behind: usize,
+        name: &str,
+        how: Encoding,
+    ) -> Option<Range<usize>> {
+        let rest = self.after(behind).trim_start_matches(is_between);
+        let near = rest.get(..rest.floor_char_boundary(LONGEST_LOOK))?;
+        let is_credential = has_credential(near.get(..length_of(near, name, how))?);
+        is_credential.then(|| self.value(at, behind, name, how))?
+    }
+
+    /// Whether the name that ends at `at`, and whose value ends at `end`, is a parameter of a query.
+    fn is_in_query(&self, done: usize, at: usize, name: &str, end: usize) -> bool {
+        const BEGINS: [&str; 8] = ["?", "&", "#", "%3F", "%3f", "%26", "%23", "%2526"];
+        let before = self.text.get(done..at).and_then(|before| before.strip_suffix(name));
+        let is_first = done == 0 && before == Some("") && self.after(end).starts_with('&');
+        is_first || before.is_some_and(|before| BEGINS.iter().any(|sign| before.ends_with(sign)))
     }
 
     /// Where a sensitive name ends that is a value itself.
@@ -196,8 +235,6 @@ impl<'a> Pairs<'a> {
     /// Where the value is that follows a sensitive name at `at`.
     fn value(&self, at: usize, from: usize, name: &str, how: Encoding) -> Option<Range<usize>> {
         let rest = self.after(from);
-        let is_between =
-            |c: char| matches!(c, ' ' | '\t' | '\u{a0}' | '=' | ':' | '>') || is_invisible(c);
         let mut value = rest.trim_start_matches(is_between);
         while let Some(shown) = value.strip_prefix(COLOUR).and_then(|rest| rest.split_once('m')) {
             value = shown.1.trim_start_matches(is_between);
@@ -251,6 +288,12 @@ impl<'a> Pairs<'a> {
         // `Token(s)`.
         let is_plural = inner.len() <= 3 && inner.chars().all(|c| c.is_ascii_lowercase());
         (!is_plural).then_some(at + 1..at + 1 + inner.len())
+    }
+
+    /// What a statement puts into sensitive columns.
+    fn in_row(&self, done: usize, at: usize) -> Option<Range<usize>> {
+        let found = row(self.keys, self.text.get(done..at)?, self.after(at))?;
+        Some(at + found.start..at + found.end)
     }
 
     /// What stands in the braces of such a type: `Password { inner: "hunter2" }`.
@@ -311,6 +354,11 @@ impl<'a> Pairs<'a> {
 /// Whether it counts something, or says yes or no.
 fn is_count(value: &str) -> bool {
     matches!(value, "true" | "false") || value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What may stand between a sign and a value.
+fn is_between(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\u{a0}' | '=' | ':' | '>') || is_invisible(c)
 }
 
 fn is_of_name(c: char) -> bool {

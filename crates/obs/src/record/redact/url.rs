@@ -32,7 +32,7 @@ pub(super) fn userinfo(text: &str, at: usize, is_cut: bool) -> Option<Range<usiz
                 let is_host = !plain.contains(':') || plain.starts_with('[') || has_port(word);
                 return (!is_host).then_some(begin + word.find(':')? + 1..text.len());
             }
-            None => return None,
+            None => spaced(authority, word)?,
         },
     };
     let (user, begin_password) = match user_part.split_once(':') {
@@ -43,6 +43,24 @@ pub(super) fn userinfo(text: &str, at: usize, is_cut: bool) -> Option<Range<usiz
     // `https://ghp_…@github.com/`: the name is the token.
     let begin = if is_token(user) { begin } else { begin_password? };
     Some(begin..end)
+}
+
+/// A name and a password with spaces in it, which nobody encoded: what follows its `@` is a host with a port or a path,
+/// as no address of mail has it.
+fn spaced<'a>(authority: &'a str, word: &str) -> Option<&'a str> {
+    let is_user = !word.ends_with(':') && word.contains(':') && !word.contains('/');
+    if has_port(word) || !is_user {
+        return None;
+    }
+    let ends = |c: char| matches!(c, '\n' | '\r' | '"' | '\'' | '<' | '>');
+    let line = authority.split(ends).next()?;
+    let line = line.split("://").next()?;
+    let is_of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let (part, behind) = line.split_once('@')?;
+    let behind = behind.trim_start_matches(is_of_host);
+    let is_port = |port: &str| port.starts_with(|c: char| c.is_ascii_digit());
+    let is_host = behind.starts_with('/') || behind.strip_prefix(':').is_some_and(is_port);
+    is_host.then_some(part)
 }
 
 /// Whether a user's name is made like a token: long, with digits, and of their characters only.

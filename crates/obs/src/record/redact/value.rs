@@ -81,6 +81,28 @@ pub(super) fn length_of(value: &str, name: &str, how: Encoding) -> usize {
     length
 }
 
+/// The shortest credential that is told from other values by its characters, in bytes.
+const SHORTEST_CREDENTIAL: usize = 16;
+
+/// So long no name with digits and dashes in it is, in bytes.
+const LONGEST_NAME: usize = 32;
+
+/// Whether a part of a value is made like a credential: long, with digits, and no name such as `SCRAM-SHA-256-PLUS`.
+pub(super) fn has_credential(value: &str) -> bool {
+    let is_of_sign = |c: char| matches!(c, '-' | '_' | '.' | '~');
+    let is_of_base64 = |c: char| matches!(c, '+' | '/' | '=' | '%');
+    let is_of_it = |c: char| c.is_ascii_alphanumeric() || is_of_sign(c) || is_of_base64(c);
+    value.split(|c| !is_of_it(c)).any(|part| {
+        let has = |is: fn(&char) -> bool| part.chars().any(|c| is(&c));
+        let is_mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase);
+        let has_digits = has(char::is_ascii_digit);
+        part.len() >= SHORTEST_CREDENTIAL
+            && (has_digits || part.contains(is_of_base64))
+            && has(char::is_ascii_alphabetic)
+            && (is_mixed || !part.contains(is_of_sign) || part.len() >= LONGEST_NAME)
+    })
+}
+
 /// The length of what stands in quotes that are no characters of their own, or not those of programs, with what goes on
 /// right behind them.
 fn marked(value: &str) -> Option<usize> {
@@ -123,15 +145,22 @@ fn is_of_word(c: char) -> bool {
 
 /// A value that is told by its brackets and quotes, or else ends with its word.
 fn bare(bytes: &[u8]) -> usize {
-    let (mut at, mut open) = (0, 0_usize);
+    let (mut at, mut open, mut is_quoted_deeper) = (0, 0_usize, false);
     while let Some(byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
         if let Some(length) = quoted(rest) {
             let quote = backslashes(rest) + 1;
-            if open == 0 && at > 0 && !goes_on(rest, quote) {
+            if open == 0 && at > 0 && !goes_on(rest, quote) && !is_quoted_deeper {
                 return at;
             }
             at += length;
+            // A shell joins `"a"\"b` to one word.
+            let behind = bytes.get(at..).unwrap_or_default();
+            let deeper = backslashes(behind);
+            is_quoted_deeper = deeper >= quote && behind.get(deeper) == Some(&b'"');
+            if is_quoted_deeper {
+                continue;
+            }
         } else if matches!(byte, b'\'' | b'`') && (at == 0 || open == 0 && goes_on(rest, 1)) {
             at += if at == 0 { single_quoted(rest, *byte) } else { 1 };
         } else {
@@ -173,7 +202,7 @@ fn is_name(bytes: &[u8], end: usize) -> bool {
 
 /// The length of what stands in single quotes or backticks, as SQL and shells have it: a quote that stands
 /// twice, or behind a backslash, is a part of it.
-fn single_quoted(text: &[u8], quote: u8) -> usize {
+pub(super) fn single_quoted(text: &[u8], quote: u8) -> usize {
     let mut at = 1;
     while let Some(byte) = text.get(at) {
         at += match byte {
