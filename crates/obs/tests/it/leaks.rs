@@ -64,9 +64,14 @@ fn types_that_wrap_a_secret_do_not_show_it() {
         is_hidden(&text);
     }
     // What went wrong with a token is no token, and a plural in brackets is none.
-    for text in
-        ["InvalidToken(\"at 7\")", "MissingPassword(\"db\")", "2 token(s) used", "Token()", "f(x)"]
-    {
+    for text in [
+        "InvalidToken(\"at 7\")",
+        "Invalid_Token(\"at 7\")",
+        "MissingPassword(\"db\")",
+        "2 token(s) used",
+        "Token()",
+        "f(x)",
+    ] {
         is_seen(text);
     }
 }
@@ -99,6 +104,8 @@ fn names_are_found_however_they_are_joined() {
         "dbpassword",
         "DBPassword",
         "JWTToken",
+        "userPIN",
+        "oauth2PIN",
         "IDToken",
         "AWSSecretKey",
         "SSHPrivateKey",
@@ -236,16 +243,21 @@ fn a_rule_for_shapes_takes_nothing_from_a_rule_for_names() {
 #[test]
 fn a_password_that_was_cut_off_is_one() {
     let most = Limits::default().value_bytes;
-    for (begin, secret) in
-        [("postgres://alice:", "q7"), ("password=", "q7"), ("x=\"password: ", "q7")]
-    {
+    for (begin, secret) in [
+        ("postgres://alice:", "q7"),
+        ("password=", "q7"),
+        ("x=\"password: ", "q7"),
+        ("<pin>", "<a>q7"),
+    ] {
         let text = format!("{} {begin}{}", ".".repeat(most - 200), secret.repeat(most));
         let seen = seen(&text);
         assert!(seen.ends_with(&format!("{begin}{REDACTED}{CUT}")), "{}", &seen[most - 250..]);
     }
     // What follows a colon is a port.
-    let text = format!("{} http://host:8080/", ".".repeat(most - 18));
-    assert_eq!(seen(&format!("{text}{}", "x".repeat(most))), format!("{text}{CUT}"));
+    for url in ["http://host:8080/", "http://host:x y", "http://host/a:b"] {
+        let text = format!("{} {url}", ".".repeat(most - 1 - url.len()));
+        assert_eq!(seen(&format!("{text}{}", "x".repeat(most))), format!("{text}{CUT}"));
+    }
 }
 
 /// Each secret of a character becomes ten of them.

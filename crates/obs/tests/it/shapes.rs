@@ -137,9 +137,15 @@ fn secrets() -> Vec<(Shape, String, String)> {
 #[test]
 fn each_shape_is_taken_out_wherever_it_stands() {
     for (shape, secret, seen) in secrets() {
-        for (before, after) in
-            [("", ""), ("before ", " after"), ("x=", ","), ("[\"", "\"]"), ("\\n", "\n")]
-        {
+        for (before, after) in [
+            ("", ""),
+            ("before ", " after"),
+            ("x=", ","),
+            ("[\"", "\"]"),
+            ("\\n", "\n"),
+            ("\\r", ""),
+            ("\\t", ""),
+        ] {
             let all = shown(RedactedShapes::default(), &format!("{before}{secret}{after}"));
             // A key that is not ended takes all that follows.
             let after = if secret.ends_with("MHcC") { "" } else { after };
@@ -164,6 +170,18 @@ fn what_looks_alike_is_shown() {
         "the PRIVATE KEY of it".to_owned(),
         "AKIA".to_owned(),
         "AKIAx".to_owned(),
+        "AKIAiosfodnn7example".to_owned(),
+        "elasticsearch.production.internal".to_owned(),
+        "eyJa.abcdefgh.abcdefgh".to_owned(),
+        "eyJhbGciOiJIUzI1NiJ9.a.b".to_owned(),
+        "a-0123456789PRIVATE KEY----- x".to_owned(),
+        format!("nghp_{}", repeated("aB3dE5fG7h", 36)),
+        format!("\\xghp_{}", repeated("aB3dE5fG7h", 36)),
+        format!("bot123456_{}", repeated("aB3dE5fG7h", 35)),
+        format!("before {}", repeated("aB3dE5fG7h", 20)),
+        format!("bearer_{}", repeated("aB3dE5fG7h", 20)),
+        "4111111111111111_1".to_owned(),
+        "4111/1111/1111/1111".to_owned(),
         format!("AROA{}", repeated("IOSFODNN7EXAMPLE", 16)),
         format!("AKIA{}", repeated("IOSFODNN7EXAMPLE", 17)),
         // Digests, also beside each other, and forty characters without the id of a key.
@@ -267,9 +285,70 @@ fn numbers_beside_the_number_of_a_card_do_not_hide_it() {
         ("4111 1111 1111 1111 12 27", "[REDACTED] 12 27"),
         ("12/27 4111-1111-1111-1111-x", "12/27 [REDACTED]-x"),
         ("7 4111111111111111 7x", "7 [REDACTED] 7x"),
+        ("4111111111111111. Next", "[REDACTED]. Next"),
+        ("4111111111111111 (x", "[REDACTED] (x"),
     ] {
         assert_eq!(shown(RedactedShapes::default(), text), seen);
     }
+}
+
+#[test]
+fn where_secrets_end() {
+    let of = |count| repeated("aB3dE5fG7h", count);
+    let token = format!("ghp_{}", of(36));
+    let jwe = format!("eyJhbGciOiJkaXIifQ..iv12.{}.tag4", of(20));
+    for (text, seen) in [
+        (format!("{token}/x"), "[REDACTED]/x".to_owned()),
+        (format!("{jwe}.rest"), "[REDACTED].rest".to_owned()),
+        (format!("eyJhbGciOiJIUzI1NiJ9.e30.{}-{}_x y", of(9), of(9)), "[REDACTED] y".to_owned()),
+        (format!("glpat-{}-{}_{}", of(9), of(9), of(9)), REDACTED.to_owned()),
+        (format!("Bearer {}== x", of(20)), "Bearer [REDACTED] x".to_owned()),
+    ] {
+        assert_eq!(shown(RedactedShapes::default(), &text), seen);
+    }
+}
+
+#[test]
+fn what_stands_beside_the_id_of_a_key_is_shown_unless_it_is_its_secret() {
+    let id = format!("AKIA{}", repeated("IOSFODNN7EXAMPLE", 16));
+    for beside in [
+        repeated("0123456789abcdef", 40),
+        repeated("0123456789ABCDEF", 40),
+        repeated("aBcDeFgHiJ", 40),
+        repeated("aB3dE5fG7h", 39),
+        repeated("aB3dE5fG7h", 22),
+    ] {
+        let seen = shown(RedactedShapes::default(), &format!("{id} {beside}"));
+        assert_eq!(seen, format!("{REDACTED} {beside}"));
+    }
+}
+
+/// Only what stands at the end may have been longer.
+#[test]
+fn what_is_too_short_in_a_text_that_was_cut_off_is_shown() {
+    let id = format!("AKIA{}", repeated("IOSFODNN7EXAMPLE", 16));
+    let text =
+        format!("ghp_short eyJhbGciOiJIUzI1NiJ9.x AKIA12 {id} {} ", repeated("aB3dE5fG7h", 22));
+    let seen = shown(RedactedShapes::default(), &format!("{text}{}", ". ".repeat(4_096)));
+    assert!(seen.starts_with(&text.replace(&id, REDACTED)), "{}", &seen[..200]);
+    for end in ["ghp_", "aB3dE5fG7haB3dE5fG7"] {
+        let text = format!("{id}{}{end}", " ".repeat(4_096 - id.len() - end.len()));
+        let seen = shown(RedactedShapes::default(), &format!("{text}/{}", "x".repeat(4_096)));
+        assert!(seen.ends_with(&format!("{end}… [CUT]")), "{}", &seen[seen.len() - 60..]);
+    }
+}
+
+#[test]
+fn numbers_are_hidden_if_they_are_cards_and_that_is_asked_for() {
+    let number = |shapes, n: u64| {
+        let lines = logged_by(|builder| builder.redacted_shapes(shapes), || tracing::info!(n, "m"));
+        lines.last()["n"].clone()
+    };
+    let all = RedactedShapes::default();
+    assert_eq!(number(all.clone(), 4_111_111_111_111_111), json!(REDACTED));
+    assert_eq!(number(all.clone(), 4_111_111_111_111_112), json!(4_111_111_111_111_112_u64));
+    let none = all.without(Shape::Card);
+    assert_eq!(number(none, 4_111_111_111_111_111), json!(4_111_111_111_111_111_u64));
 }
 
 /// A scan that begins again at each piece would take hours for a text of a megabyte.

@@ -71,6 +71,7 @@ fn options_of_programs() {
         "docker run -u 1000:1000 image",
         "-u alice: more",
         "x -v a:b --- token x --",
+        "app -u level=high",
     ]);
     for word in [
         "and", "are", "argument", "can", "cannot", "for", "flag", "from", "has", "if", "in",
@@ -149,6 +150,9 @@ fn rows_that_are_put_into_a_table() {
         "INSERT INTO users (name, password) VALUES (:name, :password)",
         "INSERT INTO users (name, password) VALUES ('alice', NULL), ('bob', default)",
         "INSERT INTO users (name, age) VALUES ('alice', 7)",
+        "INSERT INTO users (name, password) VALUES (@name, @password)",
+        "INSERT INTO users (name, password) VALUES (%(name)s, %(password)s)",
+        "f(a, pin) detail ('x', 'y')",
         "INSERT INTO users VALUES ('alice', 7)",
         "SELECT * FROM f(password) WHERE values ('x')",
         "values (7)",
@@ -170,6 +174,10 @@ fn codes_of_redirections() {
                 "https://host/cb#code={}",
                 "code={}&state=xyz",
                 "next=https%3A%2F%2Fhost%2Fcb%3Fcode%3D{}%26state%3Dxyz",
+                "next=%2Fcb%3fcode%3d{}",
+                "next=%2Fcb%3Fstate%3Dxyz%26code%3D{}",
+                "next=%2Fcb%23code%3D{}",
+                "next=%252Fcb%253Fstate%253Dxyz%2526code%253D{}",
             ],
         );
     }
@@ -181,6 +189,7 @@ fn codes_of_redirections() {
         "GET /x?code=1234567890123456789",
         "code=e72e16c7e42f292c6912e7710c838347ae178b4a",
         "error_code=e72e16c7e42f292c6912e7710c83&x",
+        "error code=e72e16c7e42f292c6912e7710c83&x",
         "GET /x?zip_code=e72e16c7e42f292c6912e7710c83",
     ]);
     let keys = RedactedKeys::default().except("code");
@@ -197,11 +206,17 @@ fn credentials_under_a_name_that_may_mean_more() {
     );
     are_hidden("YWxpY2U6aHVudGVyMg==", &["//host/:_auth={}", "auth={} x", "?auth={}&x=1"]);
     are_hidden("Basic YWxpY2U6aHVudGVyMg==", &["auth: {}"]);
+    are_hidden("YWxpYabcdeXaVyMg==", &["auth={} x", "of the registry auth: {}"]);
+    for sign in "-_.~+/=%".chars() {
+        are_hidden(&format!("aB3dE5fG7h{sign}aB3dE5fG7h"), &["auth={} x"]);
+    }
     are_hidden("Some(\"e72e16c7e42f292c6912\")", &["auth: {}, x"]);
     are_seen(&[
         "auth=enabled",
         "auth: SCRAM-SHA-256-PLUS",
         "auth=scram-sha-256",
+        "auth=scram-sha-256-plus",
+        "auth=aB3dE5fG7haB3dE",
         "auth=client_secret_post",
         "auth: PasswordAuthentication",
         "auth: none, tls: on",
@@ -214,14 +229,23 @@ fn credentials_under_a_name_that_may_mean_more() {
 fn passwords_with_spaces_in_urls() {
     are_hidden(
         "my pass word",
-        &["postgres://alice:{}@host/db", "redis://:{}@host:6379 x", "amqp://a:{}@10.0.0.1:5672/"],
+        &[
+            "postgres://alice:{}@my-host/db",
+            "redis://:{}@host:6379 x",
+            "amqp://a:{}@10.0.0.1:5672/",
+        ],
     );
     are_seen(&[
         "docker://app:latest is up, write to alice@example.com: thanks",
         "http://host:8080 and alice@example.com/x",
         "http://host/a:b alice@example.com/x",
         "http://host: see alice@example.com/x",
+        "http://host x:y@host/z",
         "a://b:c \"alice@host/x",
+        "a://b:c 'alice@host/x",
+        "a://b:c <alice@host/x",
+        "a://b:c >alice@host/x",
+        "a://b:c\ralice@host/x",
         "a://b:c\nalice@host/x",
         "a://b:c d://host/alice@x/y",
     ]);
@@ -268,6 +292,7 @@ fn types_with_names_in_them() {
 fn tokens_that_are_names_of_users_in_urls() {
     are_hidden("aB3dE5fG7h_aB3dE5fG7h", &["https://{}@host/x.git"]);
     are_hidden("sk_live_aB3dE5fG7haB3d:", &["https://{}@host/"]);
+    are_hidden("aB3dE5fG7h-aB3dE5fG7h", &["https://{}@host/"]);
     are_hidden("aB3dE5fG7h_aB3dE5fG7h:x-oauth-basic", &["https://{}@host/"]);
     are_seen(&[
         "ssh://git@host/x",
@@ -290,6 +315,7 @@ fn names_with_something_around_them() {
             "\\\\npin={}",
             "\\u0022pin\\u0022:{}",
             "pin[]={}",
+            "pin.x={}",
             "pin[12]={}",
             "user[pin]={}",
             "user%5Bpin%5D={}",
@@ -345,6 +371,7 @@ fn secrets_of_several_words() {
         &["passphrase: {}", "mnemonic={}, x", "seed phrase: {}; x", "mnemonic: {} user=alice"],
     );
     are_hidden("\"correct horse\"", &["passphrase: {} is wrong"]);
+    are_hidden("correct horse", &["mnemonic: {}  x"]);
     are_seen(&["search phrase: good morning"]);
 }
 
@@ -367,6 +394,7 @@ fn elements_by_what_is_in_them() {
         "<value>alice</value>",
         "<token/>abc<x>",
         "<pin><a>not closed",
+        "<pin <b>x</b>",
         "<entry key=\"user\">alice</entry>",
         "<entry value=\"password\">x</entry>",
     ]);
@@ -440,8 +468,14 @@ fn where_values_end() {
     are_hidden("\"a\"\\\"hunter2\\\"", &["pin={} x", "pin={}, x"]);
     are_seen(&["{\"a\":\"b\"} x\\\"c\\\""]);
     are_hidden("`a b`", &["pin: {} x"]);
+    for value in ["\"(a b\"", "(a \"?b)\" c)", "a\"b c\"d", "\"a\"\\\"(b\\\"", "'?a b'", "it's"] {
+        are_hidden(value, &["pin={} x"]);
+    }
+    are_hidden("\"a\"", &["pin={}\\x y"]);
+    are_hidden("a+b", &["pin={} {x}"]);
+    are_hidden("My_Value { a: \"b\" }", &["cookie: {}, x"]);
     are_hidden(SECRET, &["pin={}; x", "`pin={}` x", "'pin={}' x"]);
-    for sign in "_-./+@#$%^*!~é".chars() {
+    for sign in "_-./+@#$%^*!~éש".chars() {
         are_hidden(&format!("\"a\"{sign}{SECRET}"), &["password={} x"]);
     }
     for wrapped in ["(a b)", "[a b]", "{a b}"] {
@@ -497,9 +531,22 @@ fn values_of_names_that_are_values() {
     );
     are_hidden("{\"a\":\"x\"}", &["[\"password\", {}, true]"]);
     are_hidden(SECRET, &["secret: |-\n  {}\nx", "secret: |+\n  {}\nx", "secret:\n\t{}\nx"]);
+    let apart = ".".repeat(200);
+    are_seen(&[
+        &format!("name=password {apart} value=x"),
+        &format!("<name>password</name>{apart}<value>x</value>"),
+    ]);
     are_hidden("abcd", &["Token({})"]);
     are_hidden("A1", &["Token({})"]);
+    are_hidden(
+        "p",
+        &["http://u:{}@h'a@b", "http://u:{}@h\"a@b", "http://u:{}@h<a@b", "http://u:{}@h>a@b"],
+    );
+    are_hidden("123456/x", &["http://a:{}@y"]);
+    are_hidden("80x/y", &["http://a:{}@h"]);
     are_seen(&[
+        "see http://host:name",
+        "{\"url\":\"http://h:p\",\"mail\":\"a@b\"}",
         "  passwords:\n- alice",
         "<a><token/>abc</a>",
         "https://host:80?x=@b",

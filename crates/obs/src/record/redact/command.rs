@@ -91,10 +91,7 @@ pub(super) fn row(keys: &RedactedKeys, before: &str, text: &str) -> Option<Range
     }
     let columns = before.strip_suffix(word)?.trim_end().strip_suffix(')')?;
     let (_, columns) = last(columns, LONGEST_COLUMNS).rsplit_once('(')?;
-    let is_sensitive = |column: &str| {
-        keys.is_sensitive(column.trim_matches(|c: char| c.is_whitespace() || "\"`[]\\".contains(c)))
-    };
-    let columns: Vec<bool> = columns.split(',').map(is_sensitive).collect();
+    let columns: Vec<bool> = columns.split(',').map(|column| keys.is_sensitive(column)).collect();
     columns.contains(&true).then(|| sensitive_items(&columns, text))?
 }
 
@@ -106,7 +103,7 @@ fn sensitive_items(columns: &[bool], text: &str) -> Option<Range<usize>> {
     while let Some(byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
         let is_sensitive = columns.get(column) == Some(&true);
-        if depth == 1 && is_sensitive && matches!(byte, b',' | b')') {
+        if is_sensitive && matches!(byte, b',' | b')') {
             let item = trimmed(text, begin, at);
             let is_given = !is_parameter(text.get(item.clone()).unwrap_or_default());
             found = if is_given { Some(joined(found, item)) } else { found };
@@ -153,8 +150,7 @@ fn trimmed(text: &str, begin: usize, end: usize) -> Range<usize> {
 
 /// Whether it stands for a value that is given apart from the statement, or for none.
 fn is_parameter(item: &str) -> bool {
-    item.is_empty()
-        || item.starts_with(['$', '?', ':', '@', '%'])
+    item.starts_with(['$', '?', ':', '@', '%'])
         || ["null", "default"].iter().any(|word| item.eq_ignore_ascii_case(word))
 }
 

@@ -100,9 +100,7 @@ impl RedactedShapes {
                 let length = card(scan.text.get(begin..)?)?;
                 scan.is_edge(begin).then_some((Shape::Card, begin, begin + length))
             }
-            b'e' if self.has(Shape::Jwt) && scan.jwt(begin).is_some() => {
-                here(Shape::Jwt, scan.jwt(begin)?)
-            }
+            b'e' if self.has(Shape::Jwt) => here(Shape::Jwt, scan.jwt(begin)?),
             b'A' if self.has(Shape::AwsKey) && scan.aws_key_id(begin).is_some() => {
                 here(Shape::AwsKey, scan.aws_key_id(begin)?)
             }
@@ -186,7 +184,7 @@ impl Scan<'_> {
         let rest = self.text.get(from..)?.iter().enumerate();
         let mut begins = rest.map(|(at, byte)| (from + at, *byte)).filter(|(at, byte)| {
             byte.is_ascii_alphanumeric() && !self.is_in_word(*at)
-                || *byte == b'-' && self.text.get(*at..).is_some_and(|rest| rest.starts_with(BEGIN))
+                || self.text.get(*at..).is_some_and(|rest| rest.starts_with(BEGIN))
         });
         begins.next().map(|(at, _)| at)
     }

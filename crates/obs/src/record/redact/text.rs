@@ -156,9 +156,7 @@ impl<'a> Pairs<'a> {
             let shown = self.text.get(value.clone())?;
             return (!is_count(shown)).then_some(value);
         }
-        if words == name
-            && let Some(known) = self.keys.doubtful(name)
-        {
+        if let Some(known) = self.keys.doubtful(name) {
             return self
                 .doubtful(at, behind, name, how)
                 .filter(|value| known != CODE || self.is_in_query(done, at, name, value.end));
@@ -195,7 +193,7 @@ impl<'a> Pairs<'a> {
     fn is_in_query(&self, done: usize, at: usize, name: &str, end: usize) -> bool {
         const BEGINS: [&str; 8] = ["?", "&", "#", "%3F", "%3f", "%26", "%23", "%2526"];
         let before = self.text.get(done..at).and_then(|before| before.strip_suffix(name));
-        let is_first = done == 0 && before == Some("") && self.after(end).starts_with('&');
+        let is_first = before == Some("") && self.after(end).starts_with('&');
         is_first || before.is_some_and(|before| BEGINS.iter().any(|sign| before.ends_with(sign)))
     }
 
@@ -271,7 +269,7 @@ impl<'a> Pairs<'a> {
         let begin = at + 1 + rest.len() - inner.len();
         let head = inner.as_bytes();
         let length = quoted(head.get(..LONGEST_NAME + 16).unwrap_or(head))?;
-        let name = inner.get(..length)?.trim_matches(['\\', '"']);
+        let name = inner.get(..length)?;
         let after = self.after(begin + length);
         let value = after.trim_start().strip_prefix(',')?.trim_start();
         let from = begin + length + after.len() - value.len();

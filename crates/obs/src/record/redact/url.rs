@@ -28,7 +28,7 @@ pub(super) fn userinfo(text: &str, at: usize, is_cut: bool) -> Option<Range<usiz
         Some(end) => plain.get(..end)?,
         None => match word.rfind('@') {
             Some(end) => word.get(..end).filter(|part| !has_port(part))?,
-            None if is_last && word.len() == rest.len() => {
+            None if word.len() == rest.len() => {
                 let is_host = !plain.contains(':') || plain.starts_with('[') || has_port(word);
                 return (!is_host).then_some(begin + word.find(':')? + 1..text.len());
             }
@@ -48,7 +48,7 @@ pub(super) fn userinfo(text: &str, at: usize, is_cut: bool) -> Option<Range<usiz
 /// A name and a password with spaces in it, which nobody encoded: what follows its `@` is a host with a port or a path,
 /// as no address of mail has it.
 fn spaced<'a>(authority: &'a str, word: &str) -> Option<&'a str> {
-    let is_user = !word.ends_with(':') && word.contains(':') && !word.contains('/');
+    let is_user = word.contains(':') && !word.contains('/');
     if has_port(word) || !is_user {
         return None;
     }

@@ -135,7 +135,7 @@ fn is_header(name: &str) -> bool {
 /// Whether it is what `Debug` makes of a type around something: `Some(…`, `Value { …`.
 fn is_wrapped(value: &str) -> bool {
     let rest = value.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
-    rest.len() < value.len() && (rest.starts_with('(') || rest.starts_with(" {"))
+    rest.starts_with('(') || rest.starts_with(" {")
 }
 
 fn is_of_word(c: char) -> bool {
@@ -161,7 +161,7 @@ fn bare(bytes: &[u8]) -> usize {
             if is_quoted_deeper {
                 continue;
             }
-        } else if matches!(byte, b'\'' | b'`') && (at == 0 || open == 0 && goes_on(rest, 1)) {
+        } else if matches!(byte, b'\'' | b'`') && (at == 0 || goes_on(rest, 1)) {
             at += if at == 0 { single_quoted(rest, *byte) } else { 1 };
         } else {
             match byte {
@@ -197,7 +197,7 @@ fn goes_on(bytes: &[u8], at: usize) -> bool {
 /// Whether what ends there is the name of a type.
 fn is_name(bytes: &[u8], end: usize) -> bool {
     let name = bytes.get(..end).unwrap_or_default();
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// The length of what stands in single quotes or backticks, as SQL and shells have it: a quote that stands
@@ -237,7 +237,7 @@ pub(super) fn quoted(text: &[u8]) -> Option<usize> {
         return None;
     }
     let mut at = depth + 1;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = text.get(at..) {
         let run = backslashes(rest);
         if rest.get(run) == Some(&b'"') && run == depth {
             return Some(at + run + 1);

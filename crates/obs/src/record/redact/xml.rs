@@ -37,8 +37,7 @@ impl<'a> Element<'a> {
 
     /// The names and values of its attributes.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let pairs = self.tag.split_whitespace().filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (name, value.trim_matches(['"', '\''])))
+        self.tag.split_whitespace().filter_map(|pair| pair.split_once('='))
     }
 
     /// Where what is in it is: a text, or other elements.
