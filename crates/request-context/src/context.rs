@@ -12,8 +12,8 @@ use crate::word::Id;
 /// What is known of the request in which something happens. Whoever learns a part of it adds it: the
 /// outermost layer the ids, the layer that knows the proxies the origin, authentication the actor.
 ///
-/// It travels as an extension of an HTTP request (`http::Extensions` takes it as it is) and, within
-/// a task, by [`scope`](Self::scope).
+/// Within a task it travels by [`scope`](Self::scope); with an HTTP request from one task to another as its extension, a
+/// [`SharedContext`](crate::SharedContext).
 ///
 /// ```
 /// use request_context::{Actor, Context, Id};

@@ -5,7 +5,7 @@ use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::shared::{SharedContext, within};
+use crate::shared::{SharedContext, enter, within};
 
 pin_project! {
     /// A future that runs in a [`Context`](crate::Context), by [`Context::scope`](crate::Context::scope), or anything else
@@ -34,10 +34,14 @@ impl<T> Scoped<T> {
         Self { context: Some(context), inner: Some(inner) }
     }
 
-    /// What `make` makes in this context, and which runs in it after that.
-    pub fn make(context: SharedContext, make: impl FnOnce() -> T) -> Self {
+    /// What `make` makes of `input` in this context, and which runs in it after that.
+    #[inline]
+    pub fn make<I>(context: SharedContext, input: I, make: impl FnOnce(I) -> T) -> Self {
         let mut context = Some(context);
-        let inner = Some(within(&mut context, make));
+        let back = enter(&mut context);
+        // What it is made of is not moved into a closure before: requests are large.
+        let inner = Some(make(input));
+        drop(back);
         Self { context, inner }
     }
 

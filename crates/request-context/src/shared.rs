@@ -43,6 +43,21 @@ impl SharedContext {
         CURRENT.with(|current| Option::clone(&current.borrow()))
     }
 
+    /// What is known, to add to it. Whoever has a clone of this keeps what it was: then this becomes a copy.
+    ///
+    /// ```
+    /// use request_context::{Actor, Id, SharedContext};
+    ///
+    /// let before = SharedContext::default();
+    /// let mut after = before.clone();
+    /// after.make_mut().actor = Some(Actor::user(Id::new("alice")?));
+    /// assert!(before.actor.is_none() && after.actor.is_some());
+    /// # Ok::<(), request_context::InvalidId>(())
+    /// ```
+    pub fn make_mut(&mut self) -> &mut Context {
+        Arc::make_mut(&mut self.0)
+    }
+
     /// Whether the running task runs in this very one, of which there may be equals.
     #[must_use]
     pub fn is_current(&self) -> bool {
@@ -69,17 +84,24 @@ impl SharedContext {
 
 /// Runs `work` in the context that the slot has. It is back there when `work` ends, however that comes about.
 pub(crate) fn within<R>(slot: &mut Option<SharedContext>, work: impl FnOnce() -> R) -> R {
-    struct Back<'a>(&'a mut Option<SharedContext>);
-
-    impl Drop for Back<'_> {
-        fn drop(&mut self) {
-            change(self.0);
-        }
-    }
-
-    change(slot);
-    let _back = Back(slot);
+    let _back = enter(slot);
     work()
+}
+
+/// Makes the context that the slot has the current one, until what this gives is dropped.
+#[inline]
+pub(crate) fn enter(slot: &mut Option<SharedContext>) -> Back<'_> {
+    change(slot);
+    Back(slot)
+}
+
+pub(crate) struct Back<'a>(&'a mut Option<SharedContext>);
+
+impl Drop for Back<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        change(self.0);
+    }
 }
 
 /// What is current changes places with what the slot has.

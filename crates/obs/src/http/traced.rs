@@ -1,9 +1,16 @@
-//! Which span the examples of metrics name: the one that measures, not that of the caller.
+//! What is known of a request, and which span the examples of metrics name: the one that measures, not that of the
+//! caller.
 
+use http::Extensions;
 use request_context::{Context, SharedContext, TraceContext, TraceFlags};
 use tracing::Span;
 
 use crate::record::{Ids, current_ids, span_of};
+
+/// What layers outside know of a request: what they gave it, else what it runs in.
+pub(super) fn known_context(extensions: &Extensions) -> Option<SharedContext> {
+    extensions.get::<SharedContext>().cloned().or_else(SharedContext::current)
+}
 
 /// The context of a request with its own span, if its trace is sampled and it has one.
 pub(super) fn in_span(context: SharedContext, span: &Span) -> SharedContext {

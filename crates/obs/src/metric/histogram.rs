@@ -89,7 +89,9 @@ impl HistogramCell {
             bucket.fetch_add(count, Ordering::Relaxed);
         }
         // At most 2^64 values: what is lost of their number as `f64` is lost in the sum anyway.
-        add_to(&self.sum, value * count as f64);
+        if value != 0.0 {
+            add_to(&self.sum, value * count as f64);
+        }
         self.examples.keep(place, value);
     }
 }

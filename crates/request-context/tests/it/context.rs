@@ -68,7 +68,7 @@ impl Drop for Dropped<'_> {
 fn what_runs_in_one_is_made_and_dropped_in_it() {
     let [mut at_end, mut before, mut dropped] = [None, None, None];
     let scope = |told| {
-        let made = Scoped::make(named("a").into(), || {
+        let made = Scoped::make(named("a").into(), (), |()| {
             assert_eq!(current().as_deref(), Some("a"));
             Dropped(told)
         });
@@ -114,7 +114,7 @@ fn what_panics_leaves_it_and_is_dropped_in_it() {
     assert_eq!(current(), None);
     drop(future);
     assert_eq!(dropped.as_deref(), Some("a"));
-    let made = || Scoped::make(named("a").into(), || -> u8 { panic!("ends") });
+    let made = || Scoped::make(named("a").into(), (), |()| -> u8 { panic!("ends") });
     assert!(std::panic::catch_unwind(made).is_err());
     assert_eq!(current(), None);
 }

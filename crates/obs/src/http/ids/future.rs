@@ -21,6 +21,7 @@ pin_project! {
 }
 
 impl<F> RequestIdFuture<F> {
+    #[inline]
     pub(super) const fn new(inner: Scoped<F>, answers: Option<Arc<Config>>) -> Self {
         Self { inner, answers }
     }

@@ -1,19 +1,20 @@
 use std::sync::Arc;
 
-use http::{Extensions, HeaderName, Request};
-use request_context::{Context, Id, SharedContext, TraceContext, TraceFlags};
+use http::{HeaderName, Request};
+use request_context::{Id, SharedContext, TraceContext, TraceFlags};
 use tower_layer::Layer;
 
 use super::header::{CORRELATION_ID, REQUEST_ID, take_id, take_parent, take_state};
 use super::service::RequestIdService;
+use crate::http::traced::known_context;
 use crate::record::{random_span_id, random_trace_id};
 
 /// Gives each request its ids: the trace by `traceparent` (and what tracing systems say of it by `tracestate`), the
 /// request's own id, and the correlation id that crosses services.
 ///
-/// They stand in a [`Context`]: as an extension of the request, and as [`Context::current`] while the
-/// service and the body of its answer run. What a layer outside of it put there already (origin,
-/// actor, also ids) is kept.
+/// They stand in a [`Context`](request_context::Context), the current one while the service and the body of its answer run. What
+/// a layer outside of it knows already (origin, actor, also ids) is kept: it runs the request in a context, too, or
+/// gives the request a [`SharedContext`] as an extension.
 ///
 /// What comes from others is taken only if it is an id: one header, at most 128 bytes of visible ASCII
 /// without spaces. All else is replaced, taken out of the request, and counted (`obs.http.refused_ids`).
@@ -42,6 +43,7 @@ pub(super) struct Config {
     trusts_request_id: bool,
     follows_traces: bool,
     pub(super) answers_ids: bool,
+    extends_requests: bool,
     make_id: fn() -> Id,
 }
 
@@ -55,6 +57,7 @@ impl RequestIdLayer {
             trusts_request_id: false,
             follows_traces: true,
             answers_ids: false,
+            extends_requests: false,
             make_id: random_id,
         };
         Self { config }
@@ -89,6 +92,13 @@ impl RequestIdLayer {
         self
     }
 
+    /// Requests carry the context as an extension as well, a [`SharedContext`]: where a layer within this one hands them
+    /// to another task (`tower::buffer`), which runs in no context, or a handler wants it from there.
+    pub const fn extend_requests(mut self) -> Self {
+        self.config.extends_requests = true;
+        self
+    }
+
     /// What makes ids: instead of 32 hexadecimal digits from a generator that each thread seeds from the
     /// operating system.
     pub const fn make_ids_by(mut self, make: fn() -> Id) -> Self {
@@ -114,7 +124,8 @@ impl<S> Layer<S> for RequestIdLayer {
 impl Config {
     /// What is known of the request, ids included.
     pub(super) fn learn<B>(&self, request: &mut Request<B>) -> SharedContext {
-        let mut context = known(request.extensions());
+        let mut shared = known_context(request.extensions()).unwrap_or_default();
+        let context = shared.make_mut();
         let headers = request.headers_mut();
         // Read even if it is known already: what is no id does not go on.
         let parent = take_parent(headers, self.follows_traces);
@@ -125,7 +136,7 @@ impl Config {
         let trace = *context.trace.get_or_insert_with(|| parent.unwrap_or_else(new_trace));
         // An outer layer may know of another trace, which it does not belong to.
         if parent.is_some_and(|parent| parent.trace_id == trace.trace_id) {
-            context.trace_state = context.trace_state.or(state);
+            context.trace_state = context.trace_state.take().or(state);
         }
         let request_id = context
             .request_id
@@ -133,13 +144,11 @@ impl Config {
             .clone();
         // The request is the first of the whole: one id less to make and to look for.
         context.correlation_id.get_or_insert_with(|| correlation_id.unwrap_or(request_id));
-        request.extensions_mut().insert(context.clone());
-        SharedContext::new(context)
+        if self.extends_requests {
+            request.extensions_mut().insert(shared.clone());
+        }
+        shared
     }
-}
-
-fn known(extensions: &Extensions) -> Context {
-    extensions.get::<Context>().cloned().or_else(Context::current).unwrap_or_default()
 }
 
 /// A trace that begins here. The span stands for this hop, whether or not anything records it.

@@ -31,8 +31,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = self.config.learn(&mut request);
-        let future = Scoped::make(context, || self.inner.call(request));
         let answers = self.config.answers_ids.then(|| Arc::clone(&self.config));
-        RequestIdFuture::new(future, answers)
+        RequestIdFuture::new(
+            Scoped::make(context, request, |request| self.inner.call(request)),
+            answers,
+        )
     }
 }

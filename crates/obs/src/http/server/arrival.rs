@@ -2,6 +2,8 @@ use std::fmt;
 
 use request_context::TraceContext;
 
+use super::labels::Method;
+
 /// What is known of a request before a span is made for it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -43,13 +45,13 @@ where
 /// What a span of a server is called: `{method} {http.route}`, else `{method}`; `HTTP` for methods that
 /// the conventions do not know.
 pub(super) struct SpanName<'a> {
-    pub(super) method: &'static str,
+    pub(super) method: Method,
     pub(super) route: Option<&'a str>,
 }
 
 impl fmt::Display for SpanName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.method == super::labels::OTHER { "HTTP" } else { self.method })?;
+        f.write_str(if self.method == Method::Other { "HTTP" } else { self.method.as_str() })?;
         match self.route {
             Some(route) => write!(f, " {route}"),
             None => Ok(()),

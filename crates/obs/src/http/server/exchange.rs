@@ -2,14 +2,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use http_body::Body;
-use metrics::Gauge;
 use request_context::SharedContext;
 use tracing::field::display;
 use tracing::{Level, Span};
 
-use super::labels::{Failure, Labels, OTHER};
+use super::labels::{Failure, Labels, Method};
 use super::meter::Route;
 use crate::http::traced::in_span;
 
@@ -19,7 +18,6 @@ use crate::http::traced::in_span;
 pub(super) struct Exchange {
     pub(super) route: Arc<Route>,
     pub(super) labels: Labels,
-    pub(super) active: Gauge,
     pub(super) begun: Instant,
     pub(super) now: fn() -> Instant,
     pub(super) span: Span,
@@ -31,7 +29,7 @@ pub(super) struct Exchange {
     /// What the answer will have, if that is known.
     pub(super) expected: Option<u64>,
     /// What a record of the request says of it beyond labels.
-    pub(super) access: Option<Box<(Method, Uri)>>,
+    pub(super) access: Option<Box<(http::Method, Uri)>>,
     pub(super) is_running: bool,
     pub(super) is_finished: bool,
 }
@@ -39,10 +37,16 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Runs what is not ours in the request's span. If it panics, that is how the request ended.
     pub(super) fn run<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        self.run_on((), |()| work())
+    }
+
+    /// The same with what it runs on, which is not moved into a closure before: requests are large.
+    #[inline]
+    pub(super) fn run_on<I, R>(&mut self, input: I, work: impl FnOnce(I) -> R) -> R {
         self.is_running = true;
         let result = {
             let _entered = self.span.enter();
-            work()
+            work(input)
         };
         self.is_running = false;
         result
@@ -70,8 +74,8 @@ impl Exchange {
     /// 101 the rest of the connection is none).
     fn has_no_body(&self, status: StatusCode) -> bool {
         let by_method = match self.labels.method {
-            "HEAD" => true,
-            "CONNECT" => status.is_success(),
+            Method::Head => true,
+            Method::Connect => status.is_success(),
             _ => false,
         };
         let by_status = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -89,7 +93,7 @@ impl Exchange {
         if std::mem::replace(&mut self.is_finished, true) {
             return;
         }
-        self.active.decrement(1);
+        self.route.end(&self.labels);
         let duration = (self.now)().saturating_duration_since(self.begun).as_secs_f64();
         let read = self.request_bytes.as_ref().map_or(0, |bytes| bytes.load(Ordering::Relaxed));
         self.tell_span();
@@ -119,17 +123,21 @@ impl Exchange {
 
     fn measure(&self, duration: f64, read: u64) {
         let sent = self.response_bytes;
-        self.route.with_series(&self.labels, |series| {
-            series.duration.record(duration);
-            series.request_size.record(approximate(read));
-            series.response_size.record(approximate(sent));
-        });
+        let series = self.route.series(&self.labels);
+        series.duration.record(duration);
+        series.request_size.record(approximate(read));
+        series.response_size.record(approximate(sent));
         let Some(access) = &self.access else { return };
         self.span.in_scope(|| self.log_access(access, duration, (read, sent)));
     }
 
-    fn log_access(&self, (method, uri): &(Method, Uri), duration: f64, (read, sent): (u64, u64)) {
-        let original = (self.labels.method == OTHER).then(|| display(method));
+    fn log_access(
+        &self,
+        (method, uri): &(http::Method, Uri),
+        duration: f64,
+        (read, sent): (u64, u64),
+    ) {
+        let original = (self.labels.method == Method::Other).then(|| display(method));
         let failure = self.labels.failure.as_ref();
         // A level is of the place that logs.
         macro_rules! log {
@@ -137,13 +145,13 @@ impl Exchange {
                 tracing::event!(
                     target: "obs::http::access",
                     $level,
-                    { http.request.method = self.labels.method,
+                    { http.request.method = self.labels.method.as_str(),
                     http.request.method_original = original,
                     http.route = self.route.pattern(),
                     url.path = uri.path(),
                     http.response.status_code = self.labels.status.map(|status| status.as_u16()),
                     error.type = failure.map(Failure::as_str),
-                    network.protocol.version = self.labels.version,
+                    network.protocol.version = self.labels.version.as_str(),
                     http.server.request.duration = duration,
                     http.request.body.size = read,
                     http.response.body.size = sent },

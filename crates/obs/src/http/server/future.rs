@@ -33,6 +33,7 @@ pin_project! {
 }
 
 impl<F> ServerFuture<F> {
+    #[inline]
     pub(super) const fn new(inner: F, exchange: Box<Exchange>) -> Self {
         Self { inner: Some(inner), exchange: Some(exchange) }
     }

@@ -1,48 +1,103 @@
-use http::{Method, Request, StatusCode, Version};
+use http::{Request, StatusCode};
 use request_context::{Context, Scheme};
 
 /// Stands for what a client may choose without end.
 pub(crate) const OTHER: &str = "_OTHER";
 
 /// The methods of RFC 9110 and RFC 5789, as the conventions 1.44.0 list them.
-pub(super) fn method(method: &Method) -> &'static str {
-    match *method {
-        Method::CONNECT => "CONNECT",
-        Method::DELETE => "DELETE",
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        Method::PATCH => "PATCH",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::TRACE => "TRACE",
-        _ => OTHER,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Connect,
+    Delete,
+    Get,
+    Head,
+    Options,
+    Patch,
+    Post,
+    Put,
+    Trace,
+    Other,
+}
+
+impl Method {
+    pub(super) const COUNT: usize = Self::Other as usize + 1;
+
+    pub(super) fn of(method: &http::Method) -> Self {
+        match *method {
+            http::Method::CONNECT => Self::Connect,
+            http::Method::DELETE => Self::Delete,
+            http::Method::GET => Self::Get,
+            http::Method::HEAD => Self::Head,
+            http::Method::OPTIONS => Self::Options,
+            http::Method::PATCH => Self::Patch,
+            http::Method::POST => Self::Post,
+            http::Method::PUT => Self::Put,
+            http::Method::TRACE => Self::Trace,
+            _ => Self::Other,
+        }
+    }
+
+    /// `http.request.method`.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Trace => "TRACE",
+            Self::Other => OTHER,
+        }
     }
 }
 
-pub(super) fn version(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_09 => "0.9",
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_11 => "1.1",
-        Version::HTTP_2 => "2",
-        Version::HTTP_3 => "3",
-        _ => OTHER,
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Http09,
+    Http10,
+    Http11,
+    Http2,
+    Http3,
+    Other,
+}
+
+impl Version {
+    pub(super) const fn of(version: http::Version) -> Self {
+        match version {
+            http::Version::HTTP_09 => Self::Http09,
+            http::Version::HTTP_10 => Self::Http10,
+            http::Version::HTTP_11 => Self::Http11,
+            http::Version::HTTP_2 => Self::Http2,
+            http::Version::HTTP_3 => Self::Http3,
+            _ => Self::Other,
+        }
+    }
+
+    /// `network.protocol.version`.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http09 => "0.9",
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+            Self::Http3 => "3",
+            Self::Other => OTHER,
+        }
     }
 }
 
 /// As a layer outside learnt it, else as the request says, else what is usual here.
-pub(super) fn scheme<B>(
-    request: &Request<B>,
-    context: Option<&Context>,
-    usual: Scheme,
-) -> &'static str {
+pub(super) fn scheme<B>(request: &Request<B>, context: Option<&Context>, usual: Scheme) -> Scheme {
     let learnt = context.and_then(|context| context.origin.as_ref()?.scheme);
     match (learnt, request.uri().scheme_str()) {
-        (Some(scheme), _) => scheme.value.as_str(),
-        (None, Some("http")) => "http",
-        (None, Some("https")) => "https",
-        (None, _) => usual.as_str(),
+        (Some(scheme), _) => scheme.value,
+        (None, Some("http")) => Scheme::Http,
+        (None, Some("https")) => Scheme::Https,
+        (None, _) => usual,
     }
 }
 
@@ -74,34 +129,19 @@ impl Failure {
     }
 }
 
-/// Whether two names are one. Mostly they stand at one place in memory, too, and are not read.
-pub(super) fn is_same(one: &'static str, other: &'static str) -> bool {
-    std::ptr::eq(one, other) || one == other
-}
-
-/// What tells the series of one route apart.
-#[derive(Debug, Clone, Copy)]
+/// What tells the series of one route apart: a few bytes, since they are compared at each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Labels {
-    pub(super) method: &'static str,
-    pub(super) version: &'static str,
-    pub(super) scheme: &'static str,
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) scheme: Scheme,
     pub(super) status: Option<StatusCode>,
     pub(super) failure: Option<Failure>,
-}
-
-impl PartialEq for Labels {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { method, version, scheme, status, failure } = *self;
-        (status, failure) == (other.status, other.failure)
-            && is_same(method, other.method)
-            && is_same(version, other.version)
-            && is_same(scheme, other.scheme)
-    }
 }
 
 impl Labels {
     /// Without what a client chooses.
     pub(super) const fn merged(self) -> Self {
-        Self { method: OTHER, version: OTHER, ..self }
+        Self { method: Method::Other, version: Version::Other, ..self }
     }
 }

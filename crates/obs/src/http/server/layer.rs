@@ -25,11 +25,11 @@ use super::service::ServerService;
 #[must_use]
 pub struct ServerLayer {
     pub(super) config: Config,
-    pub(super) meter: Arc<Meter>,
 }
 
 #[derive(Clone)]
 pub(super) struct Config {
+    pub(super) meter: Arc<Meter>,
     pub(super) route: fn(&http::Extensions) -> Option<&str>,
     pub(super) decision: Option<Arc<dyn SpanDecision>>,
     pub(super) scheme: Scheme,
@@ -42,13 +42,14 @@ impl ServerLayer {
     /// [`MatchedRoute`](super::MatchedRoute); no records of access.
     pub fn new() -> Self {
         let config = Config {
+            meter: Arc::new(Meter::new()),
             route: matched_route,
             decision: None,
             scheme: Scheme::Http,
             logs_access: false,
             now: Instant::now,
         };
-        Self { config, meter: Arc::new(Meter::new()) }
+        Self { config }
     }
 
     /// Where the route that was matched stands in the extensions of a request: `axum_route` for axum.
@@ -93,8 +94,7 @@ impl<S> Layer<S> for ServerLayer {
     type Service = ServerService<S>;
 
     fn layer(&self, inner: S) -> ServerService<S> {
-        let config = Arc::new(self.config.clone());
-        ServerService { inner, config, meter: Arc::clone(&self.meter) }
+        ServerService { inner, config: Arc::new(self.config.clone()) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod body;
+mod chain;
 mod exchange;
 mod future;
 mod labels;

@@ -4,7 +4,7 @@ use std::task::{self, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use request_context::{Context, SharedContext};
+use request_context::Context;
 use tower_service::Service;
 use tracing::Span;
 
@@ -12,10 +12,10 @@ use super::arrival::Arrival;
 use super::body::{CountedBody, MeteredBody};
 use super::exchange::Exchange;
 use super::future::ServerFuture;
-use super::labels::{self, Labels};
+use super::labels::{self, Labels, Method, Version};
 use super::layer::Config;
-use super::meter::Meter;
-use super::span::{self, Parts};
+use super::span;
+use crate::http::traced::known_context;
 
 /// What [`ServerLayer`](super::ServerLayer) makes of a service.
 #[derive(Debug, Clone)]
@@ -23,7 +23,6 @@ use super::span::{self, Parts};
 pub struct ServerService<S> {
     pub(super) inner: S,
     pub(super) config: Arc<Config>,
-    pub(super) meter: Arc<Meter>,
 }
 
 impl<S, B, R> Service<Request<B>> for ServerService<S>
@@ -44,35 +43,34 @@ where
         let mut exchange = self.begin(&request);
         let bytes = exchange.request_bytes.clone();
         let request = request.map(|body| CountedBody::new(body, bytes));
-        let future = exchange.run(|| self.inner.call(request));
+        let future = exchange.run_on(request, |request| self.inner.call(request));
         ServerFuture::new(future, exchange)
     }
 }
 
 impl<S> ServerService<S> {
     fn begin<B: Body>(&self, request: &Request<B>) -> Box<Exchange> {
-        let context = request.extensions().get::<Context>();
+        let shared = known_context(request.extensions());
+        let context = shared.as_deref();
         if context.is_none() {
             say_order();
         }
         let route = (self.config.route)(request.extensions());
         let labels = Labels {
-            method: labels::method(request.method()),
-            version: labels::version(request.version()),
+            method: Method::of(request.method()),
+            version: Version::of(request.version()),
             scheme: labels::scheme(request, context, self.config.scheme),
             status: None,
             failure: None,
         };
         let span = self.span(request, context, route, &labels);
-        let active = self.meter.active(labels.method, labels.scheme);
         let logs = self.config.logs_access;
         let exchange = Box::new(Exchange {
-            route: self.meter.route(route),
-            active,
+            route: Arc::clone(self.config.meter.route(route)),
             begun: (self.config.now)(),
             now: self.config.now,
             span,
-            context: context.map(shared),
+            context: shared,
             // Most requests have no body: nothing is counted then, in nothing that is shared.
             request_bytes: (!request.body().is_end_stream()).then(Arc::default),
             response_bytes: 0,
@@ -83,7 +81,7 @@ impl<S> ServerService<S> {
             is_finished: false,
         });
         // Last: what panics before this has not begun, and leaves nothing to count down.
-        exchange.active.increment(1);
+        exchange.route.begin(&exchange.labels);
         exchange
     }
 
@@ -96,19 +94,12 @@ impl<S> ServerService<S> {
     ) -> Span {
         if let Some(decision) = &self.config.decision {
             let parent = context.and_then(|context| context.trace);
-            if !decision.has_span(&Arrival { method: labels.method, route, parent }) {
+            if !decision.has_span(&Arrival { method: labels.method.as_str(), route, parent }) {
                 return Span::none();
             }
         }
-        let Labels { method, version, scheme, .. } = *labels;
-        span::of(request, &Parts { method, scheme, version, route }, context)
+        span::of(request, labels, route, context)
     }
-}
-
-/// What is known of the request, to hold on to. Mostly it is what the request runs in already.
-fn shared(context: &Context) -> SharedContext {
-    let current = SharedContext::current().filter(|current| **current == *context);
-    current.unwrap_or_else(|| SharedContext::new(context.clone()))
 }
 
 /// Once in a program: it is the same for every request.
@@ -116,7 +107,7 @@ fn say_order() {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         tracing::warn!(
-            "requests have no context: `RequestIdLayer` is missing, or stands within `ServerLayer` instead of around it"
+            "requests have no context: `RequestIdLayer` is missing, or stands within `ServerLayer` instead of around it, or a layer between them hands requests to another task (`RequestIdLayer::extend_requests`)"
         );
     });
 }

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName};
 use obs::http::{RequestIdLayer, ServerLayer, write_outgoing_headers};
 use obs::metric::MetricRecorder;
-use request_context::{Actor, Context, Id};
+use request_context::{Actor, Context, Id, SharedContext};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::{layered, serve, usual};
@@ -143,7 +143,7 @@ fn left_with(layer: RequestIdLayer, headers: &[(&str, &str)]) -> (HeaderMap, Con
     let inner = service_fn(async |request: http::Request<Body>| {
         let mut response = Response::new(Body::empty());
         *response.headers_mut() = request.headers().clone();
-        let context = request.extensions().get::<Context>().unwrap().clone();
+        let context = Context::current().unwrap();
         response.extensions_mut().insert(context);
         Ok::<_, std::convert::Infallible>(response)
     });
@@ -336,7 +336,7 @@ fn a_header_of_a_megabyte_is_not_even_taken_by_the_layer() {
     use tower::{Layer, ServiceExt, service_fn};
     let inner = service_fn(async |request: http::Request<Body>| {
         assert!(request.headers().is_empty());
-        let context = request.extensions().get::<Context>().unwrap().clone();
+        let context = Context::current().unwrap();
         assert_eq!(context.correlation_id.unwrap().as_str().len(), 32);
         Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
     });
@@ -355,7 +355,7 @@ fn what_outer_layers_learnt_is_kept_their_ids_too() {
             let actor = Actor::user(Id::new("alice").unwrap());
             let context =
                 Context::new().with_actor(actor).with_request_id(Id::new("outer").unwrap());
-            request.extensions_mut().insert(context);
+            request.extensions_mut().insert(SharedContext::new(context));
             next.run(request).await
         },
     );
@@ -364,6 +364,40 @@ fn what_outer_layers_learnt_is_kept_their_ids_too() {
         assert_eq!(part(&answer, "actor"), "alice");
         assert_eq!(part(&answer, "request"), "outer");
     });
+}
+
+/// What layers like `tower::buffer` do: the request goes on in another task.
+fn elsewhere(request: axum::extract::Request, next: axum::middleware::Next) -> Hop {
+    let answer = tokio::spawn(next.run(request));
+    Box::pin(async { answer.await.unwrap() })
+}
+
+type Hop = std::pin::Pin<Box<dyn Future<Output = Response> + Send>>;
+
+#[test]
+fn what_goes_on_in_another_task_is_of_its_request_if_the_request_carries_it() {
+    for extends in [true, false] {
+        let told = get(async move |request: axum::extract::Request| {
+            let context = request.extensions().get::<SharedContext>().cloned();
+            assert_eq!(context.is_some(), extends);
+            context.map_or(String::new(), |it| it.correlation_id.clone().unwrap().to_string())
+        });
+        let ids = RequestIdLayer::new();
+        let ids = if extends { ids.extend_requests() } else { ids };
+        let router = Router::new()
+            .route("/", told)
+            .layer(ServerLayer::new().log_access())
+            .layer(axum::middleware::from_fn(elsewhere))
+            .layer(ids);
+        serve(router, async |served| {
+            let answer = served.get("/", "x-correlation-id: order-7\r\n").await;
+            served.until(|served| served.lines.text().contains("request ended")).await;
+            let text = served.lines.text();
+            let line = text.lines().find(|line| line.contains("request ended")).unwrap();
+            assert_eq!(answer.ends_with("\r\n\r\norder-7"), extends, "{answer}");
+            assert_eq!(line.contains("order-7"), extends, "{line}");
+        });
+    }
 }
 
 #[test]
